@@ -1,0 +1,61 @@
+# What a person types. Each target does the set-up that it needs; the first run takes longer.
+#
+#   make demo             a three-node cluster on this machine, its story told on the terminal
+#   make test             every test: unit, property, real kernel, real etcd, real containerd
+#   make bench WHAT=add   figures beside a peer's in the same run; no WHAT: all areas
+#   make fmt              formats the sources
+#   make setup            only the set-up: packages and the JDK
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: setup setup-test demo test bench fmt build clean
+
+DIST := cli/target/podwire
+STAMP := $(DIST)/lib/DIGEST
+AOT := $(DIST)/lib/aot/.trained
+SOURCES := $(shell find proto common ipam-service policy-service route-reflector node-shim cli \
+	-name target -prune -o \( -name '*.java' -o -name '*.proto' -o -name pom.xml -o -path '*/src/main/*' -type f \) -print) \
+	$(shell find cni-shim/src -type f) cni-shim/Makefile pom.xml
+
+# Maven runs on JDK 25, wherever that is.
+MVN = JAVA_HOME="$$(.ci/jdk)" ./mvnw -B
+
+demo: setup $(AOT)
+	$(DIST)/bin/podwire lab demo
+
+# The shim's tests and all others; ends with the count of all of them.
+test: setup-test
+	$(MVN) verify
+	@.ci/summary
+
+bench: setup-test $(AOT) e2e/target/bench/.built
+	$(DIST)/bin/podwire lab run --nodes 1 -- "$$(.ci/jdk)/bin/java" -cp e2e/target/bench \
+		io.podwire.e2e.bench.Bench e2e/src/bench/timed.c $(WHAT)
+
+fmt:
+	$(MVN) -q spotless:apply
+
+build: setup $(STAMP)
+
+setup:
+	@.ci/setup demo
+
+setup-test:
+	@.ci/setup test
+
+$(STAMP): $(SOURCES)
+	$(MVN) -q package -DskipTests -pl cli -am
+	@touch $@
+
+$(AOT): $(STAMP)
+	JAVA_HOME="$$(.ci/jdk)" $(DIST)/bin/podwire-aot
+	@touch $@
+
+e2e/target/bench/.built: $(wildcard e2e/src/test/java/io/podwire/e2e/bench/*.java)
+	mkdir -p $(@D)
+	"$$(.ci/jdk)/bin/javac" -d $(@D) $^
+	@touch $@
+
+clean:
+	$(MVN) -q clean
+	rm -rf e2e/target
