@@ -1,0 +1,47 @@
+package io.podwire.common.service;
+
+import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.podwire.common.error.GrpcErrors;
+import io.podwire.common.error.ServiceException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Turns what a service method throws into the status a client sees: one place for all services. */
+final class ErrorInterceptor implements ServerInterceptor {
+    private static final Logger log = LoggerFactory.getLogger(ErrorInterceptor.class);
+
+    @Override
+    public <Q, A> ServerCall.Listener<Q> interceptCall(
+            ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+        return new SimpleForwardingServerCallListener<>(next.startCall(call, headers)) {
+            @Override
+            public void onMessage(Q message) {
+                guarded(call, () -> super.onMessage(message));
+            }
+
+            @Override
+            public void onHalfClose() {
+                guarded(call, super::onHalfClose);
+            }
+        };
+    }
+
+    private static void guarded(ServerCall<?, ?> call, Runnable step) {
+        try {
+            step.run();
+        } catch (ServiceException e) {
+            StatusRuntimeException mapped = GrpcErrors.toGrpc(e);
+            Metadata trailers = mapped.getTrailers();
+            call.close(mapped.getStatus(), trailers == null ? new Metadata() : trailers);
+        } catch (RuntimeException e) {
+            log.error("bug: {} failed", call.getMethodDescriptor().getFullMethodName(), e);
+            call.close(Status.INTERNAL.withDescription("internal error, see the service's log"), new Metadata());
+        }
+    }
+}

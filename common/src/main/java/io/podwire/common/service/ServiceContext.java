@@ -1,0 +1,91 @@
+package io.podwire.common.service;
+
+import io.grpc.BindableService;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What a service's wiring registers: things to close, gRPC services, readiness conditions. */
+public final class ServiceContext {
+    private static final Logger log = LoggerFactory.getLogger(ServiceContext.class);
+
+    private final MeterRegistry meters;
+    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final List<BindableService> services = new ArrayList<>();
+    private final Map<String, BooleanSupplier> conditions = new LinkedHashMap<>();
+
+    private Optional<Executor> callThreads = Optional.empty();
+
+    ServiceContext(MeterRegistry meters) {
+        this.meters = meters;
+    }
+
+    /** Registers something to close at the end, in reverse order; gives it back. */
+    public <T extends AutoCloseable> T own(T resource) {
+        owned.push(resource);
+        return resource;
+    }
+
+    /** Adds a gRPC service to the server, which starts after the wiring. */
+    public void serve(BindableService service) {
+        services.add(service);
+    }
+
+    /** Adds a condition of readiness, asked twice a second and by /readyz. */
+    public void readyWhen(String name, BooleanSupplier condition) {
+        conditions.put(name, condition);
+    }
+
+    /** Names the threads that serve calls; without it each call has a virtual thread of its own. */
+    public void callsRunOn(Executor threads) {
+        callThreads = Optional.of(threads);
+    }
+
+    /** Where metrics are registered. */
+    public MeterRegistry meters() {
+        return meters;
+    }
+
+    Optional<Executor> callThreads() {
+        return callThreads;
+    }
+
+    List<BindableService> services() {
+        return List.copyOf(services);
+    }
+
+    /** Names of the conditions that do not hold now. */
+    List<String> unready() {
+        List<String> names = new ArrayList<>();
+        conditions.forEach((name, condition) -> {
+            if (!condition.getAsBoolean()) {
+                names.add(name);
+            }
+        });
+        return names;
+    }
+
+    /** Closes everything owned, last first; one failure does not spare the rest. */
+    void closeOwned() {
+        while (!owned.isEmpty()) {
+            AutoCloseable resource = owned.pop();
+            try {
+                resource.close();
+            } catch (Exception e) {
+                log.warn(
+                        "closing {} failed, going on with the rest",
+                        resource.getClass().getSimpleName(),
+                        e);
+            }
+        }
+    }
+}
