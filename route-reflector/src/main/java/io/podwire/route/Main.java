@@ -1,0 +1,28 @@
+package io.podwire.route;
+
+import io.podwire.common.loop.TimeSource;
+import io.podwire.common.service.ServiceContext;
+import io.podwire.common.service.ServiceRunner;
+import io.podwire.route.reflect.Reflector;
+import io.podwire.route.service.RoutesGrpcService;
+import java.util.UUID;
+
+/** The route reflector. */
+public final class Main {
+    private Main() {}
+
+    /** Runs until SIGTERM; {@code --help} lists the options. */
+    public static void main(String[] args) {
+        ServiceRunner.run("route-reflector", args, new RouteOptions(), Main::wire);
+    }
+
+    /** The service's constructors. */
+    public static void wire(RouteOptions options, ServiceContext context) {
+        wire(options, context, TimeSource.SYSTEM);
+    }
+
+    static void wire(RouteOptions options, ServiceContext context, TimeSource time) {
+        Reflector reflector = context.own(new Reflector(time, options.staleAfter(), context.meters()));
+        context.serve(new RoutesGrpcService(reflector, UUID.randomUUID().toString()));
+    }
+}

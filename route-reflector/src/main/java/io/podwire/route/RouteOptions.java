@@ -1,0 +1,57 @@
+package io.podwire.route;
+
+import io.podwire.common.service.CommonOptions;
+import io.podwire.common.service.ServiceOptions;
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
+import java.util.Locale;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** Options of the route reflector. */
+public final class RouteOptions implements ServiceOptions {
+    private static final Duration LONGEST = Duration.ofDays(1);
+
+    @Mixin
+    private final CommonOptions common = new CommonOptions("127.0.0.1:7473", "127.0.0.1:7483");
+
+    @Option(
+            names = "--stale-after",
+            paramLabel = "DURATION",
+            converter = DurationText.class,
+            description = "How long a node's routes are kept after its stream ended, 1 s to 24 h,"
+                    + " as 120s or ISO-8601. Default: ${DEFAULT-VALUE}")
+    private Duration staleAfter = Duration.ofMinutes(2);
+
+    @Override
+    public CommonOptions common() {
+        return common;
+    }
+
+    /** How long a node's routes are kept after its stream ended. */
+    public Duration staleAfter() {
+        return staleAfter;
+    }
+
+    @Override
+    public void check() {
+        if (staleAfter.compareTo(Duration.ofSeconds(1)) < 0 || staleAfter.compareTo(LONGEST) > 0) {
+            throw new IllegalArgumentException("--stale-after must be 1s to 24h, got " + staleAfter);
+        }
+    }
+
+    /** Reads 120s, 2m, PT2M. */
+    static final class DurationText implements ITypeConverter<Duration> {
+        @Override
+        public Duration convert(String text) {
+            try {
+                String upper = text.toUpperCase(Locale.ROOT);
+                return Duration.parse(upper.startsWith("P") ? upper : "PT" + upper);
+            } catch (DateTimeParseException e) {
+                throw new TypeConversionException("'" + text + "' is not a duration such as 120s, 2m or PT2M");
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package io.podwire.route.rib;
+
+import io.podwire.common.net.NodeName;
+
+/**
+ * What is known of one node.
+ *
+ * @param epoch the life that announced it
+ * @param route what it announced last
+ * @param presence whether its stream is up
+ */
+public record RibEntry(NodeEpoch epoch, NodeRoute route, Presence presence) {
+    /** Checks that both parts speak of one node. */
+    public RibEntry {
+        if (!epoch.node().equals(route.node())) {
+            throw new IllegalArgumentException(
+                    "route.node must be the announcing node " + epoch.node() + ", got " + route.node());
+        }
+    }
+
+    /** The node's name. */
+    public NodeName node() {
+        return route.node();
+    }
+
+    /** True while its stream is up. */
+    public boolean connected() {
+        return presence instanceof Presence.Connected;
+    }
+}

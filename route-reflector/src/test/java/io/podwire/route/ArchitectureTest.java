@@ -1,0 +1,53 @@
+package io.podwire.route;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+@AnalyzeClasses(packages = "io.podwire.route", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+    @ArchTest
+    static final ArchRule ARROWS = layeredArchitecture()
+            .consideringOnlyDependenciesInLayers()
+            .layer("rib")
+            .definedBy("io.podwire.route.rib..")
+            .layer("reflect")
+            .definedBy("io.podwire.route.reflect..")
+            .layer("service")
+            .definedBy("io.podwire.route.service..")
+            .layer("main")
+            .definedBy("io.podwire.route")
+            .whereLayer("reflect")
+            .mayOnlyBeAccessedByLayers("service", "main")
+            .whereLayer("service")
+            .mayOnlyBeAccessedByLayers("main")
+            .whereLayer("main")
+            .mayNotBeAccessedByAnyLayer();
+
+    @ArchTest
+    static final ArchRule RIB_IS_PURE = classes()
+            .that()
+            .resideInAPackage("io.podwire.route.rib..")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage(
+                    "java.lang..",
+                    "java.util..",
+                    "java.time..",
+                    "java.net..",
+                    "io.podwire.common.net..",
+                    "io.podwire.route.rib..");
+
+    @ArchTest
+    static final ArchRule API_TYPES_STOP_AT_THE_EDGE = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.podwire.route.service..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.podwire.proto..", "io.grpc..");
+}

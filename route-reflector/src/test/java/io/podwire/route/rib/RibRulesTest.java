@@ -1,0 +1,136 @@
+package io.podwire.route.rib;
+
+import static io.podwire.route.Routes.epoch;
+import static io.podwire.route.Routes.route;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class RibRulesTest {
+    private static final Duration NOW = Duration.ofHours(1);
+    private static final Duration STALE = Duration.ofMinutes(2);
+    private static final NodeName A = new NodeName("a");
+
+    @Test
+    void announcementReplacesWhatTheNodeAnnouncedBefore() {
+        RouteTable first = accepted(RouteTable.EMPTY, epoch("a", 1), route("a", "10.1.0.0/26", "10.1.0.64/26"))
+                .table();
+
+        var second = accepted(first, epoch("a", 1), route("a", "10.1.0.64/26"));
+
+        assertThat(second.delta()).isEqualTo(new RibDelta(List.of(route("a", "10.1.0.64/26")), List.of()));
+        assertThat(second.table().seenBy(new NodeName("b"))).containsExactly(route("a", "10.1.0.64/26"));
+    }
+
+    @Test
+    void announcingTheSameAgainChangesNothingForReaders() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 1), route("a", "10.1.0.0/26"))
+                .table();
+
+        var restarted = accepted(table, epoch("a", 2), route("a", "10.1.0.0/26"));
+
+        assertThat(restarted.delta()).isEqualTo(RibDelta.NONE);
+        assertThat(restarted.table().entry(A).orElseThrow().epoch().counter()).isEqualTo(2);
+    }
+
+    @Test
+    void announcementWithoutPrefixesWithdraws() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 1), route("a", "10.1.0.0/26"))
+                .table();
+
+        var withdrawn = accepted(table, epoch("a", 1), route("a"));
+
+        assertThat(withdrawn.delta()).isEqualTo(new RibDelta(List.of(), List.of(A)));
+        assertThat(withdrawn.table().seenBy(new NodeName("b"))).isEmpty();
+        assertThat(withdrawn.table().entry(A)).as("the node is still known").isPresent();
+    }
+
+    @Test
+    void firstAnnouncementWithoutPrefixesIsNoNews() {
+        assertThat(accepted(RouteTable.EMPTY, epoch("a", 1), route("a")).delta())
+                .isEqualTo(RibDelta.NONE);
+    }
+
+    @Test
+    void earlierStartIsRefusedEvenWhileTheLaterOneIsGone() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 2), route("a", "10.1.0.0/26"))
+                .table();
+
+        assertThat(RibRules.announce(table, epoch("a", 1), route("a")))
+                .isEqualTo(new AnnounceResult.StaleEpoch(epoch("a", 2)));
+        assertThat(RibRules.announce(RibRules.streamEnded(table, epoch("a", 2), NOW), epoch("a", 1), route("a")))
+                .isEqualTo(new AnnounceResult.StaleEpoch(epoch("a", 2)));
+    }
+
+    @Test
+    void otherInstallationTakesANameOnlyWhileItIsNotConnected() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 7), route("a", "10.1.0.0/26"))
+                .table();
+        NodeEpoch reinstalled = new NodeEpoch(A, "another", "boot", 1);
+
+        assertThat(RibRules.announce(table, reinstalled, route("a")))
+                .isEqualTo(new AnnounceResult.NameTaken(epoch("a", 7)));
+        assertThat(accepted(RibRules.streamEnded(table, epoch("a", 7), NOW), reinstalled, route("a"))
+                        .table()
+                        .entry(A)
+                        .orElseThrow()
+                        .epoch())
+                .isEqualTo(reinstalled);
+    }
+
+    @Test
+    void copiedDiskIsAnotherInstallation() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 3), route("a")).table();
+        NodeEpoch copy = new NodeEpoch(A, "uid-a", "another-boot", 3);
+
+        assertThat(RibRules.announce(table, copy, route("a"))).isEqualTo(new AnnounceResult.NameTaken(epoch("a", 3)));
+    }
+
+    @Test
+    void prefixOfAnotherNodeIsRefusedWhetherItIsInsideAroundOrTheSame() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 1), route("a", "10.1.0.0/24"))
+                .table();
+        table = RibRules.streamEnded(table, epoch("a", 1), NOW);
+
+        for (String asked : List.of("10.1.0.0/24", "10.1.0.64/26", "10.1.0.0/16")) {
+            assertThat(RibRules.announce(table, epoch("b", 1), route("b", "10.2.0.0/26", asked)))
+                    .as("the holder's stream being down frees nothing")
+                    .isEqualTo(new AnnounceResult.PrefixTaken(IpPrefix.parse(asked), IpPrefix.parse("10.1.0.0/24"), A));
+        }
+    }
+
+    @Test
+    void onlyTheStreamOfTheKnownEpochEndsANode() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 2), route("a")).table();
+
+        assertThat(RibRules.streamEnded(table, epoch("a", 1), NOW)).isEqualTo(table);
+        assertThat(RibRules.streamEnded(table, epoch("a", 2), NOW)
+                        .entry(A)
+                        .orElseThrow()
+                        .connected())
+                .isFalse();
+    }
+
+    @Test
+    void goneNodeIsForgottenAtTheStaleTimeAndNotBefore() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 1), route("a", "10.1.0.0/26"))
+                .table();
+        table = accepted(table, epoch("b", 1), route("b", "10.1.0.64/26")).table();
+        table = RibRules.streamEnded(table, epoch("a", 1), NOW);
+
+        assertThat(RibRules.sweep(table, NOW.plus(STALE).minusNanos(1), STALE))
+                .isEqualTo(new RibRules.Change(table, RibDelta.NONE));
+
+        RibRules.Change swept = RibRules.sweep(table, NOW.plus(STALE), STALE);
+        assertThat(swept.delta()).isEqualTo(new RibDelta(List.of(), List.of(A)));
+        assertThat(swept.table().entries()).containsOnlyKeys(new NodeName("b"));
+    }
+
+    private static AnnounceResult.Accepted accepted(RouteTable table, NodeEpoch epoch, NodeRoute route) {
+        return (AnnounceResult.Accepted) RibRules.announce(table, epoch, route);
+    }
+}
