@@ -1,0 +1,44 @@
+package io.podwire.policy.compile;
+
+import io.podwire.common.net.IpPrefix;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** The difference of two programs. */
+public final class ProgramDiff {
+    private ProgramDiff() {}
+
+    /** What leads from one program to the other: applied to {@code from} it gives {@code to}. */
+    public static ProgramDelta between(NodeProgram from, NodeProgram to) {
+        List<EndpointPolicy> endpoints = to.endpoints().values().stream()
+                .filter(endpoint -> !endpoint.equals(from.endpoints().get(endpoint.key())))
+                .toList();
+        List<AddressSetDelta> sets = new ArrayList<>();
+        to.addressSets().forEach((id, set) -> {
+            AddressSet before = from.addressSets().get(id);
+            if (before == null) {
+                sets.add(new AddressSetDelta(id, set.description(), set.cidrs(), List.of()));
+            } else if (!before.equals(set)) {
+                sets.add(new AddressSetDelta(
+                        id,
+                        set.description(),
+                        without(set.cidrs(), before.cidrs()),
+                        without(before.cidrs(), set.cidrs())));
+            }
+        });
+        return new ProgramDelta(
+                endpoints, gone(from.endpoints(), to.endpoints()), sets, gone(from.addressSets(), to.addressSets()));
+    }
+
+    private static List<String> gone(Map<String, ?> from, Map<String, ?> to) {
+        return from.keySet().stream().filter(key -> !to.containsKey(key)).toList();
+    }
+
+    private static List<IpPrefix> without(List<IpPrefix> all, List<IpPrefix> taken) {
+        Set<IpPrefix> lookup = new HashSet<>(taken);
+        return all.stream().filter(prefix -> !lookup.contains(prefix)).toList();
+    }
+}

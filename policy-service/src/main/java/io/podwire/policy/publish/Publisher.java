@@ -1,0 +1,340 @@
+package io.podwire.policy.publish;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.loop.Backoff;
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.NodeName;
+import io.podwire.policy.compile.NodeProgram;
+import io.podwire.policy.compile.PolicyCompiler;
+import io.podwire.policy.model.Endpoint;
+import io.podwire.policy.snapshot.Change;
+import io.podwire.policy.snapshot.ClusterDelta;
+import io.podwire.policy.snapshot.ClusterSnapshot;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Compiles each node's program when something changes and brings it to the node. The loop given to
+ * it owns all state; every method posts to that loop and may be called from anywhere.
+ *
+ * <p>Nothing is sent before the first delta of the source: a program made of half a cluster would
+ * open what policies close. Changes that come in a burst are compiled once, because the compilation
+ * is posted behind those that wait already.
+ */
+public final class Publisher {
+    private static final Logger log = LoggerFactory.getLogger(Publisher.class);
+    private static final Duration FIRST_RETRY = Duration.ofMillis(100);
+    private static final Duration LONGEST_RETRY = Duration.ofSeconds(10);
+
+    private final EventLoop loop;
+    private final PolicyCompiler compiler;
+    private final RandomGenerator random;
+    private final Timer compileTime;
+    private final Counter nacks;
+    private final SortedMap<NodeName, Node> nodes = new TreeMap<>();
+    private final Set<NodeName> urgent = new LinkedHashSet<>();
+    private ClusterSnapshot snapshot = ClusterSnapshot.EMPTY;
+    private boolean synced;
+    private boolean flushPosted;
+    // Written by the loop, read by metrics.
+    private final AtomicLong revision = new AtomicLong();
+    private volatile int connected;
+
+    /** A node that has introduced itself. */
+    private static final class Node {
+        private final NodeSession session = new NodeSession();
+        private final Backoff backoff;
+        private NodeLife life;
+        private Optional<NodeStream> stream = Optional.empty();
+
+        Node(NodeLife life, Backoff backoff) {
+            this.life = life;
+            this.backoff = backoff;
+        }
+
+        boolean isOn(NodeStream other) {
+            return stream.isPresent() && stream.get().equals(other);
+        }
+    }
+
+    /** The state that the last change led to. */
+    record Current(ClusterSnapshot snapshot, long revision) {}
+
+    /** A program and its revision. */
+    record Compiled(NodeProgram program, long revision) {}
+
+    /** A node's place in a rollout. */
+    record Progress(NodeName node, long target, long acked, String failure, boolean there) {}
+
+    /** Who enforces a revision. */
+    record Rollout(long revision, List<Progress> nodes) {}
+
+    /**
+     * A publisher.
+     *
+     * @param random jitter of retries
+     */
+    public Publisher(EventLoop loop, PolicyCompiler compiler, RandomGenerator random, MeterRegistry meters) {
+        this.loop = loop;
+        this.compiler = compiler;
+        this.random = random;
+        this.compileTime = Timer.builder("podwire.policy.compile")
+                .description("One compilation of one node's program")
+                .register(meters);
+        this.nacks = Counter.builder("podwire.policy.nacks")
+                .description("Updates that a node could not apply")
+                .register(meters);
+        Gauge.builder("podwire.policy.revision", this, p -> p.revision.get())
+                .description("Revision of the newest state")
+                .register(meters);
+        Gauge.builder("podwire.policy.nodes", this, p -> p.connected)
+                .description("Nodes with a stream")
+                .register(meters);
+    }
+
+    /** Changes of the cluster's objects. The first call says that the source knows everything. */
+    public void apply(ClusterDelta delta) {
+        loop.execute(() -> {
+            if (!synced) {
+                log.info(
+                        "the source has everything: {} objects", delta.changes().size());
+                synced = true;
+                revision.incrementAndGet();
+                postFlush();
+            }
+            for (Change change : delta.changes()) {
+                if (change instanceof Change.PolicySet(var policy)
+                        && !policy.invalid().isEmpty()) {
+                    log.warn(
+                            "policy {} is invalid, it isolates and allows nothing: {}", policy.key(), policy.invalid());
+                }
+            }
+            change(delta);
+        });
+    }
+
+    void hello(NodeStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints) {
+        loop.execute(() -> {
+            Node node =
+                    nodes.computeIfAbsent(name, _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random)));
+            if (node.life.supersedes(life)) {
+                stream.fail(new ServiceException(
+                        ErrorReason.STALE_EPOCH,
+                        "node " + name + " said hello as start " + life.counter() + " of installation " + life.uid()
+                                + ", but start " + node.life.counter() + " has been here: only the newest is served"));
+                return;
+            }
+            node.stream.ifPresent(older -> older.fail(new ServiceException(
+                    ErrorReason.CONTENTION, "node " + name + " opened another stream; that one is served")));
+            node.life = life;
+            node.stream = Optional.of(stream);
+            node.session.connected();
+            node.backoff.reset();
+            countConnected();
+            log.info("node {} connected with {} endpoints", name, endpoints.size());
+            urgent.add(name);
+            revision.incrementAndGet();
+            change(ClusterDelta.of(new Change.NodeSet(name, endpoints)));
+            postFlush();
+        });
+    }
+
+    void endpointUp(NodeStream stream, NodeName name, Endpoint endpoint) {
+        onStream(stream, name, _ -> {
+            urgent.add(name);
+            change(ClusterDelta.of(new Change.EndpointSet(name, endpoint)));
+        });
+    }
+
+    void endpointDown(NodeStream stream, NodeName name, String key) {
+        onStream(stream, name, _ -> {
+            urgent.add(name);
+            change(ClusterDelta.of(new Change.EndpointGone(name, key)));
+        });
+    }
+
+    void ack(NodeStream stream, NodeName name, long acked) {
+        onStream(stream, name, node -> {
+            if (node.session.acked(acked)) {
+                node.backoff.reset();
+                push(node);
+            }
+        });
+    }
+
+    void nack(NodeStream stream, NodeName name, long nacked, String reason) {
+        onStream(stream, name, node -> {
+            if (node.session.nacked(nacked, reason)) {
+                nacks.increment();
+                Duration wait = node.backoff.next();
+                log.warn(
+                        "node {} could not apply revision {}, it gets its whole program in {} ms: {}",
+                        name,
+                        nacked,
+                        wait.toMillis(),
+                        reason);
+                loop.schedule(wait, () -> {
+                    if (node.isOn(stream)) {
+                        node.session.release(revision.incrementAndGet());
+                        push(node);
+                    }
+                });
+            }
+        });
+    }
+
+    /** The transport takes bytes again. */
+    void ready(NodeStream stream, NodeName name) {
+        onStream(stream, name, this::push);
+    }
+
+    /** A stream ended. The node's endpoints stay as they are: it goes on without us. */
+    void gone(NodeStream stream, NodeName name, String why) {
+        onStream(stream, name, node -> {
+            log.info("node {} disconnected ({}), its endpoints are kept", name, why);
+            stream.complete();
+            node.stream = Optional.empty();
+            countConnected();
+        });
+    }
+
+    /** Ends a stream that broke the protocol. */
+    void refuse(NodeStream stream, ServiceException reason) {
+        loop.execute(() -> {
+            log.warn("refused a stream: {}", reason.getMessage());
+            stream.fail(reason);
+        });
+    }
+
+    Current current() {
+        return ask(() -> new Current(snapshot, revision.get()));
+    }
+
+    Compiled program(NodeName name) {
+        return ask(() -> {
+            flush();
+            Node node = nodes.get(name);
+            if (node == null || node.session.latestRevision() == 0) {
+                throw new ServiceException(
+                        ErrorReason.NOT_FOUND, "node " + name + " has no program: it has not said hello here yet");
+            }
+            return new Compiled(node.session.latest(), node.session.latestRevision());
+        });
+    }
+
+    /** Who enforces a revision; 0: the newest. */
+    Rollout rollout(long asked) {
+        return ask(() -> {
+            flush();
+            if (Long.compareUnsigned(asked, revision.get()) > 0) {
+                throw new ServiceException(
+                        ErrorReason.FAILED_PRECONDITION,
+                        "revision " + Long.toUnsignedString(asked) + " has not been reached, the newest is "
+                                + revision.get() + " (revisions start anew with policy-service)");
+            }
+            long of = asked == 0 ? revision.get() : asked;
+            return new Rollout(
+                    of,
+                    nodes.entrySet().stream()
+                            .filter(e -> e.getValue().stream.isPresent())
+                            .map(e -> {
+                                NodeSession session = e.getValue().session;
+                                return new Progress(
+                                        e.getKey(),
+                                        session.target(of),
+                                        session.acked(),
+                                        session.failure(),
+                                        session.enforces(of));
+                            })
+                            .toList());
+        });
+    }
+
+    private void change(ClusterDelta delta) {
+        ClusterSnapshot next = delta.applyTo(snapshot);
+        if (!next.equals(snapshot)) {
+            snapshot = next;
+            revision.incrementAndGet();
+            postFlush();
+        }
+    }
+
+    private void postFlush() {
+        if (!flushPosted) {
+            flushPosted = true;
+            loop.execute(this::flush);
+        }
+    }
+
+    /** Compiles for all connected nodes, first for those whose endpoints changed: an ADD waits there. */
+    private void flush() {
+        if (!flushPosted) {
+            return;
+        }
+        flushPosted = false;
+        if (!synced) {
+            return;
+        }
+        Set<NodeName> order = new LinkedHashSet<>(urgent);
+        urgent.clear();
+        order.addAll(nodes.keySet());
+        for (NodeName name : order) {
+            Node node = nodes.get(name);
+            if (node.stream.isPresent()) {
+                NodeProgram program = compileTime.record(() -> compiler.compile(snapshot, name));
+                node.session.program(program, revision.get());
+                push(node);
+            }
+        }
+    }
+
+    private void push(Node node) {
+        if (node.stream.isPresent() && node.stream.get().isReady()) {
+            node.session.next().ifPresent(node.stream.get()::send);
+        }
+    }
+
+    private void countConnected() {
+        connected =
+                (int) nodes.values().stream().filter(n -> n.stream.isPresent()).count();
+    }
+
+    /** Runs a step on the loop while that stream is still the node's own. */
+    private void onStream(NodeStream stream, NodeName name, Consumer<Node> step) {
+        loop.execute(() -> {
+            Node node = nodes.get(name);
+            if (node != null && node.isOn(stream)) {
+                step.accept(node);
+            }
+        });
+    }
+
+    private <T> T ask(Callable<T> question) {
+        try {
+            return loop.submit(question).join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof ServiceException expected) {
+                throw expected;
+            }
+            throw new IllegalStateException("the loop did not answer", e);
+        }
+    }
+}

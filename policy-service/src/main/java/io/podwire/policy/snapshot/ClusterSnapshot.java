@@ -1,0 +1,39 @@
+package io.podwire.policy.snapshot;
+
+import com.google.common.collect.ImmutableSortedMap;
+import io.podwire.common.net.NodeName;
+import io.podwire.policy.model.Endpoint;
+import io.podwire.policy.model.Namespace;
+import io.podwire.policy.model.NetworkPolicy;
+import io.podwire.policy.model.Pod;
+import io.podwire.policy.model.PodKey;
+import io.podwire.policy.model.PolicyKey;
+import java.util.Map;
+import java.util.SortedMap;
+
+/**
+ * All that programs depend on, at one moment.
+ *
+ * @param pods pod objects
+ * @param namespaces namespace objects by name
+ * @param policies policies
+ * @param nodes endpoints by key of every node that has introduced itself; they stay when its stream
+ *     breaks, until it introduces itself again
+ */
+public record ClusterSnapshot(
+        SortedMap<PodKey, Pod> pods,
+        SortedMap<String, Namespace> namespaces,
+        SortedMap<PolicyKey, NetworkPolicy> policies,
+        SortedMap<NodeName, Map<String, Endpoint>> nodes) {
+    /** Nothing is known. */
+    public static final ClusterSnapshot EMPTY = new ClusterSnapshot(
+            ImmutableSortedMap.of(), ImmutableSortedMap.of(), ImmutableSortedMap.of(), ImmutableSortedMap.of());
+
+    /** Copies the maps, at no cost where they are immutable already. */
+    public ClusterSnapshot {
+        pods = ImmutableSortedMap.copyOfSorted(pods);
+        namespaces = ImmutableSortedMap.copyOfSorted(namespaces);
+        policies = ImmutableSortedMap.copyOfSorted(policies);
+        nodes = ImmutableSortedMap.copyOfSorted(nodes);
+    }
+}

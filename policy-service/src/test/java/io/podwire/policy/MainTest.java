@@ -1,0 +1,82 @@
+package io.podwire.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.grpc.ManagedChannel;
+import io.podwire.common.service.CommonOptions;
+import io.podwire.common.service.RunningService;
+import io.podwire.common.service.ServiceRunner;
+import io.podwire.policy.compile.UndeclaredPods;
+import io.podwire.policy.publish.TestNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The service as it runs: folder of manifests in, programs out. */
+class MainTest {
+    private static final String DENY = """
+            apiVersion: networking.k8s.io/v1
+            kind: NetworkPolicy
+            metadata: {namespace: x, name: deny}
+            spec: {podSelector: {}, policyTypes: [Ingress]}
+            """;
+
+    @Test
+    void aManifestThatComesAndGoesReachesTheNode(@TempDir Path folder) throws Exception {
+        PolicyOptions options = PolicyOptions.ofManifests(new CommonOptions("127.0.0.1:0", "127.0.0.1:0"), folder);
+        try (RunningService service = ServiceRunner.start("policy-service", options, Main::wire)) {
+            ManagedChannel channel = service.channel();
+            try (TestNode node = new TestNode(channel, "node-a").hello(1, World.endpoint("x/a"))) {
+                node.awaitProgram("open", program -> program.endpoints().size() == 1);
+                Files.writeString(folder.resolve("deny.yaml"), DENY);
+                node.awaitProgram(
+                        "isolated",
+                        program -> program.endpoints()
+                                .firstEntry()
+                                .getValue()
+                                .ingress()
+                                .isolated());
+                Files.delete(folder.resolve("deny.yaml"));
+                node.awaitProgram(
+                        "open again",
+                        program -> !program.endpoints()
+                                .firstEntry()
+                                .getValue()
+                                .ingress()
+                                .isolated());
+                await().until(() -> service.unready().isEmpty());
+            } finally {
+                channel.shutdownNow();
+                channel.awaitTermination(5, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    @Test
+    void exactlyOneSourceMustBeNamed() {
+        assertThatThrownBy(() -> parsed().manifests()).as("none").isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> parsed("--kubernetes", "--manifests", "/m").manifests())
+                .as("both")
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThat(parsed("--manifests", "/m").manifests()).contains(Path.of("/m"));
+    }
+
+    @Test
+    void undeclaredPodsWaitForKubernetesAndAreJudgedFromManifests() {
+        assertThat(parsed("--kubernetes").undeclaredPods()).isEqualTo(UndeclaredPods.WAIT);
+        assertThat(parsed("--manifests", "/m").undeclaredPods()).isEqualTo(UndeclaredPods.DEFAULT);
+        assertThat(parsed("--manifests", "/m", "--undeclared-pods", "wait").undeclaredPods())
+                .isEqualTo(UndeclaredPods.WAIT);
+    }
+
+    private static PolicyOptions parsed(String... args) {
+        PolicyOptions options = new PolicyOptions();
+        ServiceRunner.command("policy-service", options, Map.of()).parseArgs(args);
+        return options;
+    }
+}

@@ -1,0 +1,72 @@
+package io.podwire.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.Pod;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.testing.Seeds;
+import io.podwire.policy.PolicyOracle.Party;
+import io.podwire.policy.compile.PolicyCompiler;
+import io.podwire.policy.compile.UndeclaredPods;
+import io.podwire.policy.model.Protocol;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Test;
+
+/** The compiler's programs pass what the documentation says may pass. */
+class PolicyOraclePropertyTest {
+    private static final int CLUSTERS = 400;
+    private static final int PACKETS = 40;
+
+    @Test
+    void programsAgreeWithTheDocumentation() {
+        int[] passed = new int[2];
+        Seeds.forEach(PolicyOraclePropertyTest.class, CLUSTERS, random -> {
+            RandomCluster cluster = new RandomCluster(random);
+            PolicyOracle oracle = new PolicyOracle(cluster.namespaces, cluster.policies, cluster.malformed);
+            Tracer tracer = new Tracer(cluster.snapshot(), new PolicyCompiler(UndeclaredPods.WAIT));
+            for (int i = 0; i < PACKETS; i++) {
+                Party from = party(cluster, random);
+                Party to = party(cluster, random);
+                String protocol = List.of("TCP", "UDP", "SCTP").get(random.nextInt(3));
+                int port = List.of(53, 79, 80, 8080, 9000).get(random.nextInt(5));
+                boolean want = allows(oracle, from, to, protocol, port);
+                passed[want ? 1 : 0]++;
+                assertThat(tracer.allowed(
+                                IpAddress.parse(from.ip()), IpAddress.parse(to.ip()), Protocol.valueOf(protocol), port))
+                        .as("%s -> %s %s %d under %s", from, to, protocol, port, cluster.policies)
+                        .isEqualTo(want);
+            }
+        });
+        assertThat(passed[0])
+                .as("packets that are denied: enough to mean something")
+                .isGreaterThan(CLUSTERS);
+        assertThat(passed[1]).as("packets that are allowed").isGreaterThan(CLUSTERS);
+    }
+
+    /** Both sides, each where its node enforces; a pod always reaches itself. */
+    private static boolean allows(PolicyOracle oracle, Party from, Party to, String protocol, int port) {
+        if (from.pod() != null && from.pod().equals(to.pod())) {
+            return true;
+        }
+        boolean out = from.pod() == null
+                || RandomCluster.onSilentNode(from.pod())
+                || oracle.egressAllows(from, to, protocol, port);
+        boolean in = to.pod() == null
+                || RandomCluster.onSilentNode(to.pod())
+                || oracle.ingressAllows(from, to, protocol, port);
+        return out && in;
+    }
+
+    /** A living pod, or an address that policies see as no pod's: outside, or a host-network pod's. */
+    private static Party party(RandomCluster cluster, RandomGenerator random) {
+        List<Party> parties = new ArrayList<>(List.of(new Party("192.168.1.7", null), new Party("192.168.2.7", null)));
+        for (Pod pod : cluster.pods) {
+            if (!RandomCluster.terminated(pod)) {
+                parties.add(new Party(RandomCluster.ip(pod), RandomCluster.onHostNetwork(pod) ? null : pod));
+            }
+        }
+        return parties.get(random.nextInt(parties.size()));
+    }
+}

@@ -1,0 +1,66 @@
+package io.podwire.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.podwire.common.net.NodeName;
+import io.podwire.common.testing.Seeds;
+import io.podwire.policy.compile.NodeProgram;
+import io.podwire.policy.compile.PolicyCompiler;
+import io.podwire.policy.compile.ProgramDelta;
+import io.podwire.policy.compile.ProgramDiff;
+import io.podwire.policy.compile.UndeclaredPods;
+import io.podwire.policy.publish.ProgramMapping;
+import io.podwire.policy.snapshot.ClusterDelta;
+import io.podwire.policy.snapshot.ClusterSnapshot;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class ProgramDiffPropertyTest {
+    private static final NodeName NODE = new NodeName("node-0");
+    private final PolicyCompiler compiler = new PolicyCompiler(UndeclaredPods.WAIT);
+
+    @Test
+    void aDifferenceLeadsToItsTargetAlsoThroughTheWire() {
+        Seeds.forEach(ProgramDiffPropertyTest.class, 200, random -> {
+            NodeProgram from = compiler.compile(new RandomCluster(random).snapshot(), NODE);
+            NodeProgram to = compiler.compile(new RandomCluster(random).snapshot(), NODE);
+            ProgramDelta delta = ProgramDiff.between(from, to);
+            assertThat(delta.applyTo(from)).as("delta").isEqualTo(to);
+            assertThat(ProgramDiff.between(to, to))
+                    .as("no difference")
+                    .isEqualTo(ProgramDiff.between(NodeProgram.EMPTY, NodeProgram.EMPTY));
+            assertThat(ProgramMapping.fromProto(ProgramMapping.toProto(delta)))
+                    .as("delta")
+                    .isEqualTo(delta);
+            assertThat(ProgramMapping.fromProto(ProgramMapping.toProto(to, 7)))
+                    .as("program")
+                    .isEqualTo(to);
+        });
+    }
+
+    @Test
+    void aProgramHasExactlyTheSetsThatItsRulesName() {
+        Seeds.forEach(ProgramDiffPropertyTest.class, 200, random -> {
+            NodeProgram program = compiler.compile(new RandomCluster(random).snapshot(), NODE);
+            assertThat(program.addressSets().keySet())
+                    .containsExactlyInAnyOrderElementsOf(program.endpoints().values().stream()
+                            .flatMap(e -> Stream.of(e.ingress(), e.egress()))
+                            .flatMap(direction -> direction.rules().stream())
+                            .flatMap(rule -> rule.addressSets().stream())
+                            .collect(Collectors.toSet()));
+        });
+    }
+
+    @Test
+    void theDifferenceOfSnapshotsLeadsToTheSecondAndTwiceIsOnce() {
+        Seeds.forEach(ProgramDiffPropertyTest.class, 200, random -> {
+            ClusterSnapshot from = new RandomCluster(random).snapshot();
+            ClusterSnapshot to = new RandomCluster(random).snapshot();
+            ClusterDelta delta = ClusterDelta.ofObjects(from, to);
+            ClusterSnapshot reached = delta.applyTo(from);
+            assertThat(reached).isEqualTo(new ClusterSnapshot(to.pods(), to.namespaces(), to.policies(), from.nodes()));
+            assertThat(delta.applyTo(reached)).as("twice").isEqualTo(reached);
+        });
+    }
+}
