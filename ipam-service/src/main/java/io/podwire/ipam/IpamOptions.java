@@ -1,0 +1,133 @@
+package io.podwire.ipam;
+
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.service.CommonOptions;
+import io.podwire.common.service.ServiceOptions;
+import io.podwire.ipam.core.Pool;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Options of ipam-service. */
+public final class IpamOptions implements ServiceOptions {
+    private static final int DEFAULT_BLOCK_LENGTH = 26;
+
+    @Mixin
+    private CommonOptions common = new CommonOptions("127.0.0.1:7471", "127.0.0.1:7481");
+
+    @Option(
+            names = "--store",
+            paramLabel = "KIND",
+            description = "mvstore: a file of this machine, one replica; etcd: any number of replicas."
+                    + " Default: ${DEFAULT-VALUE}")
+    private StoreKind store = StoreKind.MVSTORE;
+
+    @Option(
+            names = "--mvstore-file",
+            paramLabel = "FILE",
+            description = "The file of --store mvstore, made where it is missing. Default: ${DEFAULT-VALUE}")
+    private Path mvstoreFile = Path.of("/var/lib/podwire/ipam.mv");
+
+    @Option(
+            names = "--etcd-endpoints",
+            paramLabel = "URL",
+            split = ",",
+            description = "Members of the cluster of --store etcd, http://HOST:PORT, separated by ','."
+                    + " Default: ${DEFAULT-VALUE}")
+    private List<URI> etcdEndpoints = List.of(URI.create("http://127.0.0.1:2379"));
+
+    @Option(
+            names = "--etcd-prefix",
+            paramLabel = "KEY",
+            description = "Prefix of all keys in etcd, from '/' to '/'. Default: ${DEFAULT-VALUE}")
+    private String etcdPrefix = "/podwire/ipam/";
+
+    @Option(
+            names = "--store-timeout",
+            paramLabel = "DURATION",
+            description = "How long one call to etcd may take, ISO-8601; a request is given up after three"
+                    + " times as long. Default: ${DEFAULT-VALUE}")
+    private Duration storeTimeout = Duration.ofSeconds(2);
+
+    @Option(
+            names = "--pool",
+            paramLabel = "NAME=CIDR[/BLOCK-LENGTH]",
+            split = ",",
+            description = "A pool to create at start where it is missing, for example default=10.1.0.0/16/26;"
+                    + " repeat it for more. Block length: 26 or the pool's own, whichever is longer")
+    private List<String> pools = List.of();
+
+    /** Where the ledger is kept. */
+    enum StoreKind {
+        /** A file of this machine. */
+        MVSTORE,
+        /** An etcd cluster. */
+        ETCD
+    }
+
+    @Override
+    public CommonOptions common() {
+        return common;
+    }
+
+    @Override
+    public void check() {
+        var _ = pools();
+        if (storeTimeout.compareTo(Duration.ofMillis(100)) < 0 || storeTimeout.compareTo(Duration.ofMinutes(1)) > 0) {
+            throw new IllegalArgumentException("--store-timeout must be PT0.1S to PT1M, got " + storeTimeout);
+        }
+        if (!etcdPrefix.startsWith("/") || !etcdPrefix.endsWith("/")) {
+            throw new IllegalArgumentException("--etcd-prefix must start and end with '/', got '" + etcdPrefix + "'");
+        }
+        for (URI endpoint : etcdEndpoints) {
+            if (!"http".equals(endpoint.getScheme()) || endpoint.getHost() == null || endpoint.getPort() < 1) {
+                throw new IllegalArgumentException("--etcd-endpoints takes http://HOST:PORT, got '" + endpoint + "'");
+            }
+        }
+    }
+
+    StoreKind store() {
+        return store;
+    }
+
+    Path mvstoreFile() {
+        return mvstoreFile;
+    }
+
+    List<URI> etcdEndpoints() {
+        return List.copyOf(etcdEndpoints);
+    }
+
+    String etcdPrefix() {
+        return etcdPrefix;
+    }
+
+    Duration storeTimeout() {
+        return storeTimeout;
+    }
+
+    /** Pools to create at start. */
+    List<Pool> pools() {
+        return pools.stream().map(IpamOptions::parsePool).toList();
+    }
+
+    private static Pool parsePool(String text) {
+        String[] nameAndRange = text.split("=", -1);
+        String[] parts = nameAndRange.length == 2 ? nameAndRange[1].split("/", -1) : new String[0];
+        if (parts.length != 2 && parts.length != 3) {
+            throw new IllegalArgumentException(
+                    "--pool takes NAME=CIDR[/BLOCK-LENGTH] such as default=10.1.0.0/16/26, got '" + text + "'");
+        }
+        try {
+            IpPrefix cidr = IpPrefix.parse(parts[0] + "/" + parts[1]);
+            int blockLength =
+                    parts.length == 3 ? Integer.parseInt(parts[2]) : Math.max(DEFAULT_BLOCK_LENGTH, cidr.length());
+            return new Pool(nameAndRange[0], cidr, blockLength);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--pool " + text + ": " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+package io.podwire.ipam;
+
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.loop.TimeSource;
+import io.podwire.common.service.ServiceContext;
+import io.podwire.common.service.ServiceRunner;
+import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.service.BlockFlow;
+import io.podwire.ipam.service.BlocksGrpcService;
+import io.podwire.ipam.service.CasFlow;
+import io.podwire.ipam.service.PoolFlow;
+import io.podwire.ipam.service.PoolGauges;
+import io.podwire.ipam.service.PoolsGrpcService;
+import io.podwire.ipam.store.EtcdIpamStore;
+import io.podwire.ipam.store.IpamStore;
+import io.podwire.ipam.store.MvIpamStore;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Random;
+
+/** ipam-service: which node owns which block of addresses. */
+public final class Main {
+    private static final Duration GAUGE_PERIOD = Duration.ofSeconds(10);
+
+    private Main() {}
+
+    /** Runs the service until SIGTERM. */
+    public static void main(String[] args) {
+        ServiceRunner.run("ipam-service", args, new IpamOptions(), Main::wire);
+    }
+
+    /** Builds the service; for main, and for tests and tools that run it in their own process. */
+    public static void wire(IpamOptions options, ServiceContext context) throws IOException {
+        IpamStore store = context.own(open(options));
+        CasFlow flow = new CasFlow(
+                store, options.storeTimeout().multipliedBy(3), TimeSource.SYSTEM, Thread::sleep, new Random());
+        PoolFlow pools = new PoolFlow(flow);
+        BlockFlow blocks = new BlockFlow(flow);
+        for (Pool pool : options.pools()) {
+            create(pools, pool);
+        }
+        context.own(new PoolGauges(blocks, context.meters(), GAUGE_PERIOD));
+        context.serve(new PoolsGrpcService(pools, blocks));
+        context.serve(new BlocksGrpcService(blocks, context.meters()));
+        context.readyWhen("store", store::connected);
+    }
+
+    private static IpamStore open(IpamOptions options) throws IOException {
+        return switch (options.store()) {
+            case MVSTORE -> MvIpamStore.open(options.mvstoreFile());
+            case ETCD -> EtcdIpamStore.connect(options.etcdEndpoints(), options.etcdPrefix(), options.storeTimeout());
+        };
+    }
+
+    private static void create(PoolFlow pools, Pool pool) throws IOException {
+        try {
+            pools.create(pool);
+        } catch (ServiceException e) {
+            throw new IOException("--pool " + pool + " cannot be brought about: " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+package io.podwire.ipam.core;
+
+import java.util.List;
+
+/** What a claim comes to. */
+public sealed interface ClaimDecision {
+    /** This block was free: the caller gets it. */
+    record Assign(Pool pool, Block block) implements ClaimDecision {}
+
+    /** The same request took this block before. */
+    record AlreadyHeld(Block block) implements ClaimDecision {}
+
+    /** The caller speaks for an older life of its node than {@code newest}. */
+    record Stale(NodeEpoch newest) implements ClaimDecision {}
+
+    /** The request id took this block for another owner, or out of a pool that is not asked for now. */
+    record RequestIdTaken(Block block) implements ClaimDecision {}
+
+    /** No pool has the name asked for. */
+    record NoSuchPool() implements ClaimDecision {}
+
+    /** Every block of these pools is owned. */
+    record Full(List<Pool> pools) implements ClaimDecision {}
+}

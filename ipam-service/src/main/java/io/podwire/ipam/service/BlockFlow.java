@@ -1,0 +1,148 @@
+package io.podwire.ipam.service;
+
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.BlockRules;
+import io.podwire.ipam.core.ClaimDecision;
+import io.podwire.ipam.core.ClaimRequest;
+import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.ReleaseDecision;
+import io.podwire.ipam.service.CasFlow.Step;
+import io.podwire.ipam.store.LedgerSnapshot;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Gives blocks to nodes and takes them back. Stateless, for any number of threads. */
+public final class BlockFlow {
+    private static final Logger log = LoggerFactory.getLogger(BlockFlow.class);
+
+    private final CasFlow flow;
+
+    /** A flow of blocks. */
+    public BlockFlow(CasFlow flow) {
+        this.flow = flow;
+    }
+
+    /**
+     * Gives one more block; the same request gives the same block.
+     *
+     * @throws ServiceException STALE_EPOCH, OWNED_BY_OTHER (request id), NOT_FOUND (pool), EXHAUSTED,
+     *     CONTENTION, UNAVAILABLE
+     */
+    public Block claim(ClaimRequest request) {
+        String attempted = "claim of a block for " + request.caller() + ", request " + request.requestId();
+        return flow.run(attempted, snapshot -> claimStep(attempted, snapshot, request));
+    }
+
+    private static Step<Block> claimStep(String attempted, LedgerSnapshot snapshot, ClaimRequest request) {
+        return switch (BlockRules.claim(snapshot.ledger(), request)) {
+            case ClaimDecision.Assign(Pool pool, Block block) ->
+                new Step.Write<>(
+                        snapshot.assign(pool, block),
+                        block,
+                        () -> log.info(
+                                "block {} of pool {} now belongs to {}, request {}",
+                                block.cidr(),
+                                block.pool(),
+                                block.owner(),
+                                block.requestId()));
+            case ClaimDecision.AlreadyHeld(Block block) -> {
+                Block current = new Block(block.pool(), block.cidr(), request.caller(), block.requestId());
+                yield new Step.Write<>(snapshot.confirm(block, request.caller()), current, () -> {});
+            }
+            case ClaimDecision.Stale(NodeEpoch newest) -> throw stale(attempted, newest);
+            case ClaimDecision.RequestIdTaken(Block block) ->
+                throw new ServiceException(
+                        ErrorReason.OWNED_BY_OTHER,
+                        attempted + ": that request id took block " + block.cidr() + " of pool " + block.pool()
+                                + " for " + block.owner() + "; draw a new request id",
+                        Map.of("owner", block.owner().node().value(), "pool", block.pool()));
+            case ClaimDecision.NoSuchPool _ ->
+                throw new ServiceException(
+                        ErrorReason.NOT_FOUND,
+                        attempted + ": there is no pool " + request.pool() + "; create it, or leave the pool empty",
+                        Map.of("pool", request.pool()));
+            case ClaimDecision.Full(List<Pool> pools) ->
+                throw new ServiceException(
+                        ErrorReason.EXHAUSTED,
+                        attempted
+                                + (pools.isEmpty()
+                                        ? ": there is no pool; create one"
+                                        : ": every block is owned in " + names(pools) + "; add a pool"));
+        };
+    }
+
+    /**
+     * Takes a block back. A block that the caller's node does not own is left as it is, which is
+     * success: a repeated release must not disturb the next owner.
+     *
+     * @throws ServiceException STALE_EPOCH, OWNED_BY_OTHER (an earlier installation of the node),
+     *     CONTENTION, UNAVAILABLE
+     */
+    public void release(NodeEpoch caller, IpPrefix cidr) {
+        String attempted = "release of block " + cidr + " by " + caller;
+        var _ = flow.run(attempted, snapshot -> releaseStep(attempted, snapshot, caller, cidr));
+    }
+
+    private static Step<Boolean> releaseStep(
+            String attempted, LedgerSnapshot snapshot, NodeEpoch caller, IpPrefix cidr) {
+        return switch (BlockRules.release(snapshot.ledger(), caller, cidr)) {
+            case ReleaseDecision.Release(Block block) ->
+                new Step.Write<>(
+                        snapshot.release(block, caller),
+                        true,
+                        () -> log.info("block {} of pool {} is free, released by {}", cidr, block.pool(), caller));
+            case ReleaseDecision.NotOwned _ -> new Step.Done<>(false);
+            case ReleaseDecision.Stale(NodeEpoch newest) -> throw stale(attempted, newest);
+            case ReleaseDecision.OtherInstallation(Block block) ->
+                throw new ServiceException(
+                        ErrorReason.OWNED_BY_OTHER,
+                        attempted + ": it belongs to an earlier installation of the node, " + block.owner()
+                                + "; once that is gone for good, release it with that uid and counter",
+                        Map.of("uid", block.owner().uid()));
+        };
+    }
+
+    /** Everything known now. */
+    public Ledger ledger() {
+        return flow.read().ledger();
+    }
+
+    /** The blocks owned now, by pool and address; owners in their newest epoch. */
+    List<Block> owned() {
+        Ledger ledger = ledger();
+        Map<NodeName, List<NodeEpoch>> newest = ledger.nodes().stream().collect(Collectors.groupingBy(NodeEpoch::node));
+        return ledger.blocks().stream()
+                .map(block -> new Block(
+                        block.pool(),
+                        block.cidr(),
+                        newest.getOrDefault(block.owner().node(), List.of()).stream()
+                                .filter(block.owner()::sameOwner)
+                                .findFirst()
+                                .orElse(block.owner()),
+                        block.requestId()))
+                .toList();
+    }
+
+    private static ServiceException stale(String attempted, NodeEpoch newest) {
+        return new ServiceException(
+                ErrorReason.STALE_EPOCH,
+                attempted + ": a newer life of that node is known, start " + newest.counter() + " in boot "
+                        + newest.bootId() + "; this one must stop",
+                Map.of("counter", Long.toString(newest.counter())));
+    }
+
+    private static String names(List<Pool> pools) {
+        return pools.stream()
+                .map(Pool::name)
+                .collect(Collectors.joining(", ", pools.size() == 1 ? "pool " : "pools ", ""));
+    }
+}

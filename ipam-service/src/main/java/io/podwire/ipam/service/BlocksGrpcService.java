@@ -1,0 +1,99 @@
+package io.podwire.ipam.service;
+
+import io.grpc.stub.StreamObserver;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.ipam.core.Block;
+import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.ListBlocksRequest;
+import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
+import io.podwire.proto.ipam.v1.ReleaseBlockResponse;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Predicate;
+
+/** podwire.ipam.v1.Blocks. */
+public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
+    private static final int LARGEST_PAGE = 10_000;
+
+    private final BlockFlow blocks;
+    private final Timer claims;
+    private final Timer refusedClaims;
+
+    /** The service over its flow. */
+    public BlocksGrpcService(BlockFlow blocks, MeterRegistry meters) {
+        this.blocks = blocks;
+        this.claims = timer("ok", meters);
+        this.refusedClaims = timer("failed", meters);
+    }
+
+    private static Timer timer(String result, MeterRegistry meters) {
+        return Timer.builder("podwire.ipam.claim")
+                .description("Time of ClaimBlock calls, retries in the store included")
+                .tag("result", result)
+                .register(meters);
+    }
+
+    @Override
+    public void claimBlock(ClaimBlockRequest request, StreamObserver<io.podwire.proto.ipam.v1.Block> answer) {
+        Timer.Sample sample = Timer.start();
+        Timer result = refusedClaims;
+        try {
+            Block block = blocks.claim(IpamMapping.claim(request));
+            result = claims;
+            answer.onNext(IpamMapping.toProto(block));
+            answer.onCompleted();
+        } finally {
+            sample.stop(result);
+        }
+    }
+
+    @Override
+    public void releaseBlock(ReleaseBlockRequest request, StreamObserver<ReleaseBlockResponse> answer) {
+        blocks.release(IpamMapping.epoch(request.getNode()), IpamMapping.prefix(request.getCidr()));
+        answer.onNext(ReleaseBlockResponse.getDefaultInstance());
+        answer.onCompleted();
+    }
+
+    @Override
+    public void listBlocks(ListBlocksRequest request, StreamObserver<ListBlocksResponse> answer) {
+        Predicate<Block> after = after(request.getPageToken());
+        List<Block> all = blocks.owned();
+        if (!request.getNode().isEmpty()) {
+            NodeName node = IpamMapping.nodeName(request.getNode());
+            all = all.stream().filter(b -> b.owner().node().equals(node)).toList();
+        }
+        Page<Block> page = Page.of(all, after, request.getPageSize(), LARGEST_PAGE);
+        ListBlocksResponse.Builder response = ListBlocksResponse.newBuilder();
+        page.items().forEach(block -> response.addBlocks(IpamMapping.toProto(block)));
+        if (page.more()) {
+            response.setNextPageToken(page.last().pool() + "/" + page.last().cidr());
+        }
+        answer.onNext(response.build());
+        answer.onCompleted();
+    }
+
+    /** What follows the block that a page token (pool/cidr) names. */
+    private static Predicate<Block> after(String token) {
+        if (token.isEmpty()) {
+            return _ -> true;
+        }
+        int slash = token.indexOf('/');
+        if (slash < 0) {
+            throw new ServiceException(
+                    ErrorReason.INVALID_ARGUMENT, "'" + token + "' is no page_token of this list; start without one");
+        }
+        String pool = token.substring(0, slash);
+        IpPrefix cidr = IpamMapping.prefix(token.substring(slash + 1));
+        Comparator<IpPrefix> byAddress = Comparator.naturalOrder();
+        return block -> block.pool().equals(pool)
+                ? byAddress.compare(block.cidr(), cidr) > 0
+                : block.pool().compareTo(pool) > 0;
+    }
+}

@@ -1,0 +1,223 @@
+package io.podwire.ipam.store;
+
+import io.etcd.jetcd.ByteSequence;
+import io.etcd.jetcd.Client;
+import io.etcd.jetcd.KeyValue;
+import io.etcd.jetcd.op.Cmp;
+import io.etcd.jetcd.op.CmpTarget;
+import io.etcd.jetcd.op.Op;
+import io.etcd.jetcd.options.DeleteOption;
+import io.etcd.jetcd.options.GetOption;
+import io.etcd.jetcd.options.PutOption;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.loop.EventLoop;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The store in etcd (API v3), for several replicas of the service. A version is etcd's mod_revision.
+ * The loop {@code etcd-probe} owns the answer to {@link #connected}; all else is stateless.
+ */
+public final class EtcdIpamStore implements IpamStore {
+    private static final Logger log = LoggerFactory.getLogger(EtcdIpamStore.class);
+    private static final int MAX_ANSWER_BYTES = 64 << 20;
+    private static final Duration KEEPALIVE = Duration.ofSeconds(10);
+    private static final Duration PROBE_PERIOD = Duration.ofSeconds(1);
+
+    private final List<URI> endpoints;
+    private final String prefix;
+    private final Duration timeout;
+    private final Client client;
+    private final EventLoop probe = new EventLoop("etcd-probe");
+    private volatile boolean connected;
+
+    private EtcdIpamStore(List<URI> endpoints, String prefix, Duration timeout) {
+        this.endpoints = endpoints;
+        this.prefix = prefix;
+        this.timeout = timeout;
+        this.client = Client.builder()
+                .endpoints(endpoints)
+                .interceptor(new Deadline(timeout))
+                .connectTimeout(timeout)
+                // A member that went silent leaves the rotation; etcd refuses pings more often than each 5 s.
+                .keepaliveTime(KEEPALIVE)
+                .keepaliveTimeout(timeout)
+                .maxInboundMessageSize(MAX_ANSWER_BYTES)
+                .build();
+        probe.execute(this::probe);
+        probe.every(PROBE_PERIOD, this::probe);
+    }
+
+    /**
+     * A store at these endpoints; does not wait for them to answer.
+     *
+     * @param endpoints http://HOST:PORT of the members, at least one
+     * @param prefix of all keys, ends with '/'
+     * @param timeout of each call
+     */
+    public static EtcdIpamStore connect(List<URI> endpoints, String prefix, Duration timeout) {
+        return new EtcdIpamStore(List.copyOf(endpoints), prefix, timeout);
+    }
+
+    @Override
+    public List<Entry> load() {
+        // One range request is one revision; linearizable is etcd's default, said here because all rests on it.
+        GetOption option = GetOption.builder()
+                .isPrefix(true)
+                .withSerializable(false)
+                .withSortField(GetOption.SortTarget.KEY)
+                .withSortOrder(GetOption.SortOrder.ASCEND)
+                .build();
+        try {
+            return await(client.getKVClient().get(bytes(prefix), option)).getKvs().stream()
+                    .map(this::entry)
+                    .toList();
+        } catch (CallFailed e) {
+            throw unavailable("reading " + prefix, e);
+        }
+    }
+
+    @Override
+    public Outcome compareAndSet(List<Change> changes) {
+        Cmp[] compares = changes.stream()
+                .map(change -> new Cmp(key(change), Cmp.Op.EQUAL, CmpTarget.modRevision(change.expected())))
+                .toArray(Cmp[]::new);
+        Op[] writes = changes.stream()
+                .mapMulti((Change change, java.util.function.Consumer<Op> sink) -> {
+                    switch (change) {
+                        case Change.Put put -> sink.accept(Op.put(key(put), bytes(put.value()), PutOption.DEFAULT));
+                        case Change.Delete delete -> sink.accept(Op.delete(key(delete), DeleteOption.DEFAULT));
+                        case Change.Check _ -> {}
+                    }
+                })
+                .toArray(Op[]::new);
+        try {
+            return await(client.getKVClient().txn().If(compares).Then(writes).commit())
+                            .isSucceeded()
+                    ? Outcome.APPLIED
+                    : Outcome.CONFLICT;
+        } catch (CallFailed e) {
+            if (e.mayHaveHappened) {
+                log.warn(
+                        "a write to etcd at {} was not answered ({}), its outcome is unknown",
+                        endpoints,
+                        e.getMessage());
+                return Outcome.UNKNOWN;
+            }
+            throw unavailable("writing " + changes.size() + " keys below " + prefix, e);
+        }
+    }
+
+    @Override
+    public boolean connected() {
+        return connected;
+    }
+
+    @Override
+    public void close() {
+        probe.close();
+        client.close();
+    }
+
+    private void probe() {
+        try {
+            var _ = await(client.getKVClient().get(bytes(prefix)));
+            connected = true;
+        } catch (CallFailed e) {
+            if (connected) {
+                log.warn("etcd at {} does not answer: {}", endpoints, e.getMessage());
+            }
+            connected = false;
+        }
+    }
+
+    private Entry entry(KeyValue stored) {
+        return new Entry(
+                stored.getKey().toString(StandardCharsets.UTF_8).substring(prefix.length()),
+                stored.getModRevision(),
+                stored.getValue().toString(StandardCharsets.UTF_8));
+    }
+
+    private ByteSequence key(Change change) {
+        return bytes(prefix + change.key());
+    }
+
+    private static ByteSequence bytes(String text) {
+        return ByteSequence.from(text, StandardCharsets.UTF_8);
+    }
+
+    private ServiceException unavailable(String what, CallFailed failure) {
+        return new ServiceException(
+                ErrorReason.UNAVAILABLE,
+                what + " in etcd at " + endpoints + " failed: " + failure.getMessage() + "; try again",
+                failure);
+    }
+
+    private <T> T await(CompletableFuture<T> call) throws CallFailed {
+        try {
+            // The call's own deadline comes first; twice as long is for a client that is stuck itself.
+            return call.get(timeout.multipliedBy(2).toNanos(), TimeUnit.NANOSECONDS);
+        } catch (ExecutionException e) {
+            throw new CallFailed(e.getCause());
+        } catch (TimeoutException e) {
+            call.cancel(true);
+            throw new CallFailed(new TimeoutException("no answer within " + timeout));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            call.cancel(true);
+            throw new CallFailed(e);
+        }
+    }
+
+    /** A call that gave no result. */
+    private static final class CallFailed extends Exception {
+        private static final long serialVersionUID = 1L;
+        /** False when etcd answered that it did not do it. */
+        private final boolean mayHaveHappened;
+
+        CallFailed(Throwable cause) {
+            // gRPC puts whole stack traces in descriptions; the first line names the trouble.
+            super(String.valueOf(cause.getMessage()).lines().findFirst().orElse(""), cause);
+            this.mayHaveHappened = switch (Status.fromThrowable(cause).getCode()) {
+                case UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNKNOWN, INTERNAL, ABORTED, OK -> true;
+                // RESOURCE_EXHAUSTED is etcd's "database space exceeded".
+                case INVALID_ARGUMENT,
+                        NOT_FOUND,
+                        ALREADY_EXISTS,
+                        PERMISSION_DENIED,
+                        RESOURCE_EXHAUSTED,
+                        FAILED_PRECONDITION,
+                        OUT_OF_RANGE,
+                        UNIMPLEMENTED,
+                        DATA_LOSS,
+                        UNAUTHENTICATED -> false;
+            };
+        }
+    }
+
+    /**
+     * Gives each call a deadline. jetcd lets a call wait for a connection, so that without one a write
+     * which the caller gave up could still be sent, and applied, minutes later.
+     */
+    private record Deadline(Duration timeout) implements ClientInterceptor {
+        @Override
+        public <Q, A> ClientCall<Q, A> interceptCall(MethodDescriptor<Q, A> method, CallOptions options, Channel next) {
+            return next.newCall(method, options.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS));
+        }
+    }
+}

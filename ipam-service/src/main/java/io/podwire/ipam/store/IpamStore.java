@@ -1,0 +1,32 @@
+package io.podwire.ipam.store;
+
+import io.podwire.common.error.ServiceException;
+import java.util.List;
+
+/**
+ * Keys with values and versions. A version is given by the store, grows with every write over the
+ * whole store, and is never given twice, also not after a delete.
+ */
+public interface IpamStore extends AutoCloseable {
+    /**
+     * All entries, ordered by key, as they were at one moment between call and answer.
+     *
+     * @throws ServiceException UNAVAILABLE when the store does not answer in time
+     */
+    List<Entry> load();
+
+    /**
+     * Applies all changes at one moment, or none: none when a key has another version than its
+     * change expects. Nothing is answered before it is on disk.
+     *
+     * @param changes at least one, no key twice
+     * @throws ServiceException UNAVAILABLE when the store refused; nothing is changed then
+     */
+    Outcome compareAndSet(List<Change> changes);
+
+    /** True when the store answered lately. Does not block. */
+    boolean connected();
+
+    @Override
+    void close();
+}

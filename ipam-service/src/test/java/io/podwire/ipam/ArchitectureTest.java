@@ -1,0 +1,54 @@
+package io.podwire.ipam;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+
+import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+@AnalyzeClasses(packages = "io.podwire.ipam", importOptions = DoNotIncludeTests.class)
+class ArchitectureTest {
+    @ArchTest
+    static final ArchRule importsPointToTheCore = layeredArchitecture()
+            .consideringOnlyDependenciesInLayers()
+            .layer("core")
+            .definedBy("io.podwire.ipam.core")
+            .layer("store")
+            .definedBy("io.podwire.ipam.store")
+            .layer("service")
+            .definedBy("io.podwire.ipam.service")
+            .layer("main")
+            .definedBy("io.podwire.ipam")
+            .whereLayer("main")
+            .mayNotBeAccessedByAnyLayer()
+            .whereLayer("service")
+            .mayOnlyBeAccessedByLayers("main")
+            .whereLayer("store")
+            .mayOnlyBeAccessedByLayers("service", "main");
+
+    @ArchTest
+    static final ArchRule coreKnowsValuesOnly = noClasses()
+            .that()
+            .resideInAPackage("io.podwire.ipam.core")
+            .should()
+            .dependOnClassesThat()
+            .resideOutsideOfPackages("io.podwire.ipam.core", "io.podwire.common.net", "java..");
+
+    @ArchTest
+    static final ArchRule onlyTheStoreKnowsEtcdMvStoreAndJson = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.podwire.ipam.store")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.etcd..", "org.h2..", "com.fasterxml..");
+
+    @ArchTest
+    static final ArchRule onlyTheServiceKnowsGeneratedTypes = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.podwire.ipam.service")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("io.podwire.proto..");
+}

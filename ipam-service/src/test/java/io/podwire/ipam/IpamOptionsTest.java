@@ -1,0 +1,78 @@
+package io.podwire.ipam;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.podwire.common.service.ServiceRunner;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class IpamOptionsTest {
+    private static IpamOptions parse(Map<String, String> environment, String... args) {
+        IpamOptions options = new IpamOptions();
+        var _ = ServiceRunner.command("ipam-service", options, environment).parseArgs(args);
+        options.check();
+        return options;
+    }
+
+    @Test
+    void defaultsAreAnMvStoreWithoutPools() {
+        IpamOptions options = parse(Map.of());
+        assertThat(options.store()).isEqualTo(IpamOptions.StoreKind.MVSTORE);
+        assertThat(options.pools()).isEmpty();
+        assertThat(options.mvstoreFile()).hasToString("/var/lib/podwire/ipam.mv");
+    }
+
+    @Test
+    void repeatedAndSeparatedValuesAreBothTaken() {
+        IpamOptions options = parse(
+                Map.of(),
+                "--store=etcd",
+                "--etcd-endpoints=http://a:1,http://b:2",
+                "--etcd-endpoints=http://c:3",
+                "--pool=a=10.1.0.0/16",
+                "--pool=b=10.2.0.0/28,c=10.3.0.0/24/24");
+        assertThat(options.etcdEndpoints().toString()).isEqualTo("[http://a:1, http://b:2, http://c:3]");
+        assertThat(options.pools().toString()).isEqualTo("[a=10.1.0.0/16/26, b=10.2.0.0/28/28, c=10.3.0.0/24/24]");
+    }
+
+    @Test
+    void environmentTwinsStandInForOptions() {
+        IpamOptions options = parse(
+                Map.of("PODWIRE_POOL", "a=10.1.0.0/16/27,b=10.2.0.0/16", "PODWIRE_STORE", "etcd"), "--store=mvstore");
+        assertThat(options.pools().toString()).isEqualTo("[a=10.1.0.0/16/27, b=10.2.0.0/16/26]");
+        assertThat(options.store()).as("the command line wins").isEqualTo(IpamOptions.StoreKind.MVSTORE);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "--pool=a; --pool takes NAME=CIDR",
+                "--pool=a=10.1.0.0; --pool takes NAME=CIDR",
+                "--pool=a=10.1.0.0/16/26/1; --pool takes NAME=CIDR",
+                "--pool=a=10.1.0.1/16; host bits",
+                "--pool=a=10.1.0.0/16/8; must be 16 to 32, got 8",
+                "--pool=a=10.1.0.0/16/x; --pool a=10.1.0.0/16/x",
+                "--pool=A=10.1.0.0/16; not a pool name",
+                "--store-timeout=PT0S; --store-timeout must be PT0.1S to PT1M",
+                "--etcd-prefix=podwire; --etcd-prefix must start and end with '/'",
+                "--etcd-endpoints=10.0.0.1:2379; --etcd-endpoints",
+                "--etcd-endpoints=https://a:1; --etcd-endpoints takes http://HOST:PORT",
+                "--store=disk; --store",
+            })
+    void wrongValuesAreNamed(String argument, String message) {
+        assertThatThrownBy(() -> parse(Map.of(), argument)).hasMessageContaining(message);
+    }
+
+    @Test
+    void helpNamesEveryOption() {
+        assertThatCode(() -> assertThat(ServiceRunner.command("ipam-service", new IpamOptions(), Map.of())
+                                .getUsageMessage())
+                        .contains("--pool", "--store", "--etcd-prefix", "default=10.1.0.0/16/26"))
+                .doesNotThrowAnyException();
+    }
+}

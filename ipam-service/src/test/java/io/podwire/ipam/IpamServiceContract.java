@@ -1,0 +1,319 @@
+package io.podwire.ipam;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.grpc.ManagedChannel;
+import io.grpc.StatusRuntimeException;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.GrpcErrors;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.service.RunningService;
+import io.podwire.common.service.ServiceRunner;
+import io.podwire.proto.common.v1.NodeEpoch;
+import io.podwire.proto.ipam.v1.Block;
+import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.CreatePoolRequest;
+import io.podwire.proto.ipam.v1.DeletePoolRequest;
+import io.podwire.proto.ipam.v1.GetPoolRequest;
+import io.podwire.proto.ipam.v1.ListBlocksRequest;
+import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import io.podwire.proto.ipam.v1.ListPoolsRequest;
+import io.podwire.proto.ipam.v1.ListPoolsResponse;
+import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The service as a node sees it, over a real channel, on each store. */
+abstract class IpamServiceContract {
+    private static final String POOL = "--pool=default=10.1.0.0/24/26";
+
+    private RunningService service;
+    private ManagedChannel channel;
+
+    /** Options that name the store, empty at the start of a test. */
+    abstract List<String> storeOptions();
+
+    @BeforeEach
+    void startService() throws Exception {
+        start(POOL);
+    }
+
+    @AfterEach
+    void stopService() {
+        if (service != null) {
+            channel.shutdownNow();
+            service.close();
+            service = null;
+        }
+    }
+
+    private void start(String... more) throws Exception {
+        IpamOptions options = new IpamOptions();
+        List<String> args = Stream.of(
+                        List.of("--listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"), storeOptions(), List.of(more))
+                .flatMap(List::stream)
+                .toList();
+        var _ = ServiceRunner.command("ipam-service", options, Map.of()).parseArgs(args.toArray(String[]::new));
+        options.check();
+        service = ServiceRunner.start("ipam-service", options, Main::wire);
+        channel = service.channel();
+    }
+
+    BlocksGrpc.BlocksBlockingStub blocks() {
+        return BlocksGrpc.newBlockingStub(channel).withDeadlineAfter(Duration.ofSeconds(20));
+    }
+
+    private PoolsGrpc.PoolsBlockingStub pools() {
+        return PoolsGrpc.newBlockingStub(channel).withDeadlineAfter(Duration.ofSeconds(20));
+    }
+
+    static NodeEpoch node(String name, String uid, long counter) {
+        return NodeEpoch.newBuilder()
+                .setNode(name)
+                .setNodeUid(uid)
+                .setBootId("boot-" + counter)
+                .setCounter(counter)
+                .build();
+    }
+
+    private static NodeEpoch node(int i) {
+        return node("n" + i, "uid-" + i, 1);
+    }
+
+    Block claim(NodeEpoch node, String requestId) {
+        return blocks().claimBlock(ClaimBlockRequest.newBuilder()
+                .setNode(node)
+                .setRequestId(requestId)
+                .build());
+    }
+
+    private void release(NodeEpoch node, String cidr) {
+        var _ = blocks().releaseBlock(ReleaseBlockRequest.newBuilder()
+                .setNode(node)
+                .setCidr(cidr)
+                .build());
+    }
+
+    List<Block> list(String node) {
+        return blocks().listBlocks(ListBlocksRequest.newBuilder().setNode(node).build())
+                .getBlocksList();
+    }
+
+    Pool create(String name, String cidr, int blockLength) {
+        return pools().createPool(CreatePoolRequest.newBuilder()
+                .setPool(Pool.newBuilder().setName(name).setCidr(cidr).setBlockLength(blockLength))
+                .build());
+    }
+
+    private static ServiceException failure(Callable<?> call) {
+        try {
+            var _ = call.call();
+        } catch (StatusRuntimeException e) {
+            return GrpcErrors.fromGrpc("call", e);
+        } catch (Exception e) {
+            throw new AssertionError("another failure than expected", e);
+        }
+        throw new AssertionError("the call succeeded");
+    }
+
+    @Test
+    void claimsAreIdempotentAndReleasedBlocksAreFreeAgain() {
+        Block first = claim(node(1), "r1");
+        assertThat(first.getCidr()).isEqualTo("10.1.0.0/26");
+        assertThat(first.getPool()).isEqualTo("default");
+        assertThat(first.getOwner()).isEqualTo(node(1));
+        assertThat(claim(node(1), "r1")).as("a retry").isEqualTo(first);
+        assertThat(claim(node(2), "r2").getCidr()).isEqualTo("10.1.0.64/26");
+        assertThat(failure(() -> claim(node(2), "r1")).reason()).isEqualTo(ErrorReason.OWNED_BY_OTHER);
+
+        release(node(2), "10.1.0.0/26");
+        assertThat(list("n1")).as("not n2's to release").containsExactly(first);
+        release(node(1), "10.1.0.0/26");
+        release(node(1), "10.1.0.0/26");
+        assertThat(list("n1")).isEmpty();
+        assertThat(claim(node(2), "r3").getCidr()).as("lowest free").isEqualTo("10.1.0.0/26");
+        assertThat(list("")).extracting(Block::getCidr).containsExactly("10.1.0.0/26", "10.1.0.64/26");
+    }
+
+    @Test
+    void newLifeFencesTheOldOneAndAReinstalledNodeInheritsNothing() {
+        claim(node("n1", "uid-1", 1), "r1");
+        Block again = claim(node("n1", "uid-1", 2), "r1");
+        assertThat(again.getCidr()).as("same installation, next boot").isEqualTo("10.1.0.0/26");
+        ServiceException stale = failure(() -> claim(node("n1", "uid-1", 1), "r2"));
+        assertThat(stale.reason()).isEqualTo(ErrorReason.STALE_EPOCH);
+        assertThat(stale).hasMessageContaining("start 2 in boot boot-2");
+        assertThat(list("n1"))
+                .extracting(b -> b.getOwner().getCounter())
+                .as("the newest life is shown")
+                .containsExactly(2L);
+
+        NodeEpoch reinstalled = node("n1", "uid-new", 1);
+        assertThat(claim(reinstalled, "r3").getCidr()).isEqualTo("10.1.0.64/26");
+        ServiceException refused = failure(() -> {
+            release(reinstalled, "10.1.0.0/26");
+            return null;
+        });
+        assertThat(refused.reason()).isEqualTo(ErrorReason.OWNED_BY_OTHER);
+        release(list("n1").getFirst().getOwner(), "10.1.0.0/26");
+        assertThat(list("n1")).as("an operator released it in the old name").hasSize(1);
+    }
+
+    @Test
+    void manyNodesAtOnceGetDifferentBlocksUntilThePoolIsFull() throws Exception {
+        List<String> cidrs = new ArrayList<>();
+        try (ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<Block>> claims = IntStream.range(0, 4)
+                    .mapToObj(i -> executor.submit(() -> claim(node(i), "r" + i)))
+                    .toList();
+            for (Future<Block> claim : claims) {
+                cidrs.add(claim.get().getCidr());
+            }
+        }
+        assertThat(cidrs).containsExactlyInAnyOrder("10.1.0.0/26", "10.1.0.64/26", "10.1.0.128/26", "10.1.0.192/26");
+        ServiceException full = failure(() -> claim(node(9), "r9"));
+        assertThat(full.reason()).isEqualTo(ErrorReason.EXHAUSTED);
+        assertThat(full).hasMessageContaining("every block is owned in pool default");
+    }
+
+    @Test
+    void listsComeInPages() {
+        create("a", "10.9.0.0/25", 26);
+        IntStream.range(0, 5).forEach(i -> claim(node(i % 2), "r" + i));
+        List<String> seen = new ArrayList<>();
+        ListBlocksRequest.Builder request = ListBlocksRequest.newBuilder().setPageSize(2);
+        ListBlocksResponse page;
+        do {
+            page = blocks().listBlocks(request.build());
+            assertThat(page.getBlocksCount()).isLessThanOrEqualTo(2);
+            page.getBlocksList().forEach(b -> seen.add(b.getPool() + " " + b.getCidr()));
+            request.setPageToken(page.getNextPageToken());
+        } while (!page.getNextPageToken().isEmpty());
+        assertThat(seen)
+                .containsExactly(
+                        "a 10.9.0.0/26",
+                        "a 10.9.0.64/26",
+                        "default 10.1.0.0/26",
+                        "default 10.1.0.64/26",
+                        "default 10.1.0.128/26");
+        ListPoolsResponse first =
+                pools().listPools(ListPoolsRequest.newBuilder().setPageSize(1).build());
+        assertThat(first.getPoolsList()).extracting(Pool::getName).containsExactly("a");
+        ListPoolsResponse rest = pools().listPools(ListPoolsRequest.newBuilder()
+                .setPageToken(first.getNextPageToken())
+                .build());
+        assertThat(rest.getPoolsList()).extracting(Pool::getOwnedBlocks).containsExactly(3);
+        assertThat(rest.getNextPageToken()).isEmpty();
+        assertThat(failure(() -> blocks().listBlocks(ListBlocksRequest.newBuilder()
+                                .setPageSize(10_001)
+                                .build()))
+                        .reason())
+                .isEqualTo(ErrorReason.INVALID_ARGUMENT);
+    }
+
+    @Test
+    void poolsAreCreatedOnceAndDeletedWhenFree() {
+        assertThat(create("other", "10.2.0.0/16", 26).getTotalBlocks()).isEqualTo(1024);
+        assertThat(create("other", "10.2.0.0/16", 26).getOwnedBlocks())
+                .as("again")
+                .isZero();
+        assertThat(failure(() -> create("other", "10.2.0.0/16", 27)).reason()).isEqualTo(ErrorReason.ALREADY_EXISTS);
+        assertThat(failure(() -> create("c", "10.1.0.128/25", 26)))
+                .hasMessageContaining("overlaps pool default=10.1.0.0/24/26");
+        assertThat(failure(() -> create("c", "10.3.0.0/16", 15))).hasMessageContaining("must be 16 to 32, got 15");
+
+        claim(node(1), "r1");
+        DeletePoolRequest delete =
+                DeletePoolRequest.newBuilder().setName("default").build();
+        ServiceException owned = failure(() -> pools().deletePool(delete));
+        assertThat(owned.reason()).isEqualTo(ErrorReason.FAILED_PRECONDITION);
+        assertThat(owned).hasMessageContaining("1 of its blocks are owned, by n1");
+        release(node(1), "10.1.0.0/26");
+        var _ = pools().deletePool(delete);
+        var _ = pools().deletePool(delete);
+        assertThat(failure(() -> pools().getPool(GetPoolRequest.newBuilder()
+                                .setName("default")
+                                .build()))
+                        .reason())
+                .isEqualTo(ErrorReason.NOT_FOUND);
+    }
+
+    @Test
+    void badFieldsAreNamed() {
+        assertThat(failure(() -> claim(node("N1", "u", 1), "r1"))).hasMessageContaining("'N1' is not a node name");
+        assertThat(failure(() -> claim(node("n1", "u", 0), "r1"))).hasMessageContaining("got 0");
+        assertThat(failure(() -> claim(node("n1", "u", 1), "r/1"))).hasMessageContaining("'r/1' is not a request id");
+        assertThat(failure(() -> claim(NodeEpoch.getDefaultInstance(), "r1")).reason())
+                .isEqualTo(ErrorReason.INVALID_ARGUMENT);
+        assertThat(failure(() -> blocks().listBlocks(ListBlocksRequest.newBuilder()
+                                .setPageToken("x")
+                                .build()))
+                        .reason())
+                .isEqualTo(ErrorReason.INVALID_ARGUMENT);
+        assertThat(failure(() -> blocks().claimBlock(ClaimBlockRequest.newBuilder()
+                                .setNode(node(1))
+                                .setRequestId("r")
+                                .setPool("nowhere")
+                                .build()))
+                        .reason())
+                .isEqualTo(ErrorReason.NOT_FOUND);
+    }
+
+    @Test
+    void restartKeepsEverythingAndContradictingPoolsStopIt() throws Exception {
+        Block block = claim(node(1), "r1");
+        stopService();
+        start(POOL);
+        assertThat(claim(node(1), "r1")).isEqualTo(block);
+        stopService();
+        assertThatThrownBy(() -> start("--pool=default=10.1.0.0/24/27"))
+                .hasMessageContaining("--pool default=10.1.0.0/24/27 cannot be brought about")
+                .hasMessageContaining("it exists with another content, default=10.1.0.0/24/26");
+        start();
+        assertThat(list("")).containsExactly(block);
+    }
+
+    @Test
+    void metricsAndReadinessShowTheStore() throws Exception {
+        claim(node(1), "r1");
+        await().until(() -> service.unready().isEmpty());
+        stopService();
+        start();
+        await("gauges are read at start")
+                .untilAsserted(() -> assertThat(metrics())
+                        .contains("podwire_ipam_blocks_owned{pool=\"default\"} 1.0")
+                        .contains("podwire_ipam_blocks_all{pool=\"default\"} 4.0"));
+        claim(node(1), "r1");
+        assertThat(metrics()).contains("podwire_ipam_claim_seconds_count{result=\"ok\"} 1");
+    }
+
+    private String metrics() throws Exception {
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            return client.send(
+                            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + service.httpPort() + "/metrics"))
+                                    .build(),
+                            HttpResponse.BodyHandlers.ofString())
+                    .body();
+        }
+    }
+}

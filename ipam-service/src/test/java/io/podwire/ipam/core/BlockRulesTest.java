@@ -1,0 +1,121 @@
+package io.podwire.ipam.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class BlockRulesTest {
+    private static final Pool A = new Pool("a", IpPrefix.parse("10.1.0.0/25"), 26);
+    private static final Pool B = new Pool("b", IpPrefix.parse("10.2.0.0/26"), 26);
+    private static final NodeEpoch N1 = epoch("n1", "u1", 3);
+    private static final NodeEpoch N2 = epoch("n2", "u2", 1);
+
+    private static NodeEpoch epoch(String node, String uid, long counter) {
+        return new NodeEpoch(new NodeName(node), uid, "boot-" + counter, counter);
+    }
+
+    private static Block block(Pool pool, int index, NodeEpoch owner, String requestId) {
+        return new Block(pool.name(), pool.block(index), owner, requestId);
+    }
+
+    private static Ledger ledger(Block... blocks) {
+        return new Ledger(List.of(B, A), List.of(blocks), List.of(N1, N2));
+    }
+
+    private static ClaimDecision claim(Ledger ledger, NodeEpoch caller, String pool, String requestId) {
+        return BlockRules.claim(ledger, new ClaimRequest(caller, pool, requestId));
+    }
+
+    @Test
+    void lowestFreeBlockOfTheFirstPoolByName() {
+        assertThat(claim(ledger(), N1, "", "r1")).isEqualTo(new ClaimDecision.Assign(A, block(A, 0, N1, "r1")));
+        assertThat(claim(ledger(block(A, 1, N2, "x")), N1, "", "r1"))
+                .as("a hole before a taken block is used")
+                .isEqualTo(new ClaimDecision.Assign(A, block(A, 0, N1, "r1")));
+        assertThat(claim(ledger(block(A, 0, N2, "x"), block(A, 1, N2, "y")), N1, "", "r1"))
+                .as("the next pool, once the first is full")
+                .isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
+    }
+
+    @Test
+    void namedPoolIsTheOnlyOneTried() {
+        assertThat(claim(ledger(), N1, "b", "r1")).isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
+        assertThat(claim(ledger(block(B, 0, N2, "x")), N1, "b", "r1")).isEqualTo(new ClaimDecision.Full(List.of(B)));
+        assertThat(claim(ledger(), N1, "c", "r1")).isEqualTo(new ClaimDecision.NoSuchPool());
+        assertThat(claim(new Ledger(List.of(), List.of(), List.of()), N1, "", "r1"))
+                .isEqualTo(new ClaimDecision.Full(List.of()));
+    }
+
+    @Test
+    void repeatedRequestGetsTheSameBlock() {
+        Block held = block(A, 1, N1, "r1");
+        assertThat(claim(ledger(held), N1, "", "r1")).isEqualTo(new ClaimDecision.AlreadyHeld(held));
+        assertThat(claim(ledger(held), epoch("n1", "u1", 4), "a", "r1"))
+                .as("also in the node's next life")
+                .isEqualTo(new ClaimDecision.AlreadyHeld(held));
+    }
+
+    @Test
+    void requestIdOfAnotherClaimIsRefused() {
+        Block held = block(A, 1, N1, "r1");
+        assertThat(claim(ledger(held), N2, "", "r1")).isEqualTo(new ClaimDecision.RequestIdTaken(held));
+        assertThat(claim(ledger(held), epoch("n1", "reinstalled", 1), "", "r1"))
+                .isEqualTo(new ClaimDecision.RequestIdTaken(held));
+        assertThat(claim(ledger(held), N1, "b", "r1"))
+                .as("another pool is another wish")
+                .isEqualTo(new ClaimDecision.RequestIdTaken(held));
+    }
+
+    @Test
+    void olderLifeGetsNothingNotEvenItsOwn() {
+        Ledger ledger = ledger(block(A, 0, epoch("n1", "u1", 2), "r1"));
+        assertThat(claim(ledger, epoch("n1", "u1", 2), "", "r1")).isEqualTo(new ClaimDecision.Stale(N1));
+        assertThat(BlockRules.release(ledger, epoch("n1", "u1", 2), A.block(0)))
+                .isEqualTo(new ReleaseDecision.Stale(N1));
+    }
+
+    @Test
+    void ownerReleasesInTheSameOrANewerLife() {
+        Block held = block(A, 0, N1, "r1");
+        assertThat(BlockRules.release(ledger(held), N1, A.block(0))).isEqualTo(new ReleaseDecision.Release(held));
+        assertThat(BlockRules.release(ledger(held), epoch("n1", "u1", 9), A.block(0)))
+                .isEqualTo(new ReleaseDecision.Release(held));
+    }
+
+    @Test
+    void releaseOfWhatIsNotOwnedChangesNothing() {
+        Block ofN2 = block(A, 0, N2, "r1");
+        assertThat(BlockRules.release(ledger(ofN2), N1, A.block(0)))
+                .as("it has the next owner already")
+                .isEqualTo(new ReleaseDecision.NotOwned());
+        assertThat(BlockRules.release(ledger(ofN2), N1, A.block(1))).isEqualTo(new ReleaseDecision.NotOwned());
+        assertThat(BlockRules.release(ledger(ofN2), N2, IpPrefix.parse("10.1.0.0/27")))
+                .as("a part of a block is no block")
+                .isEqualTo(new ReleaseDecision.NotOwned());
+    }
+
+    @Test
+    void reinstalledNodeInheritsNothing() {
+        Block ofOld = block(A, 0, N1, "r1");
+        NodeEpoch reinstalled = epoch("n1", "u1-new", 1);
+        assertThat(claim(ledger(ofOld), reinstalled, "", "r2"))
+                .isEqualTo(new ClaimDecision.Assign(A, block(A, 1, reinstalled, "r2")));
+        assertThat(BlockRules.release(ledger(ofOld), reinstalled, A.block(0)))
+                .isEqualTo(new ReleaseDecision.OtherInstallation(ofOld));
+    }
+
+    @Test
+    void poolsShareNoAddressAndKeepTheirContent() {
+        assertThat(PoolRules.create(ledger(), A)).isEqualTo(new CreateDecision.AlreadyThere());
+        assertThat(PoolRules.create(ledger(), new Pool("a", A.cidr(), 27))).isEqualTo(new CreateDecision.NameTaken(A));
+        assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("10.0.0.0/8"), 26)))
+                .isEqualTo(new CreateDecision.Overlap(A));
+        assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("10.2.0.32/27"), 32)))
+                .isEqualTo(new CreateDecision.Overlap(B));
+        assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("10.2.0.64/26"), 26)))
+                .isEqualTo(new CreateDecision.Create());
+    }
+}

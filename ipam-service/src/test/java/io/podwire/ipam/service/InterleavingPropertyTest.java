@@ -1,0 +1,180 @@
+package io.podwire.ipam.service;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.common.testing.Seeds;
+import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.ClaimRequest;
+import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.service.Interleaving.Body;
+import io.podwire.ipam.service.Interleaving.Turn;
+import io.podwire.ipam.store.LedgerSnapshot;
+import io.podwire.ipam.store.MemoryIpamStore;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class InterleavingPropertyTest {
+    private static final Pool A = new Pool("a", IpPrefix.parse("10.1.0.0/25"), 26);
+    private static final Pool B = new Pool("b", IpPrefix.parse("10.2.0.0/24"), 26);
+
+    private static NodeEpoch epoch(int node, int uid, int counter) {
+        return new NodeEpoch(new NodeName("n" + node), "uid-" + uid, "boot-" + counter, counter);
+    }
+
+    private static String claim(CasFlow flow, ClaimRequest request) {
+        try {
+            return new BlockFlow(flow).claim(request).cidr().toString();
+        } catch (ServiceException e) {
+            return e.reason().name();
+        }
+    }
+
+    private static String answer(Runnable call) {
+        try {
+            call.run();
+            return "ok";
+        } catch (ServiceException e) {
+            return e.reason().name();
+        }
+    }
+
+    private static Body randomBody(RandomGenerator random) {
+        NodeEpoch caller = epoch(random.nextInt(2), random.nextInt(4) / 3, 1 + random.nextInt(3));
+        Pool pool = random.nextBoolean() ? A : B;
+        IpPrefix cidr = pool.block(random.nextInt(2));
+        Pool overlapping = new Pool("c" + random.nextInt(2), pool.cidr(), 27);
+        String wish = random.nextBoolean() ? pool.name() : ClaimRequest.ANY_POOL;
+        ClaimRequest request = new ClaimRequest(caller, wish, "r" + random.nextInt(4));
+        return switch (random.nextInt(10)) {
+            case 0 -> flow -> answer(() -> new PoolFlow(flow).delete(pool.name()));
+            case 1 -> flow -> answer(() -> new PoolFlow(flow).create(overlapping));
+            case 2, 3, 4 -> flow -> answer(() -> new BlockFlow(flow).release(caller, cidr));
+            default -> flow -> claim(flow, request);
+        };
+    }
+
+    private static MemoryIpamStore started(List<Body> before) {
+        MemoryIpamStore store = new MemoryIpamStore();
+        CasFlow flow = Interleaving.flow(store);
+        new PoolFlow(flow).create(A);
+        new PoolFlow(flow).create(B);
+        before.forEach(body -> body.run(flow));
+        return store;
+    }
+
+    private static void assertSound(Ledger ledger) {
+        List<Block> blocks = ledger.blocks();
+        for (Block block : blocks) {
+            assertThat(ledger.pool(block.pool())).as("pool of %s", block).isPresent();
+            assertThat(blocks.stream().filter(b -> b.cidr().overlaps(block.cidr())))
+                    .as("owners of %s", block.cidr())
+                    .hasSize(1);
+            assertThat(blocks.stream()
+                            .filter(b -> b.requestId().equals(block.requestId())
+                                    && b.owner().sameOwner(block.owner())))
+                    .as("blocks of request %s", block.requestId())
+                    .hasSize(1);
+        }
+        for (Pool pool : ledger.pools()) {
+            assertThat(ledger.pools().stream().filter(p -> p.cidr().overlaps(pool.cidr())))
+                    .as("pools on %s", pool.cidr())
+                    .hasSize(1);
+        }
+    }
+
+    @Test
+    void anyInterleavingEndsAsSomeSerialOrderWould() {
+        Seeds.forEach(InterleavingPropertyTest.class, 300, random -> {
+            List<Body> before = IntStream.range(0, random.nextInt(4))
+                    .mapToObj(_ -> randomBody(random))
+                    .toList();
+            List<Body> bodies = IntStream.range(0, 2 + random.nextInt(3))
+                    .mapToObj(_ -> randomBody(random))
+                    .toList();
+            MemoryIpamStore store = started(before);
+            Interleaving interleaving = new Interleaving(random, store, false);
+            List<Turn> turns = bodies.stream().map(interleaving::add).toList();
+            interleaving.run();
+
+            List<String> results = turns.stream().map(Turn::result).toList();
+            Ledger end = LedgerSnapshot.read(store).ledger();
+            assertSound(end);
+            assertThat(someOrderGives(before, bodies, results, end, new ArrayList<>()))
+                    .as("a serial order that gives %s and %s", results, end)
+                    .isTrue();
+        });
+    }
+
+    private static boolean someOrderGives(
+            List<Body> before, List<Body> bodies, List<String> results, Ledger end, List<Integer> order) {
+        if (order.size() < bodies.size()) {
+            return IntStream.range(0, bodies.size())
+                    .filter(i -> !order.contains(i))
+                    .anyMatch(i -> {
+                        List<Integer> longer = new ArrayList<>(order);
+                        longer.add(i);
+                        return someOrderGives(before, bodies, results, end, longer);
+                    });
+        }
+        MemoryIpamStore store = started(before);
+        CasFlow flow = Interleaving.flow(store);
+        return order.stream().allMatch(i -> bodies.get(i).run(flow).equals(results.get(i)))
+                && LedgerSnapshot.read(store).ledger().equals(end);
+    }
+
+    @Test
+    void lostAnswersAndDeathsLeakNothing() {
+        Seeds.forEach(InterleavingPropertyTest.class, 300, random -> {
+            MemoryIpamStore store = started(List.of());
+            Interleaving interleaving = new Interleaving(random, store, true);
+            Map<String, ClaimRequest> requests = new TreeMap<>();
+            Map<String, List<Turn>> answers = new TreeMap<>();
+            for (int i = 0; i < 4; i++) {
+                ClaimRequest request = new ClaimRequest(epoch(i % 2, 0, 1), ClaimRequest.ANY_POOL, "r" + i);
+                requests.put(request.requestId(), request);
+                // The node repeats its request while the first is under way, over another replica.
+                answers.put(
+                        request.requestId(),
+                        IntStream.range(0, 2)
+                                .mapToObj(_ -> interleaving.add(flow -> claim(flow, request)))
+                                .toList());
+            }
+            interleaving.add(flow -> answer(() -> new PoolFlow(flow).delete("a")));
+            interleaving.run();
+
+            CasFlow flow = Interleaving.flow(store);
+            Map<String, String> held = new TreeMap<>();
+            requests.forEach((id, request) -> held.put(id, claim(flow, request)));
+            Ledger end = LedgerSnapshot.read(store).ledger();
+            assertSound(end);
+            answers.forEach((id, turns) -> turns.stream()
+                    .map(Turn::result)
+                    .filter(result -> !result.equals("died") && !result.equals(ErrorReason.EXHAUSTED.name()))
+                    .forEach(
+                            result -> assertThat(result).as("answers to %s", id).isEqualTo(held.get(id))));
+            int total = end.pools().stream().mapToInt(Pool::totalBlocks).sum();
+            assertThat(end.blocks()).as("one block a request, no more").hasSize(Math.min(total, requests.size()));
+
+            int free = 0;
+            while (!claim(flow, new ClaimRequest(epoch(9, 0, 1), "", "last-" + free))
+                    .equals("EXHAUSTED")) {
+                free++;
+            }
+            assertThat(end.blocks().size() + free).as("owned + free").isEqualTo(total);
+            assertThat(new HashSet<>(LedgerSnapshot.read(store).ledger().blocks()))
+                    .hasSize(total);
+        });
+    }
+}

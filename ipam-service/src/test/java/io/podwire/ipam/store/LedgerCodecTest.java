@@ -1,0 +1,66 @@
+package io.podwire.ipam.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.Pool;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LedgerCodecTest {
+    private static final Pool POOL = new Pool("default", IpPrefix.parse("10.1.0.0/16"), 26);
+    private static final NodeEpoch NODE = new NodeEpoch(new NodeName("n1.example"), "uid-1", "boot-1", 3);
+    private static final Block BLOCK = new Block("default", IpPrefix.parse("10.1.0.64/26"), NODE, "r-1");
+
+    @Test
+    void keysAndValuesStayAsTheyAre() {
+        assertThat(LedgerCodec.key(POOL)).isEqualTo("pools/default");
+        assertThat(LedgerCodec.encode(POOL))
+                .isEqualTo("{\"v\":1,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26}");
+        assertThat(LedgerCodec.key(NODE)).isEqualTo("nodes/n1.example/uid-1");
+        assertThat(LedgerCodec.encode(NODE))
+                .isEqualTo("{\"v\":1,\"node\":\"n1.example\",\"uid\":\"uid-1\",\"bootId\":\"boot-1\",\"counter\":3}");
+        assertThat(LedgerCodec.key(BLOCK)).isEqualTo("blocks/default/10.1.0.64-26");
+        assertThat(LedgerCodec.encode(BLOCK))
+                .isEqualTo("{\"v\":1,\"pool\":\"default\",\"cidr\":\"10.1.0.64/26\",\"owner\":{\"node\":\"n1.example\","
+                        + "\"uid\":\"uid-1\",\"bootId\":\"boot-1\",\"counter\":3},\"requestId\":\"r-1\"}");
+        assertThat(LedgerCodec.requestKey(BLOCK)).isEqualTo("requests/r-1");
+        assertThat(LedgerCodec.encodeRequest(BLOCK)).isEqualTo("{\"v\":1,\"block\":\"blocks/default/10.1.0.64-26\"}");
+    }
+
+    @Test
+    void valuesReadBackAsTheyWere() {
+        assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(POOL))))
+                .isEqualTo(POOL);
+        assertThat(LedgerCodec.node(new Entry("k", 1, LedgerCodec.encode(NODE))))
+                .isEqualTo(NODE);
+        assertThat(LedgerCodec.block(new Entry("k", 1, LedgerCodec.encode(BLOCK))))
+                .isEqualTo(BLOCK);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "null",
+                "7",
+                "{\"v\":1",
+                "{\"v\":1} x",
+                "{\"v\":1,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\"}",
+                "{\"v\":1,\"name\":\"default\",\"cidr\":\"10.1.0.1/16\",\"blockLength\":26}",
+                "{\"v\":2,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26}",
+            })
+    void damagedOrUnknownValuesStopTheDecision(String value) {
+        assertThatThrownBy(() -> LedgerCodec.pool(new Entry("pools/default", 1, value)))
+                .isInstanceOfSatisfying(
+                        ServiceException.class, e -> assertThat(e.reason()).isEqualTo(ErrorReason.INTERNAL))
+                .hasMessageContaining("pools/default");
+    }
+}
