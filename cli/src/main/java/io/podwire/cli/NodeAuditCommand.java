@@ -1,0 +1,41 @@
+package io.podwire.cli;
+
+import io.podwire.proto.node.v1.AuditRequest;
+import io.podwire.proto.node.v1.AuditResponse;
+import io.podwire.proto.node.v1.NodeGrpc;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code podwire node audit}. */
+@Command(name = "audit", description = "Compares journal and kernel; ends with 1 when they differ. Changes nothing.")
+final class NodeAuditCommand implements Callable<Integer> {
+    @Option(
+            names = "--socket",
+            paramLabel = "unix:PATH",
+            defaultValue = "${env:PODWIRE_SOCKET:-unix:/run/podwire/cni.sock}",
+            description = "node-shim's socket. Default: ${DEFAULT-VALUE}")
+    private String socket;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() {
+
+        AuditResponse audit = Calls.call(
+                "--socket",
+                socket,
+                "auditing the node",
+                channel -> Calls.soon(NodeGrpc.newBlockingStub(channel)).audit(AuditRequest.getDefaultInstance()));
+        Table table = new Table("OBJECT", "NAME", "PROBLEM");
+        audit.getFindingsList().forEach(found -> table.row(found.getObject(), found.getName(), found.getProblem()));
+        output.print(audit, table);
+        if (audit.getFindingsCount() > 0) {
+            throw new CommandFailure(
+                    audit.getFindingsCount() + " of " + audit.getChecked() + " objects are not as they should be");
+        }
+        return 0;
+    }
+}

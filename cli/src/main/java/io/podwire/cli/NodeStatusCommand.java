@@ -1,0 +1,47 @@
+package io.podwire.cli;
+
+import io.podwire.proto.node.v1.GetNodeStatusRequest;
+import io.podwire.proto.node.v1.NodeGrpc;
+import io.podwire.proto.node.v1.NodeStatus;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code podwire node status}. */
+@Command(name = "status", description = "What this node is, and whether an ADD would be served now.")
+final class NodeStatusCommand implements Callable<Integer> {
+    @Option(
+            names = "--socket",
+            paramLabel = "unix:PATH",
+            defaultValue = "${env:PODWIRE_SOCKET:-unix:/run/podwire/cni.sock}",
+            description = "node-shim's socket. Default: ${DEFAULT-VALUE}")
+    private String socket;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() {
+
+        NodeStatus status = Calls.call(
+                "--socket",
+                socket,
+                "reading the node's status",
+                channel -> Calls.soon(NodeGrpc.newBlockingStub(channel))
+                        .getNodeStatus(GetNodeStatusRequest.getDefaultInstance()));
+        Table table = new Table("WHAT", "VALUE")
+                .row("node", status.getNode().getNode())
+                .row("release", status.getRelease())
+                .row("starts", status.getNode().getCounter())
+                .row("ready", status.getReady() ? "yes" : "no: " + String.join("; ", status.getReasonsList()))
+                .row("blocks", String.join(" ", status.getBlocksList()))
+                .row("free addresses", status.getFreeAddresses())
+                .row("policy", status.getPolicyEnforced() ? "revision " + status.getPolicyRevision() : "not enforced");
+        status.getUpstreamsList()
+                .forEach(up -> table.row(
+                        up.getName() + " service", up.getTarget() + (up.getConnected() ? " connected" : " lost")));
+        output.print(status, table);
+        return 0;
+    }
+}

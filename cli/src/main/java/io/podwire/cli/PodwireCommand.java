@@ -1,0 +1,54 @@
+package io.podwire.cli;
+
+import io.podwire.cli.lab.LabCommand;
+import io.podwire.common.service.ServiceRunner;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+
+/** {@code podwire}: its subcommands, one class each. */
+@Command(
+        name = "podwire",
+        description = "Looks at Podwire's node daemons and services, and runs a whole cluster in a lab.",
+        mixinStandardHelpOptions = true,
+        versionProvider = PodwireCommand.Version.class,
+        scope = picocli.CommandLine.ScopeType.INHERIT,
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {
+            PodwireCommand.Node.class,
+            PodwireCommand.Ipam.class,
+            PodwireCommand.Policy.class,
+            PodwireCommand.Route.class,
+            LabCommand.class,
+        })
+final class PodwireCommand {
+    @Command(
+            name = "node",
+            description = "What this node's node-shim has; for root, on its unix socket.",
+            subcommands = {NodeStatusCommand.class, NodeEndpointsCommand.class, NodeAuditCommand.class})
+    static final class Node {}
+
+    @Command(
+            name = "ipam",
+            description = "Pools and blocks of addresses, from ipam-service.",
+            subcommands = {IpamPoolsCommand.class, IpamBlocksCommand.class})
+    static final class Ipam {}
+
+    @Command(
+            name = "policy",
+            description = "Policies and where they are enforced, from policy-service.",
+            subcommands = {PolicyListCommand.class, PolicyRolloutCommand.class})
+    static final class Policy {}
+
+    @Command(
+            name = "route",
+            description = "Routes between nodes, from route-reflector.",
+            subcommands = {RouteListCommand.class})
+    static final class Route {}
+
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"podwire " + ServiceRunner.RELEASE};
+        }
+    }
+}

@@ -1,0 +1,28 @@
+package io.podwire.cli.lab;
+
+import java.util.BitSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What the output of ping(8) of iputils says.
+ *
+ * @param received replies, each sequence number once
+ * @param lost sequence numbers without a reply below the last one with a reply: what was on its way when
+ *     ping was stopped is not lost
+ */
+public record PingTally(int received, int lost) {
+    private static final Pattern REPLY = Pattern.compile("bytes from .*icmp_seq=(\\d+) ");
+
+    /** Reads all output, of one run. */
+    public static PingTally of(String output) {
+        BitSet replies = new BitSet();
+        Matcher reply = REPLY.matcher(output);
+        while (reply.find()) {
+            // The sequence number starts at 1 and has 16 bits: no run here is as long.
+            replies.set(Integer.parseInt(reply.group(1)));
+        }
+        int received = replies.cardinality();
+        return new PingTally(received, Math.max(0, replies.length() - 1) - received);
+    }
+}

@@ -1,0 +1,196 @@
+package io.podwire.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.util.JsonFormat;
+import io.grpc.BindableService;
+import io.grpc.Server;
+import io.grpc.Status;
+import io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
+import io.podwire.proto.ipam.v1.ListPoolsRequest;
+import io.podwire.proto.ipam.v1.ListPoolsResponse;
+import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.policy.v1.GetRolloutRequest;
+import io.podwire.proto.policy.v1.NodeRollout;
+import io.podwire.proto.policy.v1.ProgramsGrpc;
+import io.podwire.proto.policy.v1.Rollout;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+
+class CommandsTest {
+    private record Ended(int code, String out, String err) {}
+
+    @Test
+    void everyPageOfAListIsShown() throws Exception {
+        try (Serving pools = new Serving(new TwoPages())) {
+            Ended table = run("ipam", "pools", "--server", pools.target());
+            assertThat(table).as("table").isEqualTo(new Ended(0, """
+                    NAME  CIDR           BLOCK  OWNED  TOTAL
+                    a     10.0.0.0/16    /26    3      1024
+                    b     10.244.0.0/16  /26    0      0
+                    """, ""));
+            Ended json = run("ipam", "pools", "-o", "json", "--server", pools.target());
+            ListPoolsResponse.Builder read = ListPoolsResponse.newBuilder();
+            JsonFormat.parser().merge(json.out(), read);
+            assertThat(read.getPoolsList()).as("JSON").containsExactly(TwoPages.A, TwoPages.B);
+            assertThat(read.getNextPageToken()).as("the last page's token").isEmpty();
+        }
+    }
+
+    @Test
+    void rolloutTellsWhoWaitsAndWhoFailed() throws Exception {
+        try (Serving programs = new Serving(new SomeRollout())) {
+            assertThat(run("policy", "rollout", "--revision", "7", "--server", programs.target()))
+                    .as("table")
+                    .isEqualTo(new Ended(0, """
+                            NODE   WANTED  ENFORCED  STATUS
+                            node1  7       7         enforced
+                            node2  7       5         waiting
+                            node3  7       5         failed: no memory
+                            """, ""));
+        }
+    }
+
+    @Test
+    void aFailedCallEndsWith1AndSaysWhatHelps() throws Exception {
+        Serving gone = new Serving(new TwoPages());
+        gone.close();
+        gone.server.awaitTermination();
+        assertThat(run("ipam", "pools", "--server", gone.target()))
+                .as("nobody there")
+                .satisfies(ended -> assertThat(ended.code()).as("code").isEqualTo(1))
+                .satisfies(ended -> assertThat(ended.out()).as("stdout").isEmpty())
+                .satisfies(ended -> assertThat(ended.err())
+                        .as("stderr")
+                        .startsWith("podwire ipam pools: listing pools from " + gone.target())
+                        .contains("--server"));
+        try (Serving programs = new Serving(new SomeRollout())) {
+            assertThat(run("policy", "rollout", "--revision", "9", "--server", programs.target()))
+                    .as("refused")
+                    .satisfies(ended -> assertThat(ended.code()).as("code").isEqualTo(1))
+                    .satisfies(ended -> assertThat(ended.err()).as("stderr").contains("revision 9 is in the future"));
+        }
+    }
+
+    @Test
+    void wrongUsageEndsWith2() {
+        for (String line :
+                new String[] {"", "ipam", "ipam pools --nonsense", "ipam pools -o xml", "lab demo --nodes"}) {
+            assertThat(run(line.isEmpty() ? new String[0] : line.split(" ", -1)).code())
+                    .as("podwire %s", line)
+                    .isEqualTo(2);
+        }
+    }
+
+    @Test
+    void everyCommandHasHelp() {
+        help(Main.commandLine(), new String[0]);
+    }
+
+    private static void help(CommandLine command, String[] path) {
+        String[] line = java.util.Arrays.copyOf(path, path.length + 1);
+        line[path.length] = "--help";
+        Ended ended = run(line);
+        assertThat(ended.code()).as("podwire %s", String.join(" ", line)).isZero();
+        assertThat(ended.out()).as("podwire %s", String.join(" ", line)).startsWith("Usage: podwire");
+        command.getSubcommands().forEach((name, sub) -> {
+            String[] deeper = java.util.Arrays.copyOf(path, path.length + 1);
+            deeper[path.length] = name;
+            help(sub, deeper);
+        });
+    }
+
+    private static Ended run(String... args) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int code = Main.commandLine()
+                .setOut(new PrintWriter(out))
+                .setErr(new PrintWriter(err))
+                .execute(args);
+        return new Ended(code, out.toString(), err.toString());
+    }
+
+    /** A gRPC service on a free port of the loopback interface. */
+    private static final class Serving implements AutoCloseable {
+        private final Server server;
+        private final int port;
+
+        Serving(BindableService service) throws Exception {
+            server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                    .addService(service)
+                    .build()
+                    .start();
+            port = server.getPort();
+        }
+
+        String target() {
+            return "127.0.0.1:" + port;
+        }
+
+        @Override
+        public void close() {
+            server.shutdownNow();
+        }
+    }
+
+    private static final class TwoPages extends PoolsGrpc.PoolsImplBase {
+        static final Pool A = Pool.newBuilder()
+                .setName("a")
+                .setCidr("10.0.0.0/16")
+                .setBlockLength(26)
+                .setOwnedBlocks(3)
+                .setTotalBlocks(1024)
+                .build();
+        static final Pool B = Pool.newBuilder()
+                .setName("b")
+                .setCidr("10.244.0.0/16")
+                .setBlockLength(26)
+                .build();
+
+        @Override
+        public void listPools(ListPoolsRequest request, StreamObserver<ListPoolsResponse> observer) {
+            observer.onNext(
+                    request.getPageToken().isEmpty()
+                            ? ListPoolsResponse.newBuilder()
+                                    .addPools(A)
+                                    .setNextPageToken("2")
+                                    .build()
+                            : ListPoolsResponse.newBuilder().addPools(B).build());
+            observer.onCompleted();
+        }
+    }
+
+    private static final class SomeRollout extends ProgramsGrpc.ProgramsImplBase {
+        @Override
+        public void getRollout(GetRolloutRequest request, StreamObserver<Rollout> observer) {
+            if (request.getRevision() > 7) {
+                observer.onError(Status.FAILED_PRECONDITION
+                        .withDescription("revision " + request.getRevision() + " is in the future")
+                        .asRuntimeException());
+                return;
+            }
+            observer.onNext(Rollout.newBuilder()
+                    .setRevision(7)
+                    .addNodes(node("node1", 7, ""))
+                    .addNodes(node("node2", 5, ""))
+                    .addNodes(node("node3", 5, "no memory"))
+                    .build());
+            observer.onCompleted();
+        }
+
+        private static NodeRollout node(String name, long acked, String failure) {
+            return NodeRollout.newBuilder()
+                    .setNode(name)
+                    .setTargetRevision(7)
+                    .setAckedRevision(acked)
+                    .setFailure(failure)
+                    .build();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package io.podwire.deploy;
+
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.MappingIterator;
+import com.fasterxml.jackson.databind.introspect.Annotated;
+import com.fasterxml.jackson.databind.introspect.JacksonAnnotationIntrospector;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Namespace;
+import io.fabric8.kubernetes.api.model.Service;
+import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.apps.DaemonSet;
+import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.api.model.policy.v1.PodDisruptionBudget;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRole;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRoleBinding;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** Reads manifests as strictly as the API server with fieldValidation=Strict: unknown and double fields fail. */
+final class Manifests {
+    static final Path BASE = Deployed.DEPLOY.resolve("kustomize/base");
+
+    private static final Map<String, Class<? extends HasMetadata>> KINDS = Map.of(
+            "v1 Namespace", Namespace.class,
+            "v1 ServiceAccount", ServiceAccount.class,
+            "v1 ConfigMap", ConfigMap.class,
+            "v1 Service", Service.class,
+            "apps/v1 Deployment", Deployment.class,
+            "apps/v1 DaemonSet", DaemonSet.class,
+            "policy/v1 PodDisruptionBudget", PodDisruptionBudget.class,
+            "rbac.authorization.k8s.io/v1 ClusterRole", ClusterRole.class,
+            "rbac.authorization.k8s.io/v1 ClusterRoleBinding", ClusterRoleBinding.class);
+
+    private static final YAMLMapper STRICT = YAMLMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY)
+            .annotationIntrospector(new JacksonAnnotationIntrospector() {
+                private static final long serialVersionUID = 1L;
+
+                // The model keeps unknown fields in additionalProperties: not here.
+                @Override
+                public Boolean hasAnySetter(Annotated annotated) {
+                    return false;
+                }
+            })
+            .build();
+
+    private Manifests() {}
+
+    static List<HasMetadata> parse(String yaml) throws IOException {
+        List<HasMetadata> objects = new ArrayList<>();
+        try (MappingIterator<JsonNode> documents =
+                STRICT.readerFor(JsonNode.class).readValues(yaml)) {
+            while (documents.hasNextValue()) {
+                JsonNode tree = documents.nextValue();
+                String kind = tree.path("apiVersion").asText() + " "
+                        + tree.path("kind").asText();
+                Class<? extends HasMetadata> type = KINDS.get(kind);
+                if (type == null) {
+                    throw new IOException("the test does not know '" + kind + "'");
+                }
+                objects.add(STRICT.treeToValue(tree, type));
+            }
+        }
+        return objects;
+    }
+
+    /** The manifests' files, without the kustomization. */
+    static List<Path> files() throws IOException {
+        try (Stream<Path> files = Files.list(BASE)) {
+            return files.filter(file -> !file.endsWith("kustomization.yaml"))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    static List<HasMetadata> all() {
+        try {
+            List<HasMetadata> objects = new ArrayList<>();
+            for (Path file : files()) {
+                objects.addAll(parse(Files.readString(file)));
+            }
+            return objects;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static <T extends HasMetadata> List<T> all(Class<T> type) {
+        return all().stream().filter(type::isInstance).map(type::cast).toList();
+    }
+
+    static JsonNode kustomization() throws IOException {
+        return STRICT.readTree(Files.readString(BASE.resolve("kustomization.yaml")));
+    }
+}

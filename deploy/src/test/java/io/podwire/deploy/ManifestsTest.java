@@ -1,0 +1,298 @@
+package io.podwire.deploy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.ContainerPort;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Probe;
+import io.fabric8.kubernetes.api.model.Service;
+import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.ServicePort;
+import io.fabric8.kubernetes.api.model.Volume;
+import io.fabric8.kubernetes.api.model.VolumeMount;
+import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.api.model.policy.v1.PodDisruptionBudget;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRole;
+import io.fabric8.kubernetes.api.model.rbac.ClusterRoleBinding;
+import io.fabric8.kubernetes.api.model.rbac.PolicyRule;
+import io.podwire.common.service.ListenAddress;
+import io.podwire.common.service.ServiceOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ManifestsTest {
+    static List<Workload> workloads() {
+        return Workload.all();
+    }
+
+    @Test
+    void everyServiceIsDeployed() {
+        assertThat(workloads())
+                .extracting(Workload::name)
+                .containsExactlyInAnyOrder(
+                        Stream.of(Deployed.values()).map(Deployed::service).toArray(String[]::new));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "spec: {replica: 2}",
+                "spec: {template: {spec: {containers: [{name: a, readinesProbe: {}}]}}}",
+                "spec: {template: {spec: {containers: [{name: a, securityContext: {capabilities: {dropped: [ALL]}}}]}}}",
+                "metadata: {name: a, name: b}",
+                "spec: {replicas: two}",
+            })
+    void readerIsStrict(String spoiled) throws IOException {
+        String head = "apiVersion: apps/v1\nkind: Deployment\n";
+        assertThat(Manifests.parse(head)).hasSize(1);
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> Manifests.parse(head + spoiled));
+    }
+
+    @Test
+    void kustomizationListsEveryFile() throws IOException {
+        JsonNode resources = Manifests.kustomization().get("resources");
+        assertThat(StreamSupport.stream(resources.spliterator(), false).map(JsonNode::asText))
+                .containsExactlyInAnyOrderElementsOf(Manifests.files().stream()
+                        .map(file -> file.getFileName().toString())
+                        .toList());
+    }
+
+    @Test
+    void everyObjectIsInTheNamespaceAndNamedOnce() {
+        List<HasMetadata> objects = Manifests.all();
+        assertThat(objects)
+                .extracting(o -> o.getKind() + "/" + o.getMetadata().getName())
+                .doesNotHaveDuplicates();
+        assertThat(objects)
+                .filteredOn(o -> !Set.of("Namespace", "ClusterRole", "ClusterRoleBinding")
+                        .contains(o.getKind()))
+                .extracting(o -> o.getMetadata().getNamespace())
+                .containsOnly("podwire");
+    }
+
+    @ParameterizedTest
+    @MethodSource("workloads")
+    void everyVariableIsAnOptionAndTheServiceAcceptsThemAll(Workload workload) {
+        Map<String, String> environment = workload.environment();
+        assertThat(environment.keySet().stream().filter(name -> name.startsWith("PODWIRE_")))
+                .as("variables of %s that are no option's twin", workload)
+                .isSubsetOf(workload.deployed().environmentNames());
+        assertThat(environment.keySet().stream().filter(name -> !name.startsWith("PODWIRE_")))
+                .as("only what others refer to")
+                .isSubsetOf("HOST_IP");
+        assertThat(workload.main().getCommand()).as("the image's entry point").isEmpty();
+
+        workload.deployed().parse(environment, workload.main().getArgs().toArray(String[]::new));
+    }
+
+    @ParameterizedTest
+    @MethodSource("workloads")
+    void portsAreThoseListenedOn(Workload workload) {
+        ServiceOptions options = workload.deployed().parse(workload.environment());
+        ServiceOptions defaults = workload.deployed().options();
+        Map<String, Integer> ports = workload.main().getPorts().stream()
+                .collect(Collectors.toMap(ContainerPort::getName, ContainerPort::getContainerPort));
+
+        assertThat(ports.remove("http"))
+                .isEqualTo(options.common().httpListen().port())
+                .isEqualTo(defaults.common().httpListen().port());
+        switch (options.common().listen()) {
+            case ListenAddress.Tcp(String host, int port) -> {
+                assertThat(host).as("other nodes reach it").isEqualTo("192.0.2.10");
+                assertThat(ports.remove("grpc")).isEqualTo(port);
+                assertThat(defaults.common().listen())
+                        .isInstanceOfSatisfying(
+                                ListenAddress.Tcp.class,
+                                tcp -> assertThat(tcp.port()).isEqualTo(port));
+            }
+            case ListenAddress.Unix unix ->
+                assertThat(unix).isEqualTo(defaults.common().listen());
+        }
+        assertThat(ports).as("ports that nobody listens on").isEmpty();
+
+        for (Probe probe : List.of(
+                workload.main().getStartupProbe(),
+                workload.main().getLivenessProbe(),
+                workload.main().getReadinessProbe())) {
+            assertThat(probe.getHttpGet().getPort().getStrVal()).isEqualTo("http");
+        }
+        assertThat(workload.main().getReadinessProbe().getHttpGet().getPath()).isEqualTo("/readyz");
+        assertThat(workload.main().getLivenessProbe().getHttpGet().getPath()).isEqualTo("/healthz");
+    }
+
+    @Test
+    void nodesAskTheServicesAtTheirPorts() {
+        Map<String, String> node = workloads().stream()
+                .filter(w -> w.deployed() == Deployed.NODE_SHIM)
+                .findFirst()
+                .orElseThrow()
+                .environment();
+        for (Service service : Manifests.all(Service.class)) {
+            Workload behind = workloads().stream()
+                    .filter(w -> w.template()
+                            .getMetadata()
+                            .getLabels()
+                            .entrySet()
+                            .containsAll(service.getSpec().getSelector().entrySet()))
+                    .findFirst()
+                    .orElseThrow();
+            ServicePort port = service.getSpec().getPorts().getFirst();
+            assertThat(behind.main().getPorts())
+                    .extracting(ContainerPort::getName)
+                    .contains(port.getTargetPort().getStrVal());
+            String option = "PODWIRE_"
+                    + service.getMetadata()
+                            .getName()
+                            .toUpperCase(java.util.Locale.ROOT)
+                            .replace('-', '_');
+            assertThat(node).containsEntry(option, "10.96.0.10:" + port.getPort());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("workloads")
+    void selectorsBudgetsAndSpreadFitTheirPods(Workload workload) {
+        Map<String, String> labels = workload.template().getMetadata().getLabels();
+        assertThat(labels).containsAllEntriesOf(workload.selector().getMatchLabels());
+        if (workload.object() instanceof Deployment deployment) {
+            assertThat(Manifests.all(PodDisruptionBudget.class))
+                    .filteredOn(b -> b.getMetadata().getName().equals(workload.name()))
+                    .singleElement()
+                    .satisfies(budget -> {
+                        assertThat(budget.getSpec().getSelector().getMatchLabels())
+                                .isEqualTo(workload.selector().getMatchLabels());
+                        assertThat(budget.getSpec().getMaxUnavailable().getIntVal())
+                                .as("a node can always be drained")
+                                .isEqualTo(1);
+                    });
+            assertThat(workload.template().getSpec().getTopologySpreadConstraints())
+                    .singleElement()
+                    .satisfies(spread -> assertThat(spread.getLabelSelector()).isEqualTo(workload.selector()));
+            assertThat(deployment.getSpec().getReplicas())
+                    .as("two hold together only over etcd")
+                    .isEqualTo("etcd".equals(workload.environment().get("PODWIRE_STORE")) ? 2 : 1);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("workloads")
+    void everyContainerIsConfined(Workload workload) {
+        for (Container container : workload.containers()) {
+            var context = container.getSecurityContext();
+            assertThat(context.getAllowPrivilegeEscalation()).isFalse();
+            assertThat(context.getReadOnlyRootFilesystem()).isTrue();
+            assertThat(context.getPrivileged()).isNull();
+            assertThat(context.getCapabilities().getDrop()).containsExactly("ALL");
+            boolean nodeShim = container.getName().equals("node-shim");
+            assertThat(context.getCapabilities().getAdd())
+                    .isEqualTo(nodeShim ? List.of("NET_ADMIN", "SYS_ADMIN") : List.of());
+            assertThat(container.getResources().getRequests()).containsOnlyKeys("cpu", "memory");
+            assertThat(container.getResources().getLimits()).containsKey("memory");
+            assertThat(container.getImage()).isEqualTo("podwire/" + workload.name() + ":0.1.0");
+            assertThat(workload.template().getSpec().getVolumes())
+                    .extracting(Volume::getName)
+                    .containsAll(container.getVolumeMounts().stream()
+                            .map(VolumeMount::getName)
+                            .toList());
+        }
+        var pod = workload.template().getSpec();
+        assertThat(pod.getSecurityContext().getSeccompProfile().getType()).isEqualTo("RuntimeDefault");
+        boolean isNode = workload.deployed() == Deployed.NODE_SHIM;
+        assertThat(pod.getSecurityContext().getRunAsNonRoot()).isEqualTo(isNode ? null : Boolean.TRUE);
+        assertThat(pod.getPriorityClassName()).isEqualTo(isNode ? "system-node-critical" : "system-cluster-critical");
+        assertThat(pod.getVolumes().stream()
+                        .filter(volume -> volume.getHostPath() != null)
+                        .map(volume -> volume.getHostPath().getPath()))
+                .containsExactlyInAnyOrderElementsOf(
+                        isNode
+                                ? List.of(
+                                        "/run/podwire",
+                                        "/var/lib/podwire",
+                                        "/run/netns",
+                                        "/proc/sys/net",
+                                        "/opt/cni/bin",
+                                        "/etc/cni/net.d")
+                                : List.of());
+    }
+
+    @Test
+    void runtimesNamespacesReachNodeShim() {
+        Workload node = workloads().stream()
+                .filter(w -> w.deployed() == Deployed.NODE_SHIM)
+                .findFirst()
+                .orElseThrow();
+        assertThat(node.main().getVolumeMounts())
+                .filteredOn(mount -> mount.getMountPath().equals("/run/netns"))
+                .singleElement()
+                .satisfies(mount -> assertThat(mount.getMountPropagation()).isEqualTo("HostToContainer"));
+        assertThat(node.template().getSpec().getTolerations()).singleElement().satisfies(all -> {
+            assertThat(all.getOperator()).isEqualTo("Exists");
+            assertThat(all.getKey()).isNull();
+        });
+    }
+
+    @Test
+    void rolesReadOnlyWhatIsNeededAndOnlyPolicyServiceHasOne() {
+        Map<String, Set<String>> readable = Map.of(
+                "", Set.of("namespaces", "nodes", "pods"),
+                "networking.k8s.io", Set.of("networkpolicies"));
+        for (ClusterRole role : Manifests.all(ClusterRole.class)) {
+            for (PolicyRule rule : role.getRules()) {
+                List<String> words = new ArrayList<>(rule.getApiGroups());
+                words.addAll(rule.getResources());
+                words.addAll(rule.getVerbs());
+                assertThat(words).as("no wildcard").doesNotContain("*");
+                assertThat(rule.getVerbs()).as("nothing is written").isSubsetOf("get", "list", "watch");
+                assertThat(rule.getNonResourceURLs()).isEmpty();
+                rule.getApiGroups()
+                        .forEach(group -> assertThat(rule.getResources()).isSubsetOf(readable.get(group)));
+            }
+        }
+        assertThat(Manifests.all(ClusterRoleBinding.class)).singleElement().satisfies(binding -> {
+            assertThat(Manifests.all(ClusterRole.class))
+                    .extracting(role -> role.getMetadata().getName())
+                    .containsExactly(binding.getRoleRef().getName());
+            assertThat(binding.getSubjects()).singleElement().satisfies(subject -> {
+                assertThat(subject.getName()).isEqualTo("policy-service");
+                assertThat(subject.getNamespace()).isEqualTo("podwire");
+            });
+        });
+        assertThat(workloads())
+                .filteredOn(w -> w.template().getSpec().getAutomountServiceAccountToken())
+                .extracting(Workload::name)
+                .containsExactly("policy-service");
+        assertThat(Manifests.all(ServiceAccount.class))
+                .extracting(account -> account.getMetadata().getName())
+                .containsExactlyInAnyOrderElementsOf(workloads().stream()
+                        .map(w -> w.template().getSpec().getServiceAccountName())
+                        .toList());
+    }
+
+    @Test
+    void readmeNamesOnlyOptionsThatExist() throws IOException {
+        Set<String> known = Stream.of(Deployed.values())
+                .flatMap(d -> d.environmentNames().stream())
+                .collect(Collectors.toSet());
+        String readme = Files.readString(Deployed.DEPLOY.resolve("README.md"));
+        assertThat(java.util.regex.Pattern.compile("PODWIRE_[A-Z_]+")
+                        .matcher(readme)
+                        .results()
+                        .map(java.util.regex.MatchResult::group))
+                .isNotEmpty()
+                .isSubsetOf(known);
+    }
+}
