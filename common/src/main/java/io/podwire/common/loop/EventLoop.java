@@ -66,8 +66,12 @@ public final class EventLoop implements Executor, AutoCloseable {
 
     /** Runs a task on the loop again and again, {@code period} after the end of the one before. */
     public void every(Duration period, Runnable task) {
-        var _ = executor.scheduleWithFixedDelay(
-                guarded(task), period.toNanos(), period.toNanos(), TimeUnit.NANOSECONDS);
+        try {
+            var _ = executor.scheduleWithFixedDelay(
+                    guarded(task), period.toNanos(), period.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (RejectedExecutionException e) {
+            log.debug("loop {} is closed, a timer was dropped", name);
+        }
     }
 
     /** Ends the loop: the running task ends, those that wait are dropped. */

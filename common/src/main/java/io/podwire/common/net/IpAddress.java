@@ -31,7 +31,8 @@ public record IpAddress(IpFamily family, long high, long low) implements Compara
      * @throws IllegalArgumentException when it is not an address
      */
     public static IpAddress parse(String text) {
-        if (text.indexOf('%') >= 0 || !InetAddresses.isInetAddress(text)) {
+        // InetAddresses takes other scripts' digits too.
+        if (text.indexOf('%') >= 0 || text.chars().anyMatch(c -> c > 0x7f) || !InetAddresses.isInetAddress(text)) {
             throw new IllegalArgumentException("'" + text + "' is not an IP address");
         }
         // InetAddresses turns ::ffff:a.b.c.d into an Inet4Address: such text is IPv4 here too.

@@ -31,7 +31,8 @@ public record IpPrefix(IpAddress address, int length) implements Comparable<IpPr
      */
     public static IpPrefix parse(String text) {
         int slash = text.indexOf('/');
-        if (slash < 0 || slash + 1 == text.length() || text.length() - slash > 4) {
+        // A sign is a number to parseUnsignedInt, and no prefix length.
+        if (slash < 0 || slash + 1 == text.length() || text.length() - slash > 4 || text.charAt(slash + 1) == '+') {
             throw new IllegalArgumentException("'" + text + "' is not a CIDR prefix such as 10.1.0.0/16");
         }
         int length;

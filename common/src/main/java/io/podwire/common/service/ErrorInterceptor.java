@@ -19,7 +19,15 @@ final class ErrorInterceptor implements ServerInterceptor {
     @Override
     public <Q, A> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-        return new SimpleForwardingServerCallListener<>(next.startCall(call, headers)) {
+        ServerCall.Listener<Q> listener;
+        try {
+            // The method of a stream of requests runs here, that of a single request at onHalfClose.
+            listener = next.startCall(call, headers);
+        } catch (RuntimeException e) {
+            close(call, e);
+            return new ServerCall.Listener<>() {};
+        }
+        return new SimpleForwardingServerCallListener<>(listener) {
             @Override
             public void onMessage(Q message) {
                 guarded(call, () -> super.onMessage(message));
@@ -35,12 +43,18 @@ final class ErrorInterceptor implements ServerInterceptor {
     private static void guarded(ServerCall<?, ?> call, Runnable step) {
         try {
             step.run();
-        } catch (ServiceException e) {
+        } catch (RuntimeException e) {
+            close(call, e);
+        }
+    }
+
+    private static void close(ServerCall<?, ?> call, RuntimeException failure) {
+        if (failure instanceof ServiceException e) {
             StatusRuntimeException mapped = GrpcErrors.toGrpc(e);
             Metadata trailers = mapped.getTrailers();
             call.close(mapped.getStatus(), trailers == null ? new Metadata() : trailers);
-        } catch (RuntimeException e) {
-            log.error("bug: {} failed", call.getMethodDescriptor().getFullMethodName(), e);
+        } else {
+            log.error("bug: {} failed", call.getMethodDescriptor().getFullMethodName(), failure);
             call.close(Status.INTERNAL.withDescription("internal error, see the service's log"), new Metadata());
         }
     }

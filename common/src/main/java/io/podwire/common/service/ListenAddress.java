@@ -1,6 +1,7 @@
 package io.podwire.common.service;
 
 import com.google.common.net.HostAndPort;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /** Where a server listens. */
@@ -21,9 +22,9 @@ public sealed interface ListenAddress {
         if (text.startsWith("unix:")) {
             Path path = Path.of(text.substring("unix:".length()));
             // sun_path of struct sockaddr_un has 108 bytes with its NUL, unix(7).
-            if (!path.isAbsolute() || path.toString().length() > 107) {
+            if (!path.isAbsolute() || path.toString().getBytes(StandardCharsets.UTF_8).length > 107) {
                 throw new IllegalArgumentException(
-                        option + " needs an absolute socket path of at most 107 characters, got '" + text + "'");
+                        option + " needs an absolute socket path of at most 107 bytes, got '" + text + "'");
             }
             return new Unix(path);
         }

@@ -1,5 +1,6 @@
 package io.podwire.common.service;
 
+import com.google.common.net.HostAndPort;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
 import io.grpc.netty.NettyChannelBuilder;
@@ -49,7 +50,8 @@ public final class RunningService implements AutoCloseable {
     /** Where gRPC clients connect: HOST:PORT with the real port, or unix:/path. */
     public String grpcTarget() {
         return switch (listen) {
-            case ListenAddress.Tcp(String host, int _) -> host + ":" + grpc.getPort();
+            case ListenAddress.Tcp(String host, int _) ->
+                HostAndPort.fromParts(host, grpc.getPort()).toString();
             case ListenAddress.Unix(var path) -> "unix:" + path;
         };
     }

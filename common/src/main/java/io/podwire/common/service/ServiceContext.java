@@ -8,8 +8,6 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,8 +20,6 @@ public final class ServiceContext {
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
     private final List<BindableService> services = new ArrayList<>();
     private final Map<String, BooleanSupplier> conditions = new LinkedHashMap<>();
-
-    private Optional<Executor> callThreads = Optional.empty();
 
     ServiceContext(MeterRegistry meters) {
         this.meters = meters;
@@ -45,18 +41,9 @@ public final class ServiceContext {
         conditions.put(name, condition);
     }
 
-    /** Names the threads that serve calls; without it each call has a virtual thread of its own. */
-    public void callsRunOn(Executor threads) {
-        callThreads = Optional.of(threads);
-    }
-
     /** Where metrics are registered. */
     public MeterRegistry meters() {
         return meters;
-    }
-
-    Optional<Executor> callThreads() {
-        return callThreads;
     }
 
     List<BindableService> services() {

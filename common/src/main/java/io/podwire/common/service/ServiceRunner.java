@@ -156,9 +156,10 @@ public final class ServiceRunner {
         return command;
     }
 
-    /** The environment variable of an option: --etcd-endpoints is PODWIRE_ETCD_ENDPOINTS. */
+    /** The environment variable of an option: --etcd-endpoints is PODWIRE_ETCD_ENDPOINTS. Empty: there is none. */
     public static String environmentTwin(ArgSpec argument) {
-        return argument instanceof OptionSpec option
+        // --help and --version have none: PODWIRE_VERSION may well be set for another purpose.
+        return argument instanceof OptionSpec option && !option.usageHelp() && !option.versionHelp()
                 ? "PODWIRE_"
                         + Ascii.toUpperCase(option.longestName()
                                 .replaceFirst("^-+", "")
@@ -175,7 +176,7 @@ public final class ServiceRunner {
                 NettyServerBuilder.forAddress(new InetSocketAddress(host, port));
             case ListenAddress.Unix(var path) -> UnixSockets.server(path, unixLoops);
         };
-        builder.executor(context.callThreads().orElseGet(Executors::newVirtualThreadPerTaskExecutor))
+        builder.executor(Executors.newVirtualThreadPerTaskExecutor())
                 .intercept(new ErrorInterceptor())
                 .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                 .maxInboundMetadataSize(MAX_METADATA_BYTES)

@@ -19,8 +19,12 @@ import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,6 +53,7 @@ public final class UnixSockets {
             Files.createDirectories(
                     folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         }
+        checkOwn(folder);
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
         removeStale(path);
         int ownUid = (int) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
@@ -56,6 +61,18 @@ public final class UnixSockets {
                 .channelFactory(() -> gated(ownUid))
                 .bossEventLoopGroup(loops)
                 .workerEventLoopGroup(loops);
+    }
+
+    /** The folder is about to be closed to all others: not one that is everybody's, as /run or /tmp are. */
+    private static void checkOwn(Path folder) throws IOException {
+        Path real = folder.toRealPath();
+        Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(real);
+        if (real.getNameCount() < 2
+                || permissions.contains(PosixFilePermission.GROUP_WRITE)
+                || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
+            throw new IOException(real + " is used by others too: give --listen unix: a path in a folder of its own,"
+                    + " such as /run/podwire, which is then made accessible to its owner alone");
+        }
     }
 
     /** Restricts a socket file after it was bound; its folder has guarded it until now. */
@@ -74,8 +91,12 @@ public final class UnixSockets {
     }
 
     private static void removeStale(Path path) throws IOException {
-        if (!Files.exists(path)) {
+        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
+        }
+        if (!Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                .isOther()) {
+            throw new IOException(path + " exists and is no socket: it is left alone, choose another --listen");
         }
         try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
             probe.connect(UnixDomainSocketAddress.of(path));
