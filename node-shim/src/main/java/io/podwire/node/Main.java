@@ -1,0 +1,203 @@
+package io.podwire.node;
+
+import com.google.common.util.concurrent.Striped;
+import io.grpc.ManagedChannel;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.loop.TimeSource;
+import io.podwire.common.service.ServiceContext;
+import io.podwire.common.service.ServiceRunner;
+import io.podwire.node.address.AddressBook;
+import io.podwire.node.api.NodeGrpcService;
+import io.podwire.node.cni.AddFlow;
+import io.podwire.node.cni.CheckFlow;
+import io.podwire.node.cni.CniGrpcService;
+import io.podwire.node.cni.DelFlow;
+import io.podwire.node.cni.GcFlow;
+import io.podwire.node.cni.Node;
+import io.podwire.node.cni.Spool;
+import io.podwire.node.cni.StatusFlow;
+import io.podwire.node.dataplane.BridgeWiring;
+import io.podwire.node.dataplane.FailPoints;
+import io.podwire.node.dataplane.PodNames;
+import io.podwire.node.dataplane.RouteReconciler;
+import io.podwire.node.dataplane.RulesetReconciler;
+import io.podwire.node.dataplane.Sysctl;
+import io.podwire.node.dataplane.Underlay;
+import io.podwire.node.journal.Attachment;
+import io.podwire.node.journal.AttachmentTable;
+import io.podwire.node.journal.Journal;
+import io.podwire.node.netlink.Rtnetlink;
+import io.podwire.node.netlink.RtnetlinkPool;
+import io.podwire.node.netns.Netns;
+import io.podwire.node.nft.backend.KernelNft;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.upstream.Channels;
+import io.podwire.node.upstream.IpamClient;
+import io.podwire.node.upstream.NodeIdentity;
+import io.podwire.node.upstream.PolicyClient;
+import io.podwire.node.upstream.RouteClient;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** node-shim: the daemon of a node. */
+public final class Main {
+    private static final Logger log = LoggerFactory.getLogger(Main.class);
+    // A link's removal waits some 20 ms in the kernel: so many can wait at the same time.
+    private static final int KERNEL_THREADS = 24;
+    private static final Duration DRAIN = Duration.ofSeconds(5);
+
+    private Main() {}
+
+    /** Runs node-shim until SIGTERM; the kernel stays as it is then. */
+    public static void main(String[] args) {
+        ServiceRunner.run("node-shim", args, new NodeOptions(), Main::wire);
+    }
+
+    static void wire(NodeOptions options, ServiceContext context) throws IOException {
+        TimeSource time = TimeSource.SYSTEM;
+        FailPoints failPoints = FailPoints.of(options.failPoints());
+        Files.createDirectories(
+                options.stateDir(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Journal journal = context.own(Journal.open(options.stateDir().resolve("journal.mv")));
+        String bootId =
+                Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
+        Journal.Life life = journal.begin(bootId);
+        NodeIdentity self = new NodeIdentity(options.nodeName(), life.nodeUid(), bootId, life.counter());
+        log.info(
+                "node {} is in epoch {}, {}",
+                self.name(),
+                self.counter(),
+                life.sameBoot() ? "the journal is of this boot" : "a new boot voids the journal's attachments");
+
+        // The kernel.
+        Netns own = context.own(Netns.own());
+        Rtnetlink host = context.own(Rtnetlink.open());
+        Underlay underlay = Underlay.find(host, options.underlayInterface());
+        int podMtu = options.mtu() == 0 ? underlay.innerMtu() : options.mtu();
+        ExecutorService kernelThreads = context.own(Executors.newFixedThreadPool(
+                KERNEL_THREADS,
+                Thread.ofPlatform().name("kernel-", 0).daemon(true).factory()));
+        BridgeWiring wiring = new BridgeWiring(
+                context.own(new RtnetlinkPool()), kernelThreads, new Sysctl(options.sysctlDir()), failPoints);
+        wiring.prepare(podMtu);
+        RulesetReconciler ruleset = new RulesetReconciler(
+                context.own(KernelNft.open()), context.own(new EventLoop("ruleset")), options.vxlanPort());
+        RouteReconciler.Vxlan vxlan =
+                new RouteReconciler.Vxlan(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
+        RouteReconciler routes = new RouteReconciler(host, context.own(new EventLoop("routes")), underlay, vxlan);
+
+        // What the journal knows.
+        AttachmentTable attachments = new AttachmentTable(journal);
+        AddressBook<EndpointKey> book = restoredBook(options, journal, attachments, time);
+        if (options.policyService().isEmpty()) {
+            log.warn("no --policy-service: no policy is enforced on this node");
+        }
+        ruleset.start(
+                attachments.all().stream().map(Node::endpoint).toList(),
+                options.policyService().map(_ -> journal.program().orElse(NodeProgram.EMPTY)));
+
+        // The services.
+        Optional<PolicyClient> policy = options.policyService()
+                .map(target -> new PolicyClient(
+                        channel(context, target), context.own(new EventLoop("policy")), self, journal, ruleset));
+        Optional<RouteClient> route = options.routeReflector()
+                .map(target -> new RouteClient(
+                        channel(context, target),
+                        context.own(new EventLoop("route")),
+                        time,
+                        self,
+                        underlay.subnet(),
+                        routes));
+        Upstreams upstreams = new Upstreams(
+                options, self, journal, book, time, underlay, vxlan, routes, ruleset, wiring, policy, route);
+        IpamClient ipam = new IpamClient(
+                channel(context, options.ipamService()),
+                context.own(new EventLoop("ipam")),
+                time,
+                self,
+                journal,
+                book,
+                options.pool(),
+                options.lowWater(),
+                upstreams::blocksChanged);
+
+        // The flows. Unfinished ADDs are undone and waiting DELs are done before the socket opens.
+        Node node = new Node(
+                own,
+                attachments,
+                book,
+                wiring,
+                ruleset,
+                upstreams,
+                Striped.lazyWeakLock(1 << 14),
+                podMtu,
+                time,
+                failPoints);
+        attachments.all(Attachment.State.INTENT).forEach(unfinished -> {
+            log.info("undoing the unfinished ADD of {}", unfinished.key());
+            node.remove(unfinished);
+        });
+        DelFlow del = new DelFlow(node);
+        CniGrpcService cni = new CniGrpcService(
+                new AddFlow(node),
+                del,
+                new CheckFlow(node),
+                new GcFlow(node, del),
+                new StatusFlow(upstreams::reasons),
+                new Spool(options.spoolDir()),
+                context.meters());
+        cni.drainSpool();
+        context.own(new EventLoop("spool")).every(DRAIN, cni::drainSpool);
+        upstreams.start(attachments.all(), ipam);
+
+        context.serve(cni);
+        context.serve(new NodeGrpcService(attachments, upstreams::status, () -> wiring.audit(attachments.all())));
+        context.readyWhen("ruleset", ruleset::healthy);
+        context.readyWhen("addresses", upstreams::hasAddresses);
+        context.readyWhen("policy", upstreams::policyReady);
+        meters(context.meters(), attachments, book, ruleset, time);
+    }
+
+    private static AddressBook<EndpointKey> restoredBook(
+            NodeOptions options, Journal journal, AttachmentTable attachments, TimeSource time) {
+        AddressBook<EndpointKey> book = new AddressBook<>(options.coolDown());
+        journal.blocks().keySet().forEach(book::addBlock);
+        attachments.all().forEach(a -> book.restore(a.key(), a.address()));
+        journal.cooling().forEach(address -> book.restoreCooling(address, time.monotonic()));
+        return book;
+    }
+
+    private static ManagedChannel channel(ServiceContext context, String target) {
+        ManagedChannel channel = Channels.open(target);
+        context.own(channel::shutdownNow);
+        return channel;
+    }
+
+    private static void meters(
+            MeterRegistry meters,
+            AttachmentTable attachments,
+            AddressBook<EndpointKey> book,
+            RulesetReconciler ruleset,
+            TimeSource time) {
+        Gauge.builder("podwire.endpoints", attachments, a -> a.all().size())
+                .description("attachments in the journal")
+                .register(meters);
+        Gauge.builder("podwire.addresses.free", book, b -> b.free(time.monotonic()))
+                .description("addresses of this node's blocks that an ADD could take now")
+                .register(meters);
+        Gauge.builder("podwire.policy.revision", ruleset, RulesetReconciler::revision)
+                .description("revision of the program in the kernel, 0 without one")
+                .register(meters);
+    }
+}

@@ -1,0 +1,195 @@
+package io.podwire.node;
+
+import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.service.ServiceRunner;
+import io.podwire.node.address.AddressBook;
+import io.podwire.node.cni.Node;
+import io.podwire.node.dataplane.BridgeWiring;
+import io.podwire.node.dataplane.RouteReconciler;
+import io.podwire.node.dataplane.RulesetReconciler;
+import io.podwire.node.dataplane.Underlay;
+import io.podwire.node.journal.Attachment;
+import io.podwire.node.journal.Journal;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.upstream.IpamClient;
+import io.podwire.node.upstream.NodeIdentity;
+import io.podwire.node.upstream.PolicyClient;
+import io.podwire.node.upstream.RouteClient;
+import io.podwire.proto.node.v1.NodeStatus;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The three services as the node uses them: what an endpoint or a block that comes or goes means for
+ * each, and whether the node can serve an ADD without them.
+ */
+final class Upstreams implements Node.Services {
+    /** Owner of the VXLAN device's address in the address book. */
+    static final EndpointKey TUNNEL = new EndpointKey("podwire-node", "pwvx");
+
+    private static final String TUNNEL_FACT = "tunnel-address";
+
+    private final NodeOptions options;
+    private final NodeIdentity self;
+    private final Journal journal;
+    private final AddressBook<EndpointKey> book;
+    private final TimeSource time;
+    private final Underlay underlay;
+    private final RouteReconciler.Vxlan vxlan;
+    private final RouteReconciler routes;
+    private final RulesetReconciler ruleset;
+    private final BridgeWiring wiring;
+    private Optional<IpamClient> ipam = Optional.empty();
+    private final Optional<PolicyClient> policy;
+    private final Optional<RouteClient> route;
+
+    Upstreams(
+            NodeOptions options,
+            NodeIdentity self,
+            Journal journal,
+            AddressBook<EndpointKey> book,
+            TimeSource time,
+            Underlay underlay,
+            RouteReconciler.Vxlan vxlan,
+            RouteReconciler routes,
+            RulesetReconciler ruleset,
+            BridgeWiring wiring,
+            Optional<PolicyClient> policy,
+            Optional<RouteClient> route) {
+        this.options = options;
+        this.self = self;
+        this.journal = journal;
+        this.book = book;
+        this.time = time;
+        this.underlay = underlay;
+        this.vxlan = vxlan;
+        this.routes = routes;
+        this.ruleset = ruleset;
+        this.wiring = wiring;
+        this.policy = policy;
+        this.route = route;
+    }
+
+    /** Tells what the journal knows, then connects. */
+    void start(List<Attachment> known, IpamClient client) {
+        ipam = Optional.of(client);
+        journal.fact(TUNNEL_FACT).map(IpAddress::parse).ifPresent(address -> book.restore(TUNNEL, address));
+        if (!book.blocks().isEmpty()) {
+            blocksChanged();
+        }
+        known.forEach(this::up);
+        policy.ifPresent(PolicyClient::start);
+        client.start();
+    }
+
+    /** The node has other blocks than before: its tunnel gets an address, and the others learn them. */
+    void blocksChanged() {
+        if (route.isEmpty()) {
+            return;
+        }
+        Optional<IpAddress> tunnel = book.take(TUNNEL, time.monotonic());
+        tunnel.ifPresent(address -> {
+            if (!journal.fact(TUNNEL_FACT).equals(Optional.of(address.toString()))) {
+                journal.putFact(TUNNEL_FACT, address.toString());
+            }
+            routes.tunnelAddress(address);
+        });
+        List<IpPrefix> prefixes = book.blocks();
+        route.get()
+                .announce(new RemoteNode(
+                        self.name(),
+                        underlay.address(),
+                        underlay.length(),
+                        tunnel.map(address -> new RemoteNode.Vtep(vxlan.mac(), address)),
+                        prefixes));
+    }
+
+    @Override
+    public void up(Attachment a) {
+        policy.ifPresent(p -> p.announce(a.key(), a.pod(), a.address()));
+    }
+
+    @Override
+    public void down(EndpointKey key) {
+        policy.ifPresent(p -> p.withdraw(key));
+    }
+
+    @Override
+    public void addressTaken() {
+        ipam.ifPresent(IpamClient::used);
+    }
+
+    @Override
+    public boolean supply(Duration longest) {
+        return ipam.map(client -> client.supply(longest)).orElse(false);
+    }
+
+    @Override
+    public String supplyProblem() {
+        return ipam.map(IpamClient::problem).orElse("");
+    }
+
+    /** True when an address can be taken. */
+    boolean hasAddresses() {
+        return book.free(time.monotonic()) > 0;
+    }
+
+    /** True when programs arrive, or none are asked for. */
+    boolean policyReady() {
+        return policy.map(PolicyClient::connected).orElse(true);
+    }
+
+    /** Why an ADD would not be served now, one sentence each; empty when it would. */
+    List<String> reasons() {
+        List<String> reasons = new ArrayList<>();
+        if (!ruleset.healthy()) {
+            reasons.add("the kernel refused the ruleset, see node-shim's log");
+        }
+        if (!hasAddresses()) {
+            String problem = supplyProblem();
+            reasons.add("no free address in this node's blocks " + book.blocks()
+                    + (problem.isEmpty() ? "" : "; " + problem));
+        }
+        if (!policyReady()) {
+            reasons.add("policy-service at " + options.policyService().orElseThrow()
+                    + " is not reached: a pod that it does not cover does not start");
+        }
+        if (!wiring.bridgeNetfilterOff()) {
+            reasons.add("another program set net.bridge.bridge-nf-call-iptables to 1: set it to 0, or pods lose"
+                    + " translated packets");
+        }
+        return reasons;
+    }
+
+    /** All of it for operators. */
+    NodeStatus status() {
+        List<String> reasons = reasons();
+        NodeStatus.Builder status = NodeStatus.newBuilder()
+                .setNode(self.toProto())
+                .setRelease(ServiceRunner.RELEASE)
+                .setReady(reasons.isEmpty())
+                .addAllReasons(reasons)
+                .setFreeAddresses(book.free(time.monotonic()))
+                .setPolicyRevision(ruleset.revision())
+                .setPolicyEnforced(policy.isPresent());
+        book.blocks().forEach(b -> status.addBlocks(b.toString()));
+        status.addUpstreamsBuilder()
+                .setName("ipam")
+                .setTarget(options.ipamService())
+                .setConnected(ipam.map(IpamClient::connected).orElse(false));
+        policy.ifPresent(p -> status.addUpstreamsBuilder()
+                .setName("policy")
+                .setTarget(options.policyService().orElseThrow())
+                .setConnected(p.connected()));
+        route.ifPresent(r -> status.addUpstreamsBuilder()
+                .setName("route")
+                .setTarget(options.routeReflector().orElseThrow())
+                .setConnected(r.connected()));
+        return status.build();
+    }
+}

@@ -1,0 +1,223 @@
+package io.podwire.node.cni;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.common.net.IpAddress;
+import io.podwire.node.cni.CniException.Code;
+import io.podwire.node.dataplane.PodNames;
+import io.podwire.node.journal.Attachment;
+import io.podwire.node.netlink.NetlinkException;
+import io.podwire.node.netns.Netns;
+import io.podwire.node.netns.NetnsException;
+import io.podwire.node.plan.EndpointKey;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.Lock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * ADD: address, announcement, journal, wiring, rules, journal, answer.
+ *
+ * <p>The wiring runs while policy-service compiles. That opens nothing: what comes from a port that
+ * the anti-spoofing set does not name is dropped, and the endpoint enters that set in the same
+ * transaction as the rules that cover it. The answer waits for both.
+ *
+ * <p>Whatever fails, all that was done is undone before the error is answered.
+ */
+public final class AddFlow {
+    /** node-shim gives up before cni-shim does, so that the runtime learns the reason. */
+    static final Duration DEADLINE = Duration.ofSeconds(8);
+
+    private static final Logger log = LoggerFactory.getLogger(AddFlow.class);
+
+    private final Node node;
+
+    /** The flow of one node. */
+    public AddFlow(Node node) {
+        this.node = node;
+    }
+
+    /**
+     * Attaches a container.
+     *
+     * @return the result in the configuration's version
+     */
+    public ObjectNode add(CniCall call) throws CniException {
+        Duration began = node.time().monotonic();
+        Path path = call.netns()
+                .orElseThrow(() ->
+                        new CniException(Code.INVALID_ENVIRONMENT, "required env variables [CNI_NETNS] missing", ""));
+        Lock lock = node.locks().get(call.key());
+        lock.lock();
+        try (Netns pod = open(path, call)) {
+            Optional<Attachment> known = withoutUnfinished(node.attachments().get(call.key()));
+            Attachment attachment =
+                    known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began);
+            return CniResult.added(call.config(), attachment, PodNames.GATEWAY.toString());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Netns open(Path path, CniCall call) throws CniException {
+        Netns pod;
+        try {
+            pod = Netns.open(path);
+        } catch (NetnsException e) {
+            throw new CniException(Code.INVALID_ENVIRONMENT, "invalid CNI_NETNS", e.getMessage(), e);
+        }
+        if (!call.netnsOverride() && pod.sameAs(node.own())) {
+            pod.close();
+            throw new CniException(
+                    Code.INVALID_NETNS,
+                    "CNI_NETNS is the node's own network namespace",
+                    "a pod on the host's network is not attached; CNI_NETNS_OVERRIDE=1 allows it");
+        }
+        return pod;
+    }
+
+    /** What an ADD left whose undoing failed was never answered and has no rules: it goes first. */
+    private Optional<Attachment> withoutUnfinished(Optional<Attachment> known) {
+        known.filter(a -> a.state() == Attachment.State.INTENT).ifPresent(node::remove);
+        return known.filter(a -> a.state() == Attachment.State.ATTACHED);
+    }
+
+    private static Attachment repeated(CniCall call, Attachment known, Netns pod) throws CniException {
+        if (known.netnsInode() == pod.inode()
+                && known.network().equals(call.config().name())) {
+            log.info("ADD of {} was repeated: answering what it has, {}", call.key(), known.address());
+            return known;
+        }
+        throw new CniException(
+                Code.INVALID_ENVIRONMENT,
+                "container " + call.key().containerId() + " already has interface "
+                        + call.key().ifname(),
+                "it was attached to network " + known.network() + " in another network namespace, " + known.netnsPath()
+                        + "; the runtime must DEL it first");
+    }
+
+    private Attachment attach(CniCall call, Path path, Netns pod, Duration began) throws CniException {
+        EndpointKey key = call.key();
+        IpAddress address = takeAddress(key, began);
+        Attachment intent = new Attachment(
+                key,
+                call.config().name(),
+                call.pod(),
+                path.toString(),
+                pod.inode(),
+                PodNames.hostIfname(key),
+                PodNames.podMac(address),
+                address,
+                node.podMtu(),
+                Attachment.State.INTENT,
+                0,
+                node.time().wall());
+        try {
+            node.failPoints().reach("add.address");
+            // policy-service compiles while the journal is written and the pod is wired. What a crash here
+            // leaves behind is forgotten with the connection, and with the ruleset of the next start.
+            CompletableFuture<Long> covered = node.ruleset().attach(Node.endpoint(intent));
+            node.services().up(intent);
+            node.attachments().put(intent);
+            node.failPoints().reach("add.intent");
+            Duration announced = node.time().monotonic();
+            node.wiring().attach(intent, pod);
+            Duration wired = node.time().monotonic();
+            long revision = await(covered, began);
+            Duration ruled = node.time().monotonic();
+            node.failPoints().reach("add.rules");
+            Attachment attached = intent.attached(revision, node.time().wall());
+            node.attachments().put(attached);
+            node.failPoints().reach("add.commit");
+            log.debug(
+                    "ADD of {}: {} us to the intent, {} us wiring, {} us more for the rules, {} us journal",
+                    key,
+                    micros(began, announced),
+                    micros(announced, wired),
+                    micros(wired, ruled),
+                    micros(ruled, node.time().monotonic()));
+            return attached;
+        } catch (CniException e) {
+            undo(intent);
+            throw e;
+        } catch (NetlinkException e) {
+            undo(intent);
+            throw new CniException(
+                    Code.INTERFACE,
+                    "cannot make interface " + key.ifname(),
+                    e.getMessage() + "; everything was undone",
+                    e);
+        } catch (RuntimeException e) {
+            undo(intent);
+            throw e;
+        }
+    }
+
+    private long await(CompletableFuture<Long> covered, Duration began) throws CniException {
+        Duration left = left(began);
+        try {
+            return covered.get(Math.max(0, left.toNanos()), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            throw new CniException(
+                    Code.TRY_AGAIN,
+                    "no policy covers the pod yet",
+                    "policy-service sent no program with this pod within " + DEADLINE.toSeconds()
+                            + " s: it may be unreachable, or the pod's object is not known to it yet."
+                            + " A pod that is not protected does not start",
+                    e);
+        } catch (ExecutionException e) {
+            throw new CniException(
+                    Code.TRY_AGAIN,
+                    "the kernel refused the pod's rules",
+                    String.valueOf(e.getCause().getMessage()),
+                    e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CniException(Code.TRY_AGAIN, "node-shim is stopping", "try again when it is back", e);
+        }
+    }
+
+    private static long micros(Duration from, Duration to) {
+        return to.minus(from).toNanos() / 1000;
+    }
+
+    private IpAddress takeAddress(EndpointKey key, Duration began) throws CniException {
+        while (true) {
+            Optional<IpAddress> address = node.addresses().take(key, node.time().monotonic());
+            if (address.isPresent()) {
+                node.services().addressTaken();
+                return address.get();
+            }
+            // A burst of ADDs can be faster than the claim of a further block: wait for its answer.
+            if (!node.services().supply(left(began))) {
+                throw exhausted();
+            }
+        }
+    }
+
+    private Duration left(Duration began) {
+        return DEADLINE.minus(node.time().monotonic().minus(began));
+    }
+
+    private CniException exhausted() {
+        String problem = node.services().supplyProblem();
+        return new CniException(
+                Code.TRY_AGAIN,
+                "no free address",
+                "every address of this node's blocks " + node.addresses().blocks() + " is in use or cools down"
+                        + (problem.isEmpty() ? "" : "; " + problem));
+    }
+
+    private void undo(Attachment intent) {
+        try {
+            node.remove(intent);
+        } catch (RuntimeException e) {
+            log.error("undoing the ADD of {} failed, the runtime's DEL or the next start does it", intent.key(), e);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+package io.podwire.node.cni;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.node.cni.CniException.Code;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * A network configuration as a runtime sends it on stdin (CNI 1.1, "Execution configuration").
+ * Keys that Podwire does not know are tolerated.
+ *
+ * @param version cniVersion; 0.1.0 when the key is missing
+ * @param name the network's name
+ * @param prevResult result of the chain so far, or of the ADD
+ * @param dns the configuration's dns object, handed on in the result
+ * @param raw the whole configuration; not to be changed
+ */
+public record NetworkConfig(
+        CniVersion version, String name, Optional<ObjectNode> prevResult, Optional<ObjectNode> dns, ObjectNode raw) {
+    static final int MAX_DEPTH = 32;
+    static final int MAX_BYTES = 1 << 20;
+    private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.\\-]*");
+
+    /** Writes and reads CNI's JSON: duplicate keys, trailing text and deep nesting are errors. */
+    static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(MAX_DEPTH)
+                            .maxDocumentLength(MAX_BYTES)
+                            .build())
+                    .build())
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+
+    /**
+     * Reads and checks a configuration.
+     *
+     * @throws CniException code 6 when it is not JSON, 1 on a version that is not spoken, 7 when it
+     *     is wrong
+     */
+    public static NetworkConfig parse(byte[] stdin) throws CniException {
+        JsonNode root;
+        try {
+            root = JSON.readTree(stdin);
+        } catch (JsonProcessingException e) {
+            throw new CniException(
+                    Code.DECODE, "the network configuration on stdin is not JSON", e.getOriginalMessage(), e);
+        } catch (IOException e) {
+            throw new CniException(Code.DECODE, "the network configuration on stdin is not JSON", e.toString(), e);
+        }
+        if (!(root instanceof ObjectNode config)) {
+            throw new CniException(
+                    Code.DECODE,
+                    "the network configuration on stdin is not a JSON object",
+                    "got " + (root == null ? "nothing" : root.getNodeType()));
+        }
+        CniVersion version = version(config);
+        JsonNode name = config.get("name");
+        if (name == null || !name.isTextual() || !NAME.matcher(name.textValue()).matches()) {
+            throw new CniException(
+                    Code.INVALID_CONFIG,
+                    "invalid network name",
+                    "\"name\" must match " + NAME.pattern() + ", got " + (name == null ? "none" : name));
+        }
+        Optional<ObjectNode> prevResult = object(config, "prevResult");
+        if (prevResult.isPresent()) {
+            checkLists(prevResult.get());
+        }
+        return new NetworkConfig(version, name.textValue(), prevResult, object(config, "dns"), config);
+    }
+
+    private static CniVersion version(ObjectNode config) throws CniException {
+        JsonNode version = config.get("cniVersion");
+        if (version == null || (version.isTextual() && version.textValue().isEmpty())) {
+            return CniVersion.V0_1_0;
+        }
+        if (!version.isTextual()) {
+            throw new CniException(
+                    Code.INVALID_CONFIG, "invalid cniVersion", "\"cniVersion\" must be a string, got " + version);
+        }
+        return CniVersion.of(version.textValue())
+                .orElseThrow(() -> new CniException(
+                        Code.INCOMPATIBLE_VERSION,
+                        "incompatible CNI versions",
+                        "the configuration has cniVersion \"" + version.textValue() + "\", Podwire speaks "
+                                + CniVersion.all()));
+    }
+
+    /** These are added to after all is done: what is wrong with them must be known before. */
+    private static void checkLists(ObjectNode prevResult) throws CniException {
+        for (String key : List.of("interfaces", "ips", "routes")) {
+            JsonNode list = prevResult.path(key);
+            if (list.isNull()) {
+                prevResult.remove(key);
+            } else if (!list.isMissingNode() && !list.isArray()) {
+                throw new CniException(
+                        Code.INVALID_CONFIG,
+                        "invalid prevResult",
+                        "\"" + key + "\" must be a list, got " + list.getNodeType());
+            }
+        }
+    }
+
+    private static Optional<ObjectNode> object(ObjectNode config, String key) throws CniException {
+        JsonNode value = config.get(key);
+        if (value == null || value.isNull()) {
+            return Optional.empty();
+        }
+        if (value instanceof ObjectNode object) {
+            return Optional.of(object);
+        }
+        throw new CniException(
+                Code.INVALID_CONFIG, "invalid " + key, "\"" + key + "\" must be an object, got " + value.getNodeType());
+    }
+}

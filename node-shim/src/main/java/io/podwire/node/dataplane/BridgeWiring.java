@@ -1,0 +1,377 @@
+package io.podwire.node.dataplane;
+
+import static io.podwire.node.dataplane.PodNames.BRIDGE;
+import static io.podwire.node.dataplane.PodNames.BRIDGE_MAC;
+import static io.podwire.node.dataplane.PodNames.GATEWAY;
+
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.node.journal.Attachment;
+import io.podwire.node.netlink.Rtnetlink;
+import io.podwire.node.netlink.RtnetlinkPool;
+import io.podwire.node.netlink.rt.BridgePort;
+import io.podwire.node.netlink.rt.FdbEntry;
+import io.podwire.node.netlink.rt.InterfaceAddress;
+import io.podwire.node.netlink.rt.Link;
+import io.podwire.node.netlink.rt.LinkKind;
+import io.podwire.node.netlink.rt.Neighbour;
+import io.podwire.node.netlink.rt.NewLink;
+import io.podwire.node.netlink.rt.NewLinkKind;
+import io.podwire.node.netlink.rt.Route;
+import io.podwire.node.netlink.rt.RouteProtocol;
+import io.podwire.node.netlink.rt.RouteScope;
+import io.podwire.node.netlink.rt.Scope;
+import io.podwire.node.netns.Netns;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The bridge mode: how one pod is wired to its node.
+ *
+ * <p>A veth pair, its host end an isolated port of the bridge without learning or flooding, so that
+ * pods share no link. The pod has one /32 and a default route through a link-local gateway on the
+ * bridge. Neighbours are permanent on both sides and the FDB is static: nothing on the path asks
+ * with ARP, and every packet is routed through the host's forward hook, where policy sits.
+ *
+ * <p>Safe for several threads: each call touches the objects of one pod only.
+ */
+public final class BridgeWiring {
+    private static final Logger log = LoggerFactory.getLogger(BridgeWiring.class);
+    private static final BridgePort POD_PORT = new BridgePort(true, false, false, false, false, false);
+
+    private final RtnetlinkPool sockets;
+    private final Executor kernelThreads;
+    private final Sysctl sysctl;
+    private final FailPoints failPoints;
+    private volatile int bridgeIndex = -1;
+
+    /**
+     * Wires pods to the bridge of the namespace that the sockets belong to.
+     *
+     * @param kernelThreads platform threads for calls that wait in the kernel: such a call would hold a
+     *     virtual thread's carrier
+     */
+    public BridgeWiring(RtnetlinkPool sockets, Executor kernelThreads, Sysctl sysctl, FailPoints failPoints) {
+        this.sockets = sockets;
+        this.kernelThreads = kernelThreads;
+        this.sysctl = sysctl;
+        this.failPoints = failPoints;
+    }
+
+    /**
+     * Makes the bridge and the sysctls as they must be; changes nothing that is right already.
+     *
+     * @param mtu of the bridge, in bytes
+     * @throws IOException when a sysctl cannot be written
+     */
+    public void prepare(int mtu) throws IOException {
+        sockets.run(BridgeWiring::ensureBridge);
+        sysctls();
+        sockets.run(host -> finishBridge(host, mtu));
+    }
+
+    private static void ensureBridge(Rtnetlink host) {
+        Optional<Link> found = host.link(BRIDGE);
+        if (found.isPresent() && !(found.get().kind() instanceof LinkKind.Bridge)) {
+            throw new IllegalStateException("a link called " + BRIDGE + " exists and is no bridge: remove it, "
+                    + "node-shim does not touch other programs' devices");
+        }
+        if (found.isEmpty()) {
+            host.addLink(new NewLink(
+                    BRIDGE,
+                    new NewLinkKind.Bridge(),
+                    Optional.of(BRIDGE_MAC),
+                    OptionalInt.empty(),
+                    OptionalInt.empty(),
+                    false,
+                    Optional.empty()));
+            log.info("made bridge {}", BRIDGE);
+        }
+    }
+
+    private void finishBridge(Rtnetlink host, int mtu) {
+        Link bridge = host.link(BRIDGE).orElseThrow();
+        bridgeIndex = bridge.index();
+        if (bridge.mtu() != mtu) {
+            host.setMtu(bridge.index(), mtu);
+        }
+        host.replaceAddress(new InterfaceAddress(bridge.index(), GATEWAY, 32, Scope.LINK));
+        if (!bridge.up()) {
+            host.setUp(bridge.index());
+        }
+    }
+
+    private void sysctls() throws IOException {
+        sysctl.ensure("net/ipv4/ip_forward", "1");
+        // A packet from pod to pod leaves by the bridge it came by. The kernel would tell the sender of a
+        // shorter way, which there is none, and such redirects use up the sender's share of ICMP errors.
+        // The kernel sends them unless both settings are off.
+        sysctl.ensure("net/ipv4/conf/all/send_redirects", "0");
+        sysctl.ensure("net/ipv4/conf/" + BRIDGE + "/send_redirects", "0");
+        // Pods have no IPv6 here: no link-local address on the bridge, no router solicitations.
+        sysctl.ensure("net/ipv6/conf/" + BRIDGE + "/disable_ipv6", "1");
+        // With 1, br_netfilter bridges packets that were DNATed into an isolated port, where they die.
+        if (sysctl.ensure("net/bridge/bridge-nf-call-iptables", "0")) {
+            log.info("set net.bridge.bridge-nf-call-iptables to 0: pods' packets pass the forward hook routed");
+        }
+    }
+
+    /** True when no program has switched br_netfilter on again since {@link #prepare}. */
+    public boolean bridgeNetfilterOff() {
+        try {
+            return sysctl.read("net/bridge/bridge-nf-call-iptables").orElse("0").equals("0");
+        } catch (IOException e) {
+            log.warn("cannot read net.bridge.bridge-nf-call-iptables", e);
+            return false;
+        }
+    }
+
+    /**
+     * Wires one pod; what is there already from an unfinished try is replaced.
+     *
+     * @param pod the pod's network namespace
+     */
+    public void attach(Attachment attachment, Netns pod) {
+        CompletableFuture<Rtnetlink> inside = CompletableFuture.supplyAsync(() -> Rtnetlink.open(pod), kernelThreads);
+        CompletableFuture<Void> outside =
+                CompletableFuture.runAsync(() -> sockets.run(host -> outside(host, attachment, pod)), kernelThreads);
+        try (Rtnetlink in = joined(inside)) {
+            joined(outside);
+            failPoints.reach("add.host");
+            inside(in, attachment);
+        }
+        failPoints.reach("add.pod");
+    }
+
+    /** A task's result, or its own failure. */
+    private static <T> T joined(CompletableFuture<T> task) {
+        try {
+            return task.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException failure) {
+                throw failure;
+            }
+            throw e;
+        }
+    }
+
+    private void outside(Rtnetlink host, Attachment attachment, Netns pod) {
+        int port = host.addLink(new NewLink(
+                attachment.hostIfname(),
+                new NewLinkKind.Veth(
+                        attachment.key().ifname(),
+                        Optional.of(attachment.mac()),
+                        OptionalInt.of(attachment.mtu()),
+                        pod.fd()),
+                Optional.empty(),
+                OptionalInt.of(attachment.mtu()),
+                OptionalInt.of(bridgeIndex),
+                true,
+                Optional.of(PodNames.alias(attachment.key()))));
+        failPoints.reach("add.link");
+        host.disableIpv6LinkLocal(port);
+        host.setBridgePort(port, POD_PORT);
+        host.replaceFdb(fdb(attachment, port));
+        host.replaceNeighbour(neighbour(attachment));
+        host.replaceRoute(route(attachment));
+    }
+
+    private static void inside(Rtnetlink in, Attachment attachment) {
+        int index = in.link(attachment.key().ifname()).orElseThrow().index();
+        in.disableIpv6LinkLocal(index);
+        in.replaceAddress(new InterfaceAddress(index, attachment.address(), 32, Scope.GLOBAL));
+        in.setUp(index);
+        in.replaceNeighbour(new Neighbour(index, GATEWAY, BRIDGE_MAC, true));
+        // A container's second interface leaves the first one its default route.
+        in.addRoute(defaultRoute(index));
+    }
+
+    private static Route defaultRoute(int index) {
+        return new Route(
+                IpPrefix.parse("0.0.0.0/0"),
+                Optional.of(GATEWAY),
+                OptionalInt.of(index),
+                RouteScope.GLOBAL,
+                true,
+                RouteProtocol.PODWIRE,
+                Optional.empty(),
+                OptionalInt.empty());
+    }
+
+    private Route route(Attachment attachment) {
+        return new Route(
+                IpPrefix.ofHost(attachment.address()),
+                Optional.empty(),
+                OptionalInt.of(bridgeIndex),
+                RouteScope.LINK,
+                false,
+                RouteProtocol.PODWIRE,
+                Optional.empty(),
+                OptionalInt.empty());
+    }
+
+    private Neighbour neighbour(Attachment attachment) {
+        return new Neighbour(bridgeIndex, attachment.address(), attachment.mac(), true);
+    }
+
+    private static FdbEntry fdb(Attachment attachment, int port) {
+        return FdbEntry.ofPort(port, attachment.mac());
+    }
+
+    /**
+     * Removes what {@link #attach} made, whatever of it is left. The link goes last: the kernel
+     * waits some 20 ms in its unregister.
+     */
+    public void detach(Attachment attachment) {
+        joined(CompletableFuture.runAsync(() -> sockets.run(host -> removeOutside(host, attachment)), kernelThreads));
+        failPoints.reach("del.link");
+    }
+
+    private void removeOutside(Rtnetlink host, Attachment attachment) {
+        EveryStep steps = new EveryStep();
+        steps.run(() -> host.deleteRoute(route(attachment)));
+        steps.run(() -> host.deleteNeighbour(neighbour(attachment)));
+        steps.run(() -> failPoints.reach("del.host"));
+        steps.run(() -> host.link(attachment.hostIfname())
+                .filter(link -> isOurs(link, attachment))
+                .ifPresent(link -> host.deleteLink(link.index())));
+        steps.finish();
+    }
+
+    private static boolean isOurs(Link link, Attachment attachment) {
+        // A link whose ADD ended before its alias was set has none; its name is a 65-bit hash.
+        boolean ours = link.kind() instanceof LinkKind.Veth
+                && (link.alias().isEmpty() || link.alias().equals(PodNames.alias(attachment.key())));
+        if (!ours) {
+            log.error(
+                    "link {} belongs to somebody else (alias '{}'): it is left alone and {} counts as detached",
+                    link.name(),
+                    link.alias(),
+                    attachment.key());
+        }
+        return ours;
+    }
+
+    /** Differences between an attachment and the kernel, on both sides of the pair. */
+    public List<Finding> check(Attachment attachment, Netns pod) {
+        List<Finding> findings = new ArrayList<>();
+        KernelView view = sockets.call(KernelView::of);
+        checkHost(attachment, view, findings);
+        checkInside(attachment, pod, findings);
+        return findings;
+    }
+
+    private void checkHost(Attachment a, KernelView view, List<Finding> findings) {
+        Link link = view.links().get(a.hostIfname());
+        if (link == null) {
+            findings.add(new Finding("link", a.hostIfname(), "the host end of " + a.key() + " is gone"));
+            return;
+        }
+        if (!link.up()) {
+            findings.add(new Finding("link", a.hostIfname(), "the host end of " + a.key() + " is down"));
+        }
+        if (!link.master().equals(OptionalInt.of(bridgeIndex))) {
+            findings.add(new Finding("link", a.hostIfname(), "is not a port of " + BRIDGE));
+        } else if (!link.bridgePort().equals(Optional.of(POD_PORT))) {
+            findings.add(new Finding("link", a.hostIfname(), "its bridge port has other flags: " + link.bridgePort()));
+        }
+        if (!view.routes().contains(route(a))) {
+            findings.add(new Finding("route", a.address() + "/32", "no route to " + BRIDGE));
+        }
+        if (!view.neighbours().contains(neighbour(a))) {
+            findings.add(new Finding("neighbour", a.address().toString(), "no permanent neighbour on " + BRIDGE));
+        }
+        if (!view.fdb().contains(fdb(a, link.index()))) {
+            findings.add(new Finding("fdb", a.mac().toString(), "no static entry on " + a.hostIfname()));
+        }
+    }
+
+    private static void checkInside(Attachment a, Netns pod, List<Finding> findings) {
+        try (Rtnetlink in = Rtnetlink.open(pod)) {
+            String ifname = a.key().ifname();
+            Optional<Link> found = in.link(ifname);
+            if (found.isEmpty()) {
+                findings.add(new Finding("link", ifname, "is gone in the container"));
+                return;
+            }
+            Link link = found.get();
+            if (!link.up()) {
+                findings.add(new Finding("link", ifname, "is down in the container"));
+            }
+            if (!link.mac().equals(Optional.of(a.mac()))) {
+                findings.add(new Finding("link", ifname, "has MAC address " + link.mac() + " instead of " + a.mac()));
+            }
+            boolean addressed = in.addresses().stream()
+                    .anyMatch(x -> x.ifindex() == link.index() && x.address().equals(a.address()));
+            if (!addressed) {
+                findings.add(new Finding("address", a.address().toString(), "is gone from " + ifname));
+            }
+            boolean routed = in.routes(IpFamily.V4).stream()
+                    .anyMatch(r -> r.destination().length() == 0 && r.gateway().equals(Optional.of(GATEWAY)));
+            if (!routed) {
+                findings.add(new Finding("route", "default", "is gone in the container, or has another gateway"));
+            }
+            boolean resolved = in.neighbours(IpFamily.V4).stream()
+                    .anyMatch(n -> n.ifindex() == link.index()
+                            && n.address().equals(GATEWAY)
+                            && n.mac().equals(BRIDGE_MAC)
+                            && n.permanent());
+            if (!resolved) {
+                findings.add(new Finding("neighbour", GATEWAY.toString(), "is gone in the container"));
+            }
+        }
+    }
+
+    /**
+     * Differences between all attachments and the kernel: what is missing, and what nobody owns.
+     *
+     * @param attachments those that are done; objects of others count as left over
+     */
+    public List<Finding> audit(List<Attachment> attachments) {
+        List<Finding> findings = new ArrayList<>();
+        KernelView view = sockets.call(KernelView::of);
+        attachments.forEach(a -> checkHost(a, view, findings));
+        Map<String, Attachment> byLink =
+                attachments.stream().collect(Collectors.toMap(Attachment::hostIfname, Function.identity()));
+        view.links().values().stream()
+                .filter(link -> link.master().equals(OptionalInt.of(bridgeIndex)) && !byLink.containsKey(link.name()))
+                .forEach(link -> findings.add(
+                        new Finding("link", link.name(), "is a port of " + BRIDGE + " and belongs to no attachment")));
+        List<Route> routes = attachments.stream().map(this::route).toList();
+        view.routes().stream()
+                .filter(r -> r.protocol() == RouteProtocol.PODWIRE
+                        && r.ifindex().equals(OptionalInt.of(bridgeIndex))
+                        && !routes.contains(r))
+                .forEach(r ->
+                        findings.add(new Finding("route", r.destination().toString(), "belongs to no attachment")));
+        List<Neighbour> neighbours = attachments.stream().map(this::neighbour).toList();
+        view.neighbours().stream()
+                .filter(n -> n.ifindex() == bridgeIndex && n.permanent() && !neighbours.contains(n))
+                .forEach(n ->
+                        findings.add(new Finding("neighbour", n.address().toString(), "belongs to no attachment")));
+        return findings;
+    }
+
+    /** One look at the kernel's tables. */
+    private record KernelView(
+            Map<String, Link> links, List<Route> routes, List<Neighbour> neighbours, List<FdbEntry> fdb) {
+        static KernelView of(Rtnetlink host) {
+            return new KernelView(
+                    host.links().stream().collect(Collectors.toMap(Link::name, Function.identity())),
+                    host.routes(IpFamily.V4),
+                    host.neighbours(IpFamily.V4),
+                    host.fdb());
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package io.podwire.node.dataplane;
+
+import com.google.common.hash.Hashing;
+import com.google.common.io.BaseEncoding;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.NodeName;
+import io.podwire.node.plan.EndpointKey;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * Names of kernel objects, so that a restarted node-shim with no memory knows what is its own: a
+ * host link is called after its endpoint's hash and carries the endpoint in clear in its alias.
+ */
+public final class PodNames {
+    /** The bridge of all pods. */
+    public static final String BRIDGE = "pw0";
+    /** The VXLAN device. */
+    public static final String VXLAN = "pwvx";
+    /**
+     * The bridge's MAC address: the same on every node, since no two bridges share a link. Pods' begin
+     * with 02:70.
+     */
+    public static final MacAddress BRIDGE_MAC = MacAddress.locallyAdministered(0x71_7730_0001L);
+    /** The pods' gateway, on the bridge (RFC 3927: link-local, so it collides with no route). */
+    public static final IpAddress GATEWAY = IpAddress.parse("169.254.1.1");
+
+    private static final String ALIAS_PREFIX = "podwire ";
+    // IFALIASZ is 256 with its NUL, linux/if.h.
+    private static final int MAX_ALIAS = 255;
+    private static final BaseEncoding BASE32 = BaseEncoding.base32().lowerCase().omitPadding();
+
+    private PodNames() {}
+
+    /** Host end of an endpoint's veth pair: "pw" and 13 characters of base32, 65 bits of SHA-256. */
+    public static String hostIfname(EndpointKey key) {
+        byte[] hash = Hashing.sha256()
+                .hashString(key.containerId() + '\0' + key.ifname(), StandardCharsets.UTF_8)
+                .asBytes();
+        return "pw" + BASE32.encode(hash).substring(0, 13);
+    }
+
+    /** Alias of an endpoint's host link. */
+    public static String alias(EndpointKey key) {
+        String alias = ALIAS_PREFIX + key;
+        return alias.length() <= MAX_ALIAS ? alias : alias.substring(0, MAX_ALIAS);
+    }
+
+    /**
+     * MAC address of a pod's interface, made of its IPv4 address: unique on the node as long as the
+     * address is, and the same again when the address is.
+     */
+    public static MacAddress podMac(IpAddress address) {
+        return MacAddress.locallyAdministered(0x70_0000_0000L | address.low());
+    }
+
+    /** MAC address of a node's VXLAN device, made of its name: it survives the device. */
+    public static MacAddress vtepMac(NodeName node) {
+        long hash = Hashing.sha256()
+                .hashString("vtep " + node, StandardCharsets.UTF_8)
+                .asLong();
+        return MacAddress.locallyAdministered(hash);
+    }
+}

@@ -1,0 +1,187 @@
+package io.podwire.node.dataplane;
+
+import io.podwire.common.loop.EventLoop;
+import io.podwire.node.nft.backend.NftBackend;
+import io.podwire.node.nft.backend.NftException;
+import io.podwire.node.nft.diff.NftDiff;
+import io.podwire.node.nft.diff.Transaction;
+import io.podwire.node.nft.model.Ruleset;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.LocalEndpoint;
+import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.plan.RulesetInput;
+import io.podwire.node.plan.RulesetPlanner;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the kernel's ruleset equal to the plan of the endpoints and the program.
+ *
+ * <p>The loop given to the constructor owns all state. Changes that arrive while a transaction is
+ * being applied share the next one, so that a hundred ADDs at once are a handful of transactions.
+ */
+public final class RulesetReconciler {
+    private static final Logger log = LoggerFactory.getLogger(RulesetReconciler.class);
+    private static final Duration RETRY = Duration.ofSeconds(1);
+
+    private final NftBackend backend;
+    private final EventLoop loop;
+    private final int vxlanPort;
+
+    private final RulesetPlanner planner = new RulesetPlanner();
+    private final Map<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
+    private final Map<EndpointKey, CompletableFuture<Long>> uncovered = new TreeMap<>();
+    private final List<CompletableFuture<Long>> nextApply = new ArrayList<>();
+    private Optional<NodeProgram> program = Optional.empty();
+    private Optional<Ruleset> applied = Optional.empty();
+    private boolean scheduled;
+    private volatile long revision;
+    private volatile boolean healthy;
+
+    /**
+     * A reconciler that has not touched the kernel yet.
+     *
+     * @param backend belongs to the node's network namespace
+     * @param vxlanPort UDP port whose packets pods must not send
+     */
+    public RulesetReconciler(NftBackend backend, EventLoop loop, int vxlanPort) {
+        this.backend = backend;
+        this.loop = loop;
+        this.vxlanPort = vxlanPort;
+    }
+
+    /**
+     * First sync: replaces Podwire's tables in one transaction, so that traffic never sees a gap.
+     *
+     * @param known the endpoints of the journal
+     * @param last the program enforced last; {@link NodeProgram#EMPTY} when none is known yet; empty
+     *     when the node enforces no policy
+     */
+    public void start(Collection<LocalEndpoint> known, Optional<NodeProgram> last) {
+        loop.submit(() -> {
+                    known.forEach(e -> endpoints.put(e.key(), e));
+                    program = last;
+                    apply();
+                    return null;
+                })
+                .join();
+    }
+
+    /**
+     * Adds an endpoint. Until the future completes, nothing passes to or from it.
+     *
+     * @return completes with the program's revision when the kernel enforces a program that covers
+     *     the endpoint; fails when the kernel refused it, and the endpoint is forgotten then
+     */
+    public CompletableFuture<Long> attach(LocalEndpoint endpoint) {
+        CompletableFuture<Long> covered = new CompletableFuture<>();
+        loop.execute(() -> {
+            endpoints.put(endpoint.key(), endpoint);
+            uncovered.put(endpoint.key(), covered);
+            if (isCovered(endpoint.key())) {
+                schedule();
+            }
+            // Else the program that covers it brings both into the kernel in one transaction.
+        });
+        return covered;
+    }
+
+    /** Removes an endpoint; completes when the kernel has forgotten it. */
+    public CompletableFuture<Long> detach(EndpointKey key) {
+        CompletableFuture<Long> done = new CompletableFuture<>();
+        loop.execute(() -> {
+            CompletableFuture<Long> waiter = uncovered.remove(key);
+            if (waiter != null) {
+                waiter.cancel(false);
+            }
+            if (endpoints.remove(key) == null) {
+                done.complete(revision);
+                return;
+            }
+            nextApply.add(done);
+            schedule();
+        });
+        return done;
+    }
+
+    /** Takes the next program; completes when the kernel enforces it, fails when it refused. */
+    public CompletableFuture<Long> program(NodeProgram next) {
+        CompletableFuture<Long> done = new CompletableFuture<>();
+        loop.execute(() -> {
+            program = Optional.of(next);
+            nextApply.add(done);
+            schedule();
+        });
+        return done;
+    }
+
+    /** Revision of the program in the kernel; 0 when there is none. */
+    public long revision() {
+        return revision;
+    }
+
+    /** False while the kernel does not have what it should have. */
+    public boolean healthy() {
+        return healthy;
+    }
+
+    private boolean isCovered(EndpointKey key) {
+        return program.isEmpty() || program.get().endpoints().containsKey(key);
+    }
+
+    private void schedule() {
+        if (!scheduled) {
+            scheduled = true;
+            loop.execute(() -> {
+                scheduled = false;
+                applyAndTell();
+            });
+        }
+    }
+
+    private void applyAndTell() {
+        List<CompletableFuture<Long>> waiting = List.copyOf(nextApply);
+        nextApply.clear();
+        try {
+            apply();
+        } catch (NftException | IllegalArgumentException e) {
+            // IllegalArgumentException: there is no such ruleset, as when an address has two owners.
+            log.error("a ruleset change was refused; everything is written anew in {} s", RETRY.toSeconds(), e);
+            waiting.forEach(w -> w.completeExceptionally(e));
+            List.copyOf(uncovered.keySet()).stream().filter(this::isCovered).forEach(key -> {
+                endpoints.remove(key);
+                uncovered.remove(key).completeExceptionally(e);
+            });
+            loop.schedule(RETRY, this::schedule);
+            return;
+        }
+        waiting.forEach(w -> w.complete(revision));
+        List.copyOf(uncovered.keySet()).stream()
+                .filter(this::isCovered)
+                .forEach(key -> uncovered.remove(key).complete(revision));
+    }
+
+    private void apply() throws NftException {
+        healthy = false;
+        Ruleset desired =
+                planner.plan(new RulesetInput(PodNames.BRIDGE, List.copyOf(endpoints.values()), program, vxlanPort));
+        Transaction change = applied.map(before -> NftDiff.between(before, desired))
+                .orElseGet(() -> Transaction.replaceAll(desired));
+        // After a refusal the kernel's state is not known: the next try writes everything.
+        applied = Optional.empty();
+        if (!change.isEmpty()) {
+            backend.apply(change);
+        }
+        applied = Optional.of(desired);
+        revision = program.map(NodeProgram::revision).orElse(0L);
+        healthy = true;
+    }
+}

@@ -1,0 +1,66 @@
+package io.podwire.node.journal;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.MacAddress;
+import io.podwire.node.plan.EndpointKey;
+import java.time.Instant;
+
+/**
+ * One container's interface, from the first step of its ADD to the last of its DEL.
+ *
+ * @param key container id and interface name
+ * @param network name of the network configuration
+ * @param pod the pod the runtime named
+ * @param netnsPath path of the network namespace at ADD
+ * @param netnsInode inode of the network namespace at ADD: the same path may later be another one
+ * @param hostIfname host end of the veth pair
+ * @param mac the container's interface's
+ * @param address the container's
+ * @param mtu of both ends, in bytes
+ * @param state how far its ADD came
+ * @param policyRevision revision that covered it when its ADD returned; 0 without policy-service
+ * @param since when its ADD began or ended
+ */
+public record Attachment(
+        EndpointKey key,
+        String network,
+        PodIdentity pod,
+        String netnsPath,
+        long netnsInode,
+        String hostIfname,
+        MacAddress mac,
+        IpAddress address,
+        int mtu,
+        State state,
+        long policyRevision,
+        Instant since) {
+
+    /** How far an ADD came. */
+    public enum State {
+        /** Begun: kernel objects may exist. A restarted node-shim undoes it. */
+        INTENT,
+        /** Answered, or about to be: a restarted node-shim keeps it. */
+        ATTACHED
+    }
+
+    /**
+     * The pod behind an attachment, as CNI_ARGS names it.
+     *
+     * @param namespace K8S_POD_NAMESPACE, or empty
+     * @param name K8S_POD_NAME, or empty
+     * @param uid K8S_POD_UID, or empty
+     * @param declared true when a Kubernetes runtime named the pod, so that an object must exist
+     */
+    public record PodIdentity(String namespace, String name, String uid, boolean declared) {
+        /** namespace/name, for people. */
+        public String display() {
+            return namespace.isEmpty() && name.isEmpty() ? "" : namespace + "/" + name;
+        }
+    }
+
+    /** The same attachment, its ADD done. */
+    public Attachment attached(long revision, Instant now) {
+        return new Attachment(
+                key, network, pod, netnsPath, netnsInode, hostIfname, mac, address, mtu, State.ATTACHED, revision, now);
+    }
+}

@@ -1,0 +1,245 @@
+package io.podwire.node.netlink;
+
+import io.podwire.node.ffm.Errno;
+import io.podwire.node.ffm.Libc;
+import io.podwire.node.netlink.Answer.End;
+import io.podwire.node.netlink.wire.NlMessage;
+import io.podwire.node.netlink.wire.NlWriter;
+import io.podwire.node.netns.Netns;
+import io.podwire.node.netns.NetnsThread;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+/**
+ * A NETLINK_ROUTE socket with one request at a time: numbers it, sends it, gathers its answer. All
+ * state is under one lock. The socket stays in the namespace that it was opened in.
+ *
+ * <p>The kernel works on a request within send(2) and queues the answer before send returns; it
+ * queues the next part of a dump within recv(2). So nothing here ever waits in recv.
+ */
+final class NetlinkSocket implements AutoCloseable {
+    static final int DUMP_TRIES = 3;
+
+    private static final int NETLINK_ROUTE = 0;
+    /** SOL_NETLINK, linux/socket.h, and its options, linux/netlink.h. */
+    private static final int SOL_NETLINK = 270;
+
+    private static final int NETLINK_CAP_ACK = 10;
+    private static final int NETLINK_EXT_ACK = 11;
+    /** Since Linux 4.20; an older kernel does without. */
+    private static final int NETLINK_GET_STRICT_CHK = 12;
+
+    /** struct sockaddr_nl of the kernel: family, padding, port 0, groups 0. */
+    private static final int SOCKADDR_BYTES = 12;
+
+    /** Larger than any datagram that the kernel makes for a dump (32 KiB). */
+    private static final int RECEIVE_BYTES = 64 * 1024;
+
+    private static final int SEND_BYTES = 4 * 1024;
+    private static final int POOLED = 16;
+    private static final ConcurrentLinkedQueue<Buffers> POOL = new ConcurrentLinkedQueue<>();
+
+    private record Buffers(ByteBuffer send, ByteBuffer receive) {
+        static Buffers take() {
+            Buffers pooled = POOL.poll();
+            return pooled != null
+                    ? pooled
+                    : new Buffers(ByteBuffer.allocateDirect(SEND_BYTES), ByteBuffer.allocateDirect(RECEIVE_BYTES));
+        }
+
+        void release() {
+            // Two threads may both see room: the pool then holds one more, no harm.
+            if (POOL.size() < POOLED) {
+                POOL.add(this);
+            }
+        }
+    }
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final int fd;
+    private final Buffers buffers;
+    private final NlWriter writer;
+    private int sequence;
+    private boolean closed;
+
+    private NetlinkSocket(int fd) {
+        this.fd = fd;
+        this.buffers = Buffers.take();
+        this.writer = new NlWriter(buffers.send());
+    }
+
+    /** In the namespace of this process. */
+    static NetlinkSocket open() {
+        return configured(socket());
+    }
+
+    /** In another namespace. */
+    static NetlinkSocket open(Netns ns) {
+        try {
+            return configured(NetnsThread.call(ns, NetlinkSocket::socket));
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new AssertionError("opening a socket throws nothing checked", e);
+        }
+    }
+
+    private static int socket() {
+        return check("socket", Libc.socket(Libc.AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, NETLINK_ROUTE));
+    }
+
+    private static NetlinkSocket configured(int fd) {
+        try {
+            check("NETLINK_EXT_ACK", Libc.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1));
+            check("NETLINK_CAP_ACK", Libc.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1));
+            int strict = Libc.setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+            if (strict != -Errno.ENOPROTOOPT.number()) {
+                check("NETLINK_GET_STRICT_CHK", strict);
+            }
+            // A connected netlink socket takes messages from the kernel alone: netlink_getsockbyportid().
+            ByteBuffer kernel = ByteBuffer.allocate(SOCKADDR_BYTES).order(ByteOrder.nativeOrder());
+            check("connect", Libc.connect(fd, kernel.putShort(0, (short) Libc.AF_NETLINK)));
+            return new NetlinkSocket(fd);
+        } catch (RuntimeException e) {
+            Libc.close(fd);
+            throw e;
+        }
+    }
+
+    private static int check(String asked, int result) {
+        if (result < 0) {
+            throw new NetlinkException(asked, -result, "");
+        }
+        return result;
+    }
+
+    /**
+     * Asks the kernel to change something.
+     *
+     * @param asked the request in words, for the exception
+     * @param accepted refusals that are an outcome, not a failure
+     * @return false when the kernel refused with one of {@code accepted}
+     */
+    boolean change(Supplier<String> asked, int type, int flags, Consumer<NlWriter> body, Errno... accepted) {
+        Answer<Boolean> answer = exchange(asked, type, flags | NlMessage.ACK, body, End.ACK, _ -> Optional.empty());
+        if (answer.errno() != 0 && Arrays.asList(accepted).contains(Errno.of(answer.errno()))) {
+            return false;
+        }
+        answered(asked, answer);
+        return true;
+    }
+
+    /** Asks the kernel to make something, and to tell what it made; empty when it does not tell. */
+    <T> Optional<T> create(
+            Supplier<String> asked,
+            int type,
+            int flags,
+            Consumer<NlWriter> body,
+            Function<NlMessage, Optional<T>> decoder) {
+        int all = flags | NlMessage.ACK | NlMessage.ECHO;
+        return answered(asked, exchange(asked, type, all, body, End.ACK, decoder)).stream()
+                .findFirst();
+    }
+
+    /** Asks for one thing; empty when the kernel refuses with {@code absent}. */
+    <T> Optional<T> get(
+            Supplier<String> asked,
+            int type,
+            Consumer<NlWriter> body,
+            Function<NlMessage, Optional<T>> decoder,
+            Errno absent) {
+        Answer<T> answer = exchange(asked, type, 0, body, End.FIRST, decoder);
+        if (answer.errno() != 0 && Errno.of(answer.errno()) == absent) {
+            return Optional.empty();
+        }
+        return answered(asked, answer).stream().findFirst();
+    }
+
+    /**
+     * Asks for all there is.
+     *
+     * @throws DumpInterruptedException when it changed during every try
+     */
+    <T> List<T> dump(
+            Supplier<String> asked, int type, Consumer<NlWriter> body, Function<NlMessage, Optional<T>> decoder) {
+        for (int i = 0; i < DUMP_TRIES; i++) {
+            Answer<T> answer = exchange(asked, type, NlMessage.DUMP, body, End.DONE, decoder);
+            List<T> items = answered(asked, answer);
+            if (!answer.interrupted()) {
+                return items;
+            }
+        }
+        throw new DumpInterruptedException(asked.get(), DUMP_TRIES);
+    }
+
+    private static <T> List<T> answered(Supplier<String> asked, Answer<T> answer) {
+        if (answer.errno() != 0) {
+            throw new NetlinkException(asked.get(), answer.errno(), answer.kernelText());
+        }
+        return answer.items();
+    }
+
+    private <T> Answer<T> exchange(
+            Supplier<String> asked,
+            int type,
+            int flags,
+            Consumer<NlWriter> body,
+            End end,
+            Function<NlMessage, Optional<T>> decoder) {
+        lock.lock();
+        try {
+            if (closed) {
+                throw new IllegalStateException("netlink socket is closed: " + asked.get());
+            }
+            writer.begin(type, flags | NlMessage.REQUEST, ++sequence);
+            body.accept(writer);
+            int sent = Libc.send(fd, writer.finish(), 0);
+            if (sent < 0) {
+                throw new NetlinkException(asked.get() + ": send", -sent, "");
+            }
+            Answer<T> answer = new Answer<>(sequence, end, decoder);
+            while (!answer.finished()) {
+                answer.read(receive(asked));
+            }
+            return answer;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private ByteBuffer receive(Supplier<String> asked) {
+        ByteBuffer buffer = buffers.receive().clear();
+        int received = Libc.recv(fd, buffer, Libc.MSG_DONTWAIT | Libc.MSG_TRUNC);
+        if (received < 0) {
+            throw new NetlinkException(asked.get() + ": recv", -received, "");
+        }
+        if (received > buffer.capacity()) {
+            throw new NetlinkException(
+                    asked.get() + ": recv", Errno.EMSGSIZE.number(), "the answer has " + received + " bytes");
+        }
+        return buffer.limit(received);
+    }
+
+    /** Closes it once no request is under way; a second close does nothing. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (!closed) {
+                closed = true;
+                Libc.close(fd);
+                buffers.release();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+}

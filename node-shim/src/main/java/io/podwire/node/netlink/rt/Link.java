@@ -1,0 +1,32 @@
+package io.podwire.node.netlink.rt;
+
+import io.podwire.common.net.MacAddress;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * A network device as the kernel tells it.
+ *
+ * @param index ifindex, unique in its namespace; not used again soon
+ * @param name IFNAMSIZ-1 bytes at most
+ * @param alias free text, empty when there is none
+ * @param mac its Ethernet address; empty for devices of another link layer
+ * @param mtu bytes
+ * @param up IFF_UP: set up by its administrator (not: has a carrier)
+ * @param master ifindex of the bridge or other master that it belongs to
+ * @param kind what it is
+ * @param bridgePort its port flags, when its master is a bridge
+ * @param peerIndex IFLA_LINK: ifindex of a veth's other end, in that end's namespace, or of the device
+ *     below a VLAN or macvlan; empty when there is none, and for VXLAN
+ */
+public record Link(
+        int index,
+        String name,
+        String alias,
+        Optional<MacAddress> mac,
+        int mtu,
+        boolean up,
+        OptionalInt master,
+        LinkKind kind,
+        Optional<BridgePort> bridgePort,
+        OptionalInt peerIndex) {}

@@ -1,0 +1,275 @@
+package io.podwire.node.netlink.rt;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.MacAddress;
+import io.podwire.node.netlink.wire.NlMessage;
+import io.podwire.node.netlink.wire.NlReader;
+import io.podwire.node.netlink.wire.NlWriter;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** struct ifinfomsg and its attributes, linux/rtnetlink.h and linux/if_link.h. */
+public final class LinkCodec {
+    /** RTM_NEWLINK. */
+    public static final int NEW = 16;
+    /** RTM_DELLINK. */
+    public static final int DELETE = 17;
+    /** RTM_GETLINK. */
+    public static final int GET = 18;
+
+    private static final int HEADER = 16;
+    private static final int IFF_UP = 1;
+    private static final int IFLA_ADDRESS = 1;
+    private static final int IFLA_IFNAME = 3;
+    private static final int IFLA_MTU = 4;
+    private static final int IFLA_LINK = 5;
+    private static final int IFLA_MASTER = 10;
+    private static final int IFLA_LINKINFO = 18;
+    private static final int IFLA_IFALIAS = 20;
+    private static final int IFLA_AF_SPEC = 26;
+    private static final int IFLA_NET_NS_FD = 28;
+    private static final int IFLA_EXT_MASK = 29;
+    /** RTEXT_FILTER_SKIP_STATS: counters are half of a link's bytes, and not wanted here. */
+    private static final int SKIP_STATS = 1 << 3;
+
+    private static final int IFLA_INFO_KIND = 1;
+    private static final int IFLA_INFO_DATA = 2;
+    private static final int IFLA_INFO_SLAVE_KIND = 4;
+    private static final int IFLA_INFO_SLAVE_DATA = 5;
+    private static final int VETH_INFO_PEER = 1;
+    private static final int IFLA_VXLAN_ID = 1;
+    private static final int IFLA_VXLAN_LINK = 3;
+    private static final int IFLA_VXLAN_LOCAL = 4;
+    private static final int IFLA_VXLAN_LEARNING = 7;
+    private static final int IFLA_VXLAN_PORT = 15;
+    private static final int IFLA_VXLAN_LOCAL6 = 17;
+    private static final int IFLA_BRPORT_MODE = 4;
+    private static final int IFLA_BRPORT_LEARNING = 8;
+    private static final int IFLA_BRPORT_UNICAST_FLOOD = 9;
+    private static final int IFLA_BRPORT_MCAST_FLOOD = 27;
+    private static final int IFLA_BRPORT_BCAST_FLOOD = 30;
+    private static final int IFLA_BRPORT_ISOLATED = 33;
+    private static final int IFLA_INET6_ADDR_GEN_MODE = 8;
+    private static final int IN6_ADDR_GEN_MODE_NONE = 1;
+
+    private LinkCodec() {}
+
+    /** Asks for all links. */
+    public static void writeDump(NlWriter out) {
+        header(out, 0, 0, 0);
+        out.u32(IFLA_EXT_MASK, SKIP_STATS);
+    }
+
+    /** Asks for one link, or names it for deletion. */
+    public static void writeGet(NlWriter out, int index) {
+        header(out, index, 0, 0);
+        out.u32(IFLA_EXT_MASK, SKIP_STATS);
+    }
+
+    /** Asks for one link. */
+    public static void writeGet(NlWriter out, String name) {
+        header(out, 0, 0, 0);
+        out.text(IFLA_IFNAME, name);
+        out.u32(IFLA_EXT_MASK, SKIP_STATS);
+    }
+
+    /** The link's index alone. */
+    public static void writeIndex(NlWriter out, int index) {
+        header(out, index, 0, 0);
+    }
+
+    /** A new link, all but its alias, which the kernel ignores here; {@code up} apart from the record's. */
+    public static void writeNew(NlWriter out, NewLink link, boolean up) {
+        header(out, 0, up ? IFF_UP : 0, up ? IFF_UP : 0);
+        out.text(IFLA_IFNAME, link.name());
+        link.mac().ifPresent(mac -> out.mac(IFLA_ADDRESS, mac));
+        link.mtu().ifPresent(mtu -> out.u32(IFLA_MTU, mtu));
+        link.master().ifPresent(master -> out.u32(IFLA_MASTER, master));
+        out.nested(IFLA_LINKINFO, info -> writeKind(info, link));
+    }
+
+    private static void writeKind(NlWriter info, NewLink link) {
+        switch (link.kind()) {
+            case NewLinkKind.Veth veth -> {
+                info.text(IFLA_INFO_KIND, "veth");
+                info.nested(
+                        IFLA_INFO_DATA, data -> data.nested(VETH_INFO_PEER, peer -> writePeer(peer, veth, link.mtu())));
+            }
+            case NewLinkKind.Bridge _ -> info.text(IFLA_INFO_KIND, "bridge");
+            case NewLinkKind.Vxlan vxlan -> {
+                info.text(IFLA_INFO_KIND, "vxlan");
+                info.nested(IFLA_INFO_DATA, data -> writeVxlan(data, vxlan));
+            }
+        }
+    }
+
+    private static void writePeer(NlWriter out, NewLinkKind.Veth veth, OptionalInt mtu) {
+        header(out, 0, 0, 0);
+        out.text(IFLA_IFNAME, veth.peerName());
+        veth.peerMac().ifPresent(mac -> out.mac(IFLA_ADDRESS, mac));
+        OptionalInt peerMtu = veth.peerMtu().isPresent() ? veth.peerMtu() : mtu;
+        peerMtu.ifPresent(value -> out.u32(IFLA_MTU, value));
+        if (veth.peerNetnsFd() >= 0) {
+            out.u32(IFLA_NET_NS_FD, veth.peerNetnsFd());
+        }
+    }
+
+    private static void writeVxlan(NlWriter out, NewLinkKind.Vxlan vxlan) {
+        out.u32(IFLA_VXLAN_ID, vxlan.vni());
+        int local = vxlan.local().family() == IpFamily.V4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6;
+        out.address(local, vxlan.local());
+        vxlan.underlayIndex().ifPresent(index -> out.u32(IFLA_VXLAN_LINK, index));
+        out.u16be(IFLA_VXLAN_PORT, vxlan.port());
+        out.flag(IFLA_VXLAN_LEARNING, vxlan.learning());
+    }
+
+    /** Sets a link up or down. */
+    public static void writeUp(NlWriter out, int index, boolean up) {
+        header(out, index, up ? IFF_UP : 0, IFF_UP);
+    }
+
+    /** Sets a link's alias, and the link up if asked. */
+    public static void writeAlias(NlWriter out, int index, String alias, boolean up) {
+        NewLink.checkAlias(alias);
+        header(out, index, up ? IFF_UP : 0, up ? IFF_UP : 0);
+        out.text(IFLA_IFALIAS, alias);
+    }
+
+    /** Sets a link's MTU. */
+    public static void writeMtu(NlWriter out, int index, int mtu) {
+        header(out, index, 0, 0);
+        out.u32(IFLA_MTU, mtu);
+    }
+
+    /** Makes a link a port of {@code master}, or of nothing when that is 0. */
+    public static void writeMaster(NlWriter out, int index, int master) {
+        header(out, index, 0, 0);
+        out.u32(IFLA_MASTER, master);
+    }
+
+    /** Sets the flags of a bridge port. */
+    public static void writeBridgePort(NlWriter out, int index, BridgePort port) {
+        header(out, index, 0, 0);
+        out.nested(IFLA_LINKINFO, info -> {
+            info.text(IFLA_INFO_SLAVE_KIND, "bridge");
+            info.nested(IFLA_INFO_SLAVE_DATA, data -> {
+                data.flag(IFLA_BRPORT_MODE, port.hairpin());
+                data.flag(IFLA_BRPORT_LEARNING, port.learning());
+                data.flag(IFLA_BRPORT_UNICAST_FLOOD, port.unicastFlood());
+                data.flag(IFLA_BRPORT_MCAST_FLOOD, port.multicastFlood());
+                data.flag(IFLA_BRPORT_BCAST_FLOOD, port.broadcastFlood());
+                data.flag(IFLA_BRPORT_ISOLATED, port.isolated());
+            });
+        });
+    }
+
+    /** Keeps the kernel from making an IPv6 link-local address when the link comes up. */
+    public static void writeNoIpv6LinkLocal(NlWriter out, int index) {
+        header(out, index, 0, 0);
+        out.nested(
+                IFLA_AF_SPEC,
+                families -> families.nested(
+                        Families.INET6, inet6 -> inet6.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
+    }
+
+    /** The link of an RTM_NEWLINK; empty for one of a family of its own (AF_BRIDGE). */
+    public static Optional<Link> read(NlMessage message) {
+        if (message.u8(0) != 0) {
+            return Optional.empty();
+        }
+        String name = "";
+        String alias = "";
+        Optional<MacAddress> mac = Optional.empty();
+        int mtu = 0;
+        OptionalInt master = OptionalInt.empty();
+        OptionalInt peer = OptionalInt.empty();
+        LinkInfo info = LinkInfo.NONE;
+        NlReader in = message.attributes(HEADER);
+        while (in.next()) {
+            switch (in.type()) {
+                case IFLA_IFNAME -> name = in.text();
+                case IFLA_IFALIAS -> alias = in.text();
+                case IFLA_ADDRESS -> mac = in.isMac() ? Optional.of(in.mac()) : Optional.empty();
+                case IFLA_MTU -> mtu = in.i32();
+                case IFLA_MASTER -> master = OptionalInt.of(in.i32());
+                case IFLA_LINK -> peer = in.i32() == 0 ? OptionalInt.empty() : OptionalInt.of(in.i32());
+                case IFLA_LINKINFO -> info = readInfo(in.nested());
+                default -> {}
+            }
+        }
+        boolean up = (message.i32(8) & IFF_UP) != 0;
+        return Optional.of(new Link(message.i32(4), name, alias, mac, mtu, up, master, info.kind(), info.port(), peer));
+    }
+
+    private record LinkInfo(LinkKind kind, Optional<BridgePort> port) {
+        static final LinkInfo NONE = new LinkInfo(new LinkKind.Other(""), Optional.empty());
+    }
+
+    private static LinkInfo readInfo(NlReader in) {
+        String kind = "";
+        String slaveKind = "";
+        LinkKind.Vxlan vxlan = new LinkKind.Vxlan(0, Optional.empty(), 0, false);
+        Optional<BridgePort> port = Optional.empty();
+        while (in.next()) {
+            switch (in.type()) {
+                case IFLA_INFO_KIND -> kind = in.text();
+                case IFLA_INFO_SLAVE_KIND -> slaveKind = in.text();
+                // The kernel writes the kind first.
+                case IFLA_INFO_DATA -> vxlan = kind.equals("vxlan") ? readVxlan(in.nested()) : vxlan;
+                case IFLA_INFO_SLAVE_DATA ->
+                    port = slaveKind.equals("bridge") ? Optional.of(readBridgePort(in.nested())) : port;
+                default -> {}
+            }
+        }
+        LinkKind known = switch (kind) {
+            case "veth" -> new LinkKind.Veth();
+            case "bridge" -> new LinkKind.Bridge();
+            case "vxlan" -> vxlan;
+            default -> new LinkKind.Other(kind);
+        };
+        return new LinkInfo(known, port);
+    }
+
+    private static LinkKind.Vxlan readVxlan(NlReader in) {
+        int vni = 0;
+        Optional<IpAddress> local = Optional.empty();
+        int port = 0;
+        boolean learning = false;
+        while (in.next()) {
+            switch (in.type()) {
+                case IFLA_VXLAN_ID -> vni = in.i32();
+                case IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6 -> local = Optional.of(in.address());
+                case IFLA_VXLAN_PORT -> port = in.u16be();
+                case IFLA_VXLAN_LEARNING -> learning = in.flag();
+                default -> {}
+            }
+        }
+        return new LinkKind.Vxlan(vni, local, port, learning);
+    }
+
+    private static BridgePort readBridgePort(NlReader in) {
+        boolean isolated = false;
+        boolean learning = false;
+        boolean unicast = false;
+        boolean multicast = false;
+        boolean broadcast = false;
+        boolean hairpin = false;
+        while (in.next()) {
+            switch (in.type()) {
+                case IFLA_BRPORT_ISOLATED -> isolated = in.flag();
+                case IFLA_BRPORT_LEARNING -> learning = in.flag();
+                case IFLA_BRPORT_UNICAST_FLOOD -> unicast = in.flag();
+                case IFLA_BRPORT_MCAST_FLOOD -> multicast = in.flag();
+                case IFLA_BRPORT_BCAST_FLOOD -> broadcast = in.flag();
+                case IFLA_BRPORT_MODE -> hairpin = in.flag();
+                default -> {}
+            }
+        }
+        return new BridgePort(isolated, learning, unicast, multicast, broadcast, hairpin);
+    }
+
+    private static void header(NlWriter out, int index, int flags, int change) {
+        out.put8(0).put8(0).put16(0).put32(index).put32(flags).put32(change);
+    }
+}

@@ -1,0 +1,94 @@
+package io.podwire.node.nft.backend;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.podwire.node.ffm.LibNftables;
+import io.podwire.node.nft.diff.Transaction;
+import io.podwire.node.nft.model.TableId;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The kernel's nf_tables, by libnftables in this process. One context, used under one lock. It belongs
+ * to the network namespace of the thread that called {@link #open}, whichever thread uses it later.
+ */
+public final class KernelNft implements NftBackend, AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int SHOWN = 2000;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final LibNftables library;
+    private boolean closed;
+
+    private KernelNft(LibNftables library) {
+        this.library = library;
+    }
+
+    /** Opens it in the network namespace of the calling thread. */
+    public static KernelNft open() {
+        return new KernelNft(LibNftables.open());
+    }
+
+    @Override
+    public void apply(Transaction transaction) throws NftException {
+        if (!transaction.isEmpty()) {
+            run(transaction.text(), 0);
+        }
+    }
+
+    @Override
+    public Optional<ListedTable> list(TableId table) throws NftException {
+        // Asked first, because a missing table is told from a failure by English text only.
+        JsonNode tables = json("list tables " + table.family().keyword());
+        for (JsonNode object : tables) {
+            if (object.path("table").path("name").asText().equals(table.name())) {
+                return Optional.of(ListingReader.read(table, json("list table " + table)));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Frees the context; what is in the kernel stays. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (!closed) {
+                closed = true;
+                library.close();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private JsonNode json(String command) throws NftException {
+        String text = run(command, LibNftables.OUTPUT_JSON);
+        try {
+            return JSON.readTree(text).path("nftables");
+        } catch (JsonProcessingException e) {
+            throw new NftException("'" + command + "' gave no JSON: " + start(text), e);
+        }
+    }
+
+    private String run(String commands, int flags) throws NftException {
+        lock.lock();
+        try {
+            if (closed) {
+                throw new NftException("nftables is closed; not run: " + start(commands));
+            }
+            LibNftables.Result result = library.run(commands, flags);
+            if (result.code() != 0) {
+                throw new NftException("nftables refused, nothing was changed: " + start(result.error()));
+            }
+            return result.output();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static String start(String text) {
+        return text.length() <= SHOWN ? text.strip() : text.substring(0, SHOWN) + "...";
+    }
+}

@@ -1,0 +1,77 @@
+package io.podwire.node.nft.backend;
+
+import io.podwire.node.nft.model.Table;
+import io.podwire.node.nft.model.TableId;
+import io.podwire.node.nft.text.NftWriter;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * What is known of a table by looking at it: enough to say whether it is the one that was meant, and
+ * to read its counters.
+ *
+ * @param id which table
+ * @param digests by chain: the comment of its first rule ({@link NftWriter#digest}), followed by " +N"
+ *     where N rules stand behind it; empty for a chain without rules
+ * @param sets by set or map: its members' canonical text
+ * @param counters packets and bytes of each rule that has both a counter and a comment
+ */
+public record ListedTable(
+        TableId id,
+        SortedMap<String, String> digests,
+        SortedMap<String, SortedSet<String>> sets,
+        SortedMap<CounterKey, Counter> counters) {
+
+    /** Copies. */
+    public ListedTable {
+        digests = Collections.unmodifiableSortedMap(new TreeMap<>(digests));
+        SortedMap<String, SortedSet<String>> copy = new TreeMap<>();
+        sets.forEach((name, members) -> copy.put(name, Collections.unmodifiableSortedSet(new TreeSet<>(members))));
+        sets = Collections.unmodifiableSortedMap(copy);
+        counters = Collections.unmodifiableSortedMap(new TreeMap<>(counters));
+    }
+
+    /**
+     * Which counter.
+     *
+     * @param chain chain of its rule
+     * @param comment comment of its rule
+     */
+    public record CounterKey(String chain, String comment) implements Comparable<CounterKey> {
+        private static final Comparator<CounterKey> ORDER =
+                Comparator.comparing(CounterKey::chain).thenComparing(CounterKey::comment);
+
+        @Override
+        public int compareTo(CounterKey other) {
+            return ORDER.compare(this, other);
+        }
+    }
+
+    /**
+     * What was counted.
+     *
+     * @param packets packets since the rule was made
+     * @param bytes their bytes from the IP header on
+     */
+    public record Counter(long packets, long bytes) {}
+
+    /** What a faithful copy of the table looks like, all counters left out. */
+    public static ListedTable expected(Table table) {
+        SortedMap<String, String> digests = new TreeMap<>();
+        table.chains()
+                .forEach((name, chain) -> digests.put(
+                        name, NftWriter.digest(chain) + " +" + chain.rules().size()));
+        SortedMap<String, SortedSet<String>> sets = new TreeMap<>();
+        table.sets().forEach((name, set) -> sets.put(name, new TreeSet<>(NftWriter.elements(set))));
+        return new ListedTable(table.id(), digests, sets, Collections.emptySortedMap());
+    }
+
+    /** True when chains, sets and members are the same; counters are not looked at. */
+    public boolean sameContent(ListedTable other) {
+        return id.equals(other.id) && digests.equals(other.digests) && sets.equals(other.sets);
+    }
+}

@@ -1,0 +1,158 @@
+package io.podwire.node.plan;
+
+import io.podwire.node.nft.model.Chain;
+import io.podwire.node.nft.model.Field;
+import io.podwire.node.nft.model.Identifiers;
+import io.podwire.node.nft.model.Match;
+import io.podwire.node.nft.model.NftSet;
+import io.podwire.node.nft.model.Rule;
+import io.podwire.node.nft.model.Value;
+import io.podwire.node.nft.model.Verdict;
+import io.podwire.node.nft.text.NftWriter;
+import io.podwire.node.nft.text.ShortHash;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * A policy as verdicts, and as a chain for each isolated direction. A chain is named after what it
+ * says: endpoints with the same policy share it, so most ADDs change elements only, and its drop
+ * counter counts for the policies that it names.
+ */
+final class EndpointChains {
+    private static final Verdict PASS = new Verdict.Return();
+    private static final Value.Span ALL_PORTS = new Value.Span(0, 65535);
+
+    private final Map<String, String> setNames;
+    private final List<Chain> chains = new ArrayList<>();
+    private final SortedMap<String, NftSet.Ports> portSets = new TreeMap<>();
+
+    private EndpointChains(Map<String, String> setNames) {
+        this.setNames = setNames;
+    }
+
+    /**
+     * What the ruleset has for one endpoint.
+     *
+     * @param ingress its entry in the ingress map
+     * @param egress its entry in the egress map
+     * @param chains the chains its verdicts name; other endpoints may have the same
+     * @param portSets sets of ports that they name; other endpoints may have the same
+     */
+    record Part(Verdict ingress, Verdict egress, List<Chain> chains, List<NftSet.Ports> portSets) {}
+
+    /**
+     * The part of an endpoint with this policy.
+     *
+     * @param setNames nft name of each address set by id; a rule about any other set matches nothing
+     */
+    static Part of(EndpointPolicy policy, Map<String, String> setNames) {
+        EndpointChains maker = new EndpointChains(setNames);
+        Verdict ingress = maker.direction("ingress-", Field.FLOW_SOURCE, policy.ingress());
+        Verdict egress = maker.direction("egress-", Field.FLOW_DESTINATION, policy.egress());
+        return new Part(ingress, egress, List.copyOf(maker.chains), List.copyOf(maker.portSets.values()));
+    }
+
+    private Verdict direction(String prefix, Field peer, DirectionPolicy policy) {
+        if (!policy.isolated()) {
+            return PASS;
+        }
+        List<Rule> rules = new ArrayList<>();
+        for (PolicyRule rule : policy.rules()) {
+            String comment = Identifiers.comment(rule.policy() + ":" + rule.index());
+            for (List<Match> peers : peers(peer, rule)) {
+                for (List<Match> ports : ports(rule)) {
+                    List<Match> both = new ArrayList<>(peers);
+                    both.addAll(ports);
+                    rules.add(new Rule(both, false, PASS, comment));
+                }
+            }
+        }
+        rules.add(Rule.drop(denied(policy.isolatedBy())));
+        String name = prefix + NftWriter.digest(new Chain.Regular(prefix, rules));
+        chains.add(new Chain.Regular(name, rules));
+        return new Verdict.Goto(name);
+    }
+
+    private List<List<Match>> peers(Field peer, PolicyRule rule) {
+        return rule.anyPeer()
+                ? List.of(List.of())
+                : rule.addressSets().stream()
+                        .filter(setNames::containsKey)
+                        .map(id -> List.of(Match.in(peer, setNames.get(id))))
+                        .toList();
+    }
+
+    private List<List<Match>> ports(PolicyRule rule) {
+        if (rule.anyPort()) {
+            return List.of(List.of());
+        }
+        Map<IpProtocol, TreeSet<Value.Span>> byProtocol = new EnumMap<>(IpProtocol.class);
+        for (PortRange range : rule.ports()) {
+            byProtocol
+                    .computeIfAbsent(range.protocol(), _ -> new TreeSet<>())
+                    .add(new Value.Span(range.first(), range.last()));
+        }
+        List<List<Match>> matches = new ArrayList<>();
+        byProtocol.forEach((protocol, spans) -> matches.add(ports(protocol, merged(spans))));
+        return matches;
+    }
+
+    private List<Match> ports(IpProtocol protocol, List<Value.Span> spans) {
+        Match isProtocol = Match.is(
+                Field.PROTOCOL,
+                switch (protocol) {
+                    case TCP -> "tcp";
+                    case UDP -> "udp";
+                    case SCTP -> "sctp";
+                });
+        if (spans.size() > 1) {
+            return List.of(isProtocol, Match.in(Field.FLOW_PORT, portSet(spans)));
+        }
+        return spans.getFirst().equals(ALL_PORTS)
+                ? List.of(isProtocol)
+                : List.of(isProtocol, Match.is(Field.FLOW_PORT, spans.getFirst()));
+    }
+
+    /** Named after its content, so it never changes. */
+    private String portSet(List<Value.Span> spans) {
+        String content = spans.stream().map(NftWriter::element).collect(Collectors.joining(","));
+        String name = "ports-" + ShortHash.of(content);
+        portSets.put(name, new NftSet.Ports(name, spans));
+        return name;
+    }
+
+    /** Overlapping and adjacent spans made one: an interval set holds no overlap. */
+    private static List<Value.Span> merged(SortedSet<Value.Span> sorted) {
+        List<Value.Span> merged = new ArrayList<>();
+        for (Value.Span span : sorted) {
+            Value.Span last = merged.isEmpty() ? null : merged.getLast();
+            if (last != null && span.first() <= last.last() + 1) {
+                merged.set(merged.size() - 1, new Value.Span(last.first(), Math.max(last.last(), span.last())));
+            } else {
+                merged.add(span);
+            }
+        }
+        return merged;
+    }
+
+    /** "denied:ns/a:ns/b", shortened at a name's end to what a comment holds. */
+    private static String denied(List<String> policies) {
+        StringBuilder text = new StringBuilder("denied");
+        for (int i = 0; i < policies.size(); i++) {
+            String more = ":and-" + (policies.size() - i) + "-more";
+            if (i > 0 && text.length() + 1 + policies.get(i).length() + more.length() > Identifiers.MAX_COMMENT) {
+                text.append(more);
+                break;
+            }
+            text.append(':').append(policies.get(i));
+        }
+        return Identifiers.comment(text.toString());
+    }
+}

@@ -1,0 +1,29 @@
+package io.podwire.node.plan;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.MacAddress;
+import java.util.regex.Pattern;
+
+/**
+ * An attachment on this node.
+ *
+ * @param key what it is filed under
+ * @param pod "namespace/name" for people, empty when unknown
+ * @param hostIfname the host's end of its veth: "pw" and more, [a-z0-9], at most 15 characters
+ * @param mac MAC address of the pod's end
+ * @param address its IPv4 address
+ */
+public record LocalEndpoint(EndpointKey key, String pod, String hostIfname, MacAddress mac, IpAddress address) {
+    private static final Pattern HOST_IFNAME = Pattern.compile("pw[a-z0-9]{1,13}");
+
+    /** Checks the interface's name, by which frames are known to come from a pod, and the family. */
+    public LocalEndpoint {
+        if (!HOST_IFNAME.matcher(hostIfname).matches()) {
+            throw new IllegalArgumentException("host interface '" + hostIfname + "' of " + key + " is not pw[a-z0-9]+");
+        }
+        if (address.family() != IpFamily.V4) {
+            throw new IllegalArgumentException("address " + address + " of " + key + " is not IPv4");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+package io.podwire.node.upstream;
+
+import io.grpc.ManagedChannel;
+import io.grpc.StatusRuntimeException;
+import io.podwire.common.error.GrpcErrors;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.loop.Backoff;
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.node.address.AddressBook;
+import io.podwire.node.journal.Journal;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.proto.ipam.v1.Block;
+import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.ListBlocksRequest;
+import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the node's address book supplied with blocks from ipam-service. ADD takes addresses from the
+ * book alone, so it goes on while ipam-service is away. The loop given to the constructor owns all
+ * state; its calls block it, and nobody else uses it.
+ */
+public final class IpamClient {
+    private static final Logger log = LoggerFactory.getLogger(IpamClient.class);
+    private static final Duration CALL = Duration.ofSeconds(5);
+    private static final Duration LOOK = Duration.ofSeconds(1);
+
+    private final ManagedChannel channel;
+    private final BlocksGrpc.BlocksBlockingStub blocks;
+    private final EventLoop loop;
+    private final TimeSource time;
+    private final NodeIdentity self;
+    private final Journal journal;
+    private final AddressBook<EndpointKey> book;
+    private final String pool;
+    private final int lowWater;
+    private final Runnable changed;
+    private final Backoff backoff =
+            new Backoff(Duration.ofMillis(100), Duration.ofSeconds(5), ThreadLocalRandom.current());
+    private boolean reconciled;
+    private boolean waiting;
+    private String claim = UUID.randomUUID().toString();
+    private volatile String problem = "ipam-service was not asked yet";
+
+    /**
+     * A client that has not called yet.
+     *
+     * @param pool the pool to claim from; empty for any
+     * @param lowWater claim a further block when fewer addresses are free
+     * @param changed called on the loop after the set of blocks changed
+     */
+    public IpamClient(
+            ManagedChannel channel,
+            EventLoop loop,
+            TimeSource time,
+            NodeIdentity self,
+            Journal journal,
+            AddressBook<EndpointKey> book,
+            String pool,
+            int lowWater,
+            Runnable changed) {
+        this.channel = channel;
+        this.blocks = BlocksGrpc.newBlockingStub(channel);
+        this.loop = loop;
+        this.time = time;
+        this.self = self;
+        this.journal = journal;
+        this.book = book;
+        this.pool = pool;
+        this.lowWater = lowWater;
+        this.changed = changed;
+    }
+
+    /** Begins: compares the journal's blocks with the service's, then keeps the book above its low water. */
+    public void start() {
+        loop.execute(this::look);
+        loop.every(LOOK, this::look);
+    }
+
+    /** Looks now: an ADD has taken an address. */
+    public void used() {
+        if (book.free(time.monotonic()) < lowWater) {
+            loop.execute(this::look);
+        }
+    }
+
+    /**
+     * Asks for addresses now and waits for the answer.
+     *
+     * @param longest how long to wait
+     * @return true when there may be addresses now, false when ipam-service gave none
+     */
+    public boolean supply(Duration longest) {
+        CompletableFuture<Boolean> supplied = new CompletableFuture<>();
+        loop.execute(() -> {
+            look();
+            supplied.complete(book.free(time.monotonic()) > 0);
+        });
+        try {
+            return supplied.get(Math.max(0, longest.toNanos()), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            log.debug("no answer on the supply of addresses", e);
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    /** True when the last call to ipam-service succeeded. */
+    public boolean connected() {
+        return problem.isEmpty();
+    }
+
+    /** What is wrong with the supply of addresses, one sentence; empty when nothing is. */
+    public String problem() {
+        return problem;
+    }
+
+    private void look() {
+        if (waiting || (reconciled && book.free(time.monotonic()) >= lowWater)) {
+            return;
+        }
+        try {
+            if (!reconciled) {
+                reconcile();
+                reconciled = true;
+            }
+            while (book.free(time.monotonic()) < lowWater) {
+                claimOne();
+            }
+            problem = "";
+            backoff.reset();
+        } catch (StatusRuntimeException e) {
+            ServiceException failure = GrpcErrors.fromGrpc("asking ipam-service for addresses", e);
+            if (!failure.getMessage().equals(problem)) {
+                log.warn("{}; {} addresses are left", failure.getMessage(), book.free(time.monotonic()));
+            }
+            problem = failure.getMessage();
+            waiting = true;
+            loop.schedule(backoff.next(), () -> {
+                waiting = false;
+                // Its own pause between two tries grows to two minutes.
+                channel.resetConnectBackoff();
+                look();
+            });
+        }
+    }
+
+    private void reconcile() {
+        Map<IpPrefix, String> owned = new TreeMap<>();
+        String token = "";
+        do {
+            ListBlocksResponse page = stub().listBlocks(ListBlocksRequest.newBuilder()
+                    .setNode(self.name().value())
+                    .setPageToken(token)
+                    .build());
+            for (Block block : page.getBlocksList()) {
+                if (block.getOwner().getNodeUid().equals(self.uid())) {
+                    owned.put(IpPrefix.parse(block.getCidr()), block.getPool());
+                }
+            }
+            token = page.getNextPageToken();
+        } while (!token.isEmpty());
+        for (IpPrefix known : journal.blocks().keySet()) {
+            if (!owned.containsKey(known)) {
+                log.error(
+                        "block {} is in the journal, but ipam-service does not name this node as its owner: no"
+                                + " address of it is given to a new pod; pods that have one keep it",
+                        known);
+                journal.removeBlock(known);
+                book.removeBlock(known);
+            }
+        }
+        owned.forEach(this::add);
+        changed.run();
+    }
+
+    private void claimOne() {
+        Block block = stub().claimBlock(ClaimBlockRequest.newBuilder()
+                .setNode(self.toProto())
+                .setPool(pool)
+                .setRequestId(claim)
+                .build());
+        // Only an answer ends a claim: until then each retry repeats its id and gets the same block.
+        claim = UUID.randomUUID().toString();
+        add(IpPrefix.parse(block.getCidr()), block.getPool());
+        log.info("claimed block {} of pool {}", block.getCidr(), block.getPool());
+        changed.run();
+    }
+
+    private void add(IpPrefix block, String fromPool) {
+        journal.putBlock(block, fromPool);
+        book.addBlock(block);
+    }
+
+    private BlocksGrpc.BlocksBlockingStub stub() {
+        return blocks.withDeadlineAfter(CALL.toMillis(), TimeUnit.MILLISECONDS);
+    }
+}

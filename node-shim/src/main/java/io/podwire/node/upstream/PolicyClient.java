@@ -1,0 +1,153 @@
+package io.podwire.node.upstream;
+
+import io.grpc.ManagedChannel;
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpAddress;
+import io.podwire.node.dataplane.RulesetReconciler;
+import io.podwire.node.journal.Attachment.PodIdentity;
+import io.podwire.node.journal.Journal;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.plan.NodeProgramDelta;
+import io.podwire.proto.common.v1.PodRef;
+import io.podwire.proto.policy.v1.Ack;
+import io.podwire.proto.policy.v1.EndpointDown;
+import io.podwire.proto.policy.v1.EndpointUp;
+import io.podwire.proto.policy.v1.Hello;
+import io.podwire.proto.policy.v1.LocalEndpoint;
+import io.podwire.proto.policy.v1.Nack;
+import io.podwire.proto.policy.v1.NodeMessage;
+import io.podwire.proto.policy.v1.ProgramUpdate;
+import io.podwire.proto.policy.v1.ProgramsGrpc;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The stream to policy-service: tells it this node's endpoints, brings programs into the kernel and
+ * the journal, and acknowledges them. The loop given to the constructor owns all state.
+ */
+public final class PolicyClient {
+    private static final Logger log = LoggerFactory.getLogger(PolicyClient.class);
+
+    private final EventLoop loop;
+    private final NodeIdentity self;
+    private final Journal journal;
+    private final RulesetReconciler ruleset;
+    private final ReconnectingStream<NodeMessage, ProgramUpdate> stream;
+    private final Map<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
+    private Optional<NodeProgram> program = Optional.empty();
+    private Optional<NodeProgram> journaled = Optional.empty();
+
+    /** A client that is not connected yet. */
+    public PolicyClient(
+            ManagedChannel channel, EventLoop loop, NodeIdentity self, Journal journal, RulesetReconciler ruleset) {
+        this.loop = loop;
+        this.self = self;
+        this.journal = journal;
+        this.ruleset = ruleset;
+        this.stream = new ReconnectingStream<>(
+                "policy-service", channel, loop, ProgramsGrpc.newStub(channel)::watch, this::hello, this::received);
+    }
+
+    /** Connects. Call after every endpoint of the journal was announced. */
+    public void start() {
+        stream.start();
+    }
+
+    /** True while the stream is good. */
+    public boolean connected() {
+        return stream.connected();
+    }
+
+    /** Tells that a pod is being attached; the program that covers it goes to the reconciler. */
+    public void announce(EndpointKey key, PodIdentity pod, IpAddress address) {
+        LocalEndpoint endpoint = LocalEndpoint.newBuilder()
+                .setKey(key.toString())
+                .setPod(PodRef.newBuilder()
+                        .setNamespace(pod.namespace())
+                        .setName(pod.name())
+                        .setUid(pod.uid()))
+                .addAddresses(address.toString())
+                .setDeclared(pod.declared())
+                .build();
+        loop.execute(() -> {
+            endpoints.put(key, endpoint);
+            stream.send(NodeMessage.newBuilder()
+                    .setEndpointUp(EndpointUp.newBuilder().setEndpoint(endpoint))
+                    .build());
+        });
+    }
+
+    /** Tells that a pod is gone. */
+    public void withdraw(EndpointKey key) {
+        loop.execute(() -> {
+            if (endpoints.remove(key) != null) {
+                stream.send(NodeMessage.newBuilder()
+                        .setEndpointDown(EndpointDown.newBuilder().setKey(key.toString()))
+                        .build());
+            }
+        });
+    }
+
+    private NodeMessage hello() {
+        // The state of an old stream is no base for the deltas of a new one.
+        program = Optional.empty();
+        return NodeMessage.newBuilder()
+                .setHello(Hello.newBuilder()
+                        .setHandshake(Channels.HANDSHAKE)
+                        .setNode(self.toProto())
+                        .addAllEndpoints(endpoints.values()))
+                .build();
+    }
+
+    private void received(ProgramUpdate update) {
+        long revision = update.getRevision();
+        Optional<NodeProgram> base = program;
+        Optional<NodeProgramDelta> delta;
+        NodeProgram next;
+        try {
+            switch (update.getUpdateCase()) {
+                case FULL -> {
+                    delta = Optional.empty();
+                    next = StreamMapping.program(revision, update.getFull());
+                }
+                case DELTA -> {
+                    NodeProgram before = base.orElseThrow(
+                            () -> new IllegalArgumentException("a delta came before the first full program"));
+                    delta = Optional.of(StreamMapping.delta(revision, update.getDelta()));
+                    next = before.with(delta.get());
+                }
+                case UPDATE_NOT_SET -> throw new IllegalArgumentException("an update has neither full nor delta");
+                default -> throw new AssertionError(update.getUpdateCase());
+            }
+        } catch (IllegalArgumentException e) {
+            log.error("program revision {} cannot be used, the last one stays enforced: {}", revision, e.getMessage());
+            nack(revision, e.getMessage());
+            return;
+        }
+        program = Optional.of(next);
+        var _ = ruleset.program(next)
+                .whenComplete((_, failure) -> loop.execute(() -> {
+                    if (failure != null) {
+                        nack(revision, String.valueOf(failure.getMessage()));
+                        return;
+                    }
+                    // A delta to a program that the kernel refused is none to what the journal has.
+                    delta.filter(_ -> journaled.equals(base))
+                            .ifPresentOrElse(d -> journal.putProgram(next, d), () -> journal.putProgram(next));
+                    journaled = Optional.of(next);
+                    stream.send(NodeMessage.newBuilder()
+                            .setAck(Ack.newBuilder().setRevision(revision))
+                            .build());
+                }));
+    }
+
+    private void nack(long revision, String reason) {
+        stream.send(NodeMessage.newBuilder()
+                .setNack(Nack.newBuilder().setRevision(revision).setReason(reason))
+                .build());
+    }
+}

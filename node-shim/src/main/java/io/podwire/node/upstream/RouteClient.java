@@ -1,0 +1,145 @@
+package io.podwire.node.upstream;
+
+import io.grpc.ManagedChannel;
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.node.dataplane.RouteReconciler;
+import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.RoutePlan;
+import io.podwire.proto.route.v1.Announcement;
+import io.podwire.proto.route.v1.RouteUpdate;
+import io.podwire.proto.route.v1.RoutesGrpc;
+import java.time.Duration;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The stream to route-reflector: announces this node's prefixes, and brings the others' routes to
+ * the reconciler. The loop given to the constructor owns all state.
+ */
+public final class RouteClient {
+    private static final Logger log = LoggerFactory.getLogger(RouteClient.class);
+
+    private final EventLoop loop;
+    private final TimeSource time;
+    private final NodeIdentity self;
+    private final IpPrefix subnet;
+    private final RouteReconciler routes;
+    private final ReconnectingStream<Announcement, RouteUpdate> stream;
+    private final RouteMirror mirror = new RouteMirror();
+    private Optional<RemoteNode> announced = Optional.empty();
+    private String epoch = "";
+    private long sequence;
+    private boolean started;
+
+    /**
+     * A client that is not connected yet.
+     *
+     * @param subnet this node's underlay subnet
+     */
+    public RouteClient(
+            ManagedChannel channel,
+            EventLoop loop,
+            TimeSource time,
+            NodeIdentity self,
+            IpPrefix subnet,
+            RouteReconciler routes) {
+        this.loop = loop;
+        this.time = time;
+        this.self = self;
+        this.subnet = subnet;
+        this.routes = routes;
+        this.stream = new ReconnectingStream<>(
+                "route-reflector", channel, loop, RoutesGrpc.newStub(channel)::exchange, this::first, this::received);
+        loop.every(Duration.ofSeconds(5), () -> {
+            if (mirror.sweep(time.monotonic())) {
+                log.warn(
+                        "routes of nodes that the reflector has not named for {} are dropped", RouteMirror.STALE_AFTER);
+                program();
+            }
+        });
+    }
+
+    /** True while the stream is good. */
+    public boolean connected() {
+        return stream.connected();
+    }
+
+    /** Announces this node, whole; the first call connects. */
+    public void announce(RemoteNode node) {
+        loop.execute(() -> {
+            if (announced.equals(Optional.of(node))) {
+                return;
+            }
+            announced = Optional.of(node);
+            if (started) {
+                stream.send(announcement());
+            } else {
+                started = true;
+                stream.start();
+            }
+        });
+    }
+
+    private Announcement first() {
+        // The state of an old stream is no base for the deltas of a new one.
+        epoch = "";
+        return announcement();
+    }
+
+    private Announcement announcement() {
+        return Announcement.newBuilder()
+                .setHandshake(Channels.HANDSHAKE)
+                .setNode(self.toProto())
+                .setRoute(StreamMapping.route(announced.orElseThrow()))
+                .build();
+    }
+
+    private void received(RouteUpdate update) {
+        try {
+            switch (update.getUpdateCase()) {
+                case FULL ->
+                    mirror.full(
+                            update.getEpoch(),
+                            update.getFull().getRoutesList().stream()
+                                    .map(StreamMapping::remote)
+                                    .toList(),
+                            time.monotonic());
+                case DELTA -> {
+                    if (!update.getEpoch().equals(epoch) || update.getSequence() != sequence + 1) {
+                        stream.reset("update " + update.getSequence() + " of epoch " + update.getEpoch()
+                                + " came after " + sequence + " of " + epoch + ": a full state is needed");
+                        return;
+                    }
+                    mirror.delta(
+                            update.getDelta().getUpdatedList().stream()
+                                    .map(StreamMapping::remote)
+                                    .toList(),
+                            update.getDelta().getRemovedList().stream()
+                                    .map(NodeName::new)
+                                    .toList());
+                }
+                case UPDATE_NOT_SET -> throw new IllegalArgumentException("an update has neither full nor delta");
+                default -> throw new AssertionError(update.getUpdateCase());
+            }
+        } catch (IllegalArgumentException e) {
+            log.error("routes from the reflector cannot be used, the last ones stay: {}", e.getMessage());
+            stream.reset(String.valueOf(e.getMessage()));
+            return;
+        }
+        epoch = update.getEpoch();
+        sequence = update.getSequence();
+        program();
+    }
+
+    private void program() {
+        routes.plan(RoutePlan.plan(
+                subnet,
+                mirror.nodes().stream()
+                        .filter(r -> !r.node().equals(self.name()))
+                        .toList()));
+    }
+}

@@ -1,0 +1,144 @@
+package io.podwire.node.upstream;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.NodeName;
+import io.podwire.node.plan.AddressSet;
+import io.podwire.node.plan.AddressSetDelta;
+import io.podwire.node.plan.DirectionPolicy;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.IpProtocol;
+import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.plan.NodeProgramDelta;
+import io.podwire.node.plan.PolicyRule;
+import io.podwire.node.plan.PortRange;
+import io.podwire.node.plan.RemoteNode;
+import io.podwire.proto.common.v1.Protocol;
+import io.podwire.proto.policy.v1.Program;
+import io.podwire.proto.policy.v1.ProgramDelta;
+import io.podwire.proto.policy.v1.Rule;
+import io.podwire.proto.route.v1.NodeRoute;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** The one place where messages of the services become node-shim's own values, and back. */
+final class StreamMapping {
+    private StreamMapping() {}
+
+    /**
+     * A full program.
+     *
+     * @throws IllegalArgumentException naming the field that is wrong; nothing of it may be enforced
+     */
+    static NodeProgram program(long revision, Program message) {
+        SortedMap<String, AddressSet> sets = new TreeMap<>();
+        message.getAddressSetsList()
+                .forEach(s ->
+                        sets.put(s.getId(), new AddressSet(s.getId(), s.getDescription(), prefixes(s.getCidrsList()))));
+        return new NodeProgram(revision, endpoints(message.getEndpointsList()), sets);
+    }
+
+    /** A delta; throws as {@link #program}. */
+    static NodeProgramDelta delta(long revision, ProgramDelta message) {
+        Map<String, AddressSetDelta> sets = new TreeMap<>();
+        message.getAddressSetsList()
+                .forEach(s -> sets.put(
+                        s.getId(),
+                        new AddressSetDelta(
+                                s.getId(),
+                                s.getDescription(),
+                                new TreeSet<>(prefixes(s.getAddedList())),
+                                new TreeSet<>(prefixes(s.getRemovedList())))));
+        TreeSet<EndpointKey> removed = new TreeSet<>();
+        message.getRemovedEndpointsList().forEach(key -> removed.add(key(key)));
+        return new NodeProgramDelta(
+                revision,
+                endpoints(message.getEndpointsList()),
+                removed,
+                new TreeMap<>(sets),
+                new TreeSet<>(message.getRemovedAddressSetsList()));
+    }
+
+    private static SortedMap<EndpointKey, EndpointPolicy> endpoints(
+            List<io.podwire.proto.policy.v1.EndpointPolicy> messages) {
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
+        messages.forEach(e -> endpoints.put(
+                key(e.getKey()), new EndpointPolicy(direction(e.getIngress()), direction(e.getEgress()))));
+        return endpoints;
+    }
+
+    private static DirectionPolicy direction(io.podwire.proto.policy.v1.DirectionPolicy message) {
+        return new DirectionPolicy(
+                message.getIsolated(),
+                message.getRulesList().stream().map(StreamMapping::rule).toList(),
+                message.getIsolatedByList());
+    }
+
+    private static PolicyRule rule(Rule message) {
+        return new PolicyRule(
+                message.getPolicy(),
+                message.getIndex(),
+                message.getAnyPeer(),
+                message.getAddressSetsList(),
+                message.getAnyPort(),
+                message.getPortsList().stream()
+                        .map(p -> new PortRange(protocol(p.getProtocol()), p.getFirst(), p.getLast()))
+                        .toList());
+    }
+
+    private static IpProtocol protocol(Protocol message) {
+        return switch (message) {
+            case PROTOCOL_TCP -> IpProtocol.TCP;
+            case PROTOCOL_UDP -> IpProtocol.UDP;
+            case PROTOCOL_SCTP -> IpProtocol.SCTP;
+            case PROTOCOL_UNSPECIFIED, UNRECOGNIZED ->
+                throw new IllegalArgumentException(
+                        "a rule has protocol " + message + ", which node-shim does not know");
+        };
+    }
+
+    /** "id/ifname". */
+    static EndpointKey key(String text) {
+        int slash = text.lastIndexOf('/');
+        if (slash <= 0) {
+            throw new IllegalArgumentException("'" + text + "' is not an endpoint key such as id/eth0");
+        }
+        return new EndpointKey(text.substring(0, slash), text.substring(slash + 1));
+    }
+
+    private static List<IpPrefix> prefixes(List<String> texts) {
+        return texts.stream().map(IpPrefix::parse).sorted().toList();
+    }
+
+    /** Another node's route; throws {@link IllegalArgumentException} naming what is wrong. */
+    static RemoteNode remote(NodeRoute message) {
+        return new RemoteNode(
+                new NodeName(message.getNode()),
+                IpAddress.parse(message.getUnderlayAddress()),
+                message.getUnderlayLength(),
+                message.getVtepMac().isEmpty() || message.getVtepAddress().isEmpty()
+                        ? Optional.empty()
+                        : Optional.of(new RemoteNode.Vtep(
+                                MacAddress.parse(message.getVtepMac()), IpAddress.parse(message.getVtepAddress()))),
+                prefixes(message.getPrefixesList()));
+    }
+
+    /** What this node announces. */
+    static NodeRoute route(RemoteNode self) {
+        NodeRoute.Builder message = NodeRoute.newBuilder()
+                .setNode(self.node().value())
+                .setUnderlayAddress(self.underlay().toString())
+                .setUnderlayLength(self.underlayLength());
+        self.vtep()
+                .ifPresent(v -> message.setVtepMac(v.mac().toString())
+                        .setVtepAddress(v.address().toString()));
+        self.prefixes().stream().sorted().forEach(p -> message.addPrefixes(p.toString()));
+        return message.build();
+    }
+}

@@ -1,0 +1,125 @@
+package io.podwire.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.podwire.common.service.ListenAddress;
+import io.podwire.common.service.ServiceRunner;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+final class NodeOptionsTest {
+    @Test
+    void onlyTheIpamServiceMustBeSaid() {
+        assertThat(org.assertj.core.api.Assertions.catchThrowable(() -> parse(Map.of())))
+                .isInstanceOf(CommandLine.MissingParameterException.class)
+                .hasMessageContaining("--ipam-service");
+        NodeOptions options = parse(Map.of(), "--ipam-service=ipam:1", "--node-name=n1");
+        options.check();
+        assertThat(options.ipamService()).isEqualTo("ipam:1");
+        assertThat(options.policyService()).isEmpty();
+        assertThat(options.routeReflector()).isEmpty();
+        assertThat(options.underlayInterface()).isEmpty();
+        assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/run/podwire/cni.sock")));
+        assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(60));
+        assertThat(options.failPoints()).isEmpty();
+    }
+
+    @Test
+    void eachHasItsEnvironmentTwin() {
+        NodeOptions options = parse(
+                Map.ofEntries(
+                        Map.entry("PODWIRE_IPAM_SERVICE", "i:1"),
+                        Map.entry("PODWIRE_POLICY_SERVICE", "p:2"),
+                        Map.entry("PODWIRE_ROUTE_REFLECTOR", "r:3"),
+                        Map.entry("PODWIRE_NODE_NAME", "n9"),
+                        Map.entry("PODWIRE_STATE_DIR", "/s"),
+                        Map.entry("PODWIRE_SPOOL_DIR", "/p"),
+                        Map.entry("PODWIRE_UNDERLAY_INTERFACE", "eth7"),
+                        Map.entry("PODWIRE_MTU", "1400"),
+                        Map.entry("PODWIRE_VXLAN_VNI", "5"),
+                        Map.entry("PODWIRE_VXLAN_PORT", "8472"),
+                        Map.entry("PODWIRE_POOL", "blue"),
+                        Map.entry("PODWIRE_LOW_WATER", "3"),
+                        Map.entry("PODWIRE_COOL_DOWN", "PT5S"),
+                        Map.entry("PODWIRE_LISTEN", "unix:/x/y.sock")),
+                "--pool=red");
+        options.check();
+        assertThat(options.nodeName().value()).isEqualTo("n9");
+        assertThat(options.policyService()).hasValue("p:2");
+        assertThat(options.routeReflector()).hasValue("r:3");
+        assertThat(options.stateDir()).isEqualTo(Path.of("/s"));
+        assertThat(options.spoolDir()).isEqualTo(Path.of("/p"));
+        assertThat(options.underlayInterface()).hasValue("eth7");
+        assertThat(options.mtu()).isEqualTo(1400);
+        assertThat(options.vxlanVni()).isEqualTo(5);
+        assertThat(options.vxlanPort()).isEqualTo(8472);
+        assertThat(options.lowWater()).isEqualTo(3);
+        assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(options.pool()).as("the command line wins").isEqualTo("red");
+        assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/x/y.sock")));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "--mtu=575",
+                "--mtu=65536",
+                "--mtu=-1",
+                "--vxlan-vni=0",
+                "--vxlan-vni=16777216",
+                "--vxlan-port=0",
+                "--vxlan-port=65536",
+                "--low-water=0",
+                "--low-water=1025",
+                "--cool-down=PT-1S",
+                "--state-dir=relative",
+                "--spool-dir=relative",
+                "--node-name=UPPER",
+                "--node-name=a_b"
+            })
+    void whatIsOutOfRangeIsNamed(String wrong) {
+        NodeOptions options = parse(Map.of(), "--ipam-service=i:1", wrong);
+        assertThatIllegalArgumentException()
+                .isThrownBy(options::check)
+                .withMessageContaining(
+                        wrong.contains("node-name") ? "node name" : wrong.substring(0, wrong.indexOf('=')));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "--mtu=0",
+                "--mtu=576",
+                "--mtu=65535",
+                "--vxlan-vni=16777215",
+                "--vxlan-port=65535",
+                "--low-water=1024",
+                "--cool-down=PT0S"
+            })
+    void theEdgesAreAllowed(String edge) {
+        parse(Map.of(), "--ipam-service=i:1", "--node-name=n1", edge).check();
+    }
+
+    @Test
+    void failPointsAreHiddenAndSeveral() {
+        NodeOptions options =
+                parse(Map.of(), "--ipam-service=i:1", "--fail-point", "add.link=kill", "--fail-point", "del.link=hang");
+        assertThat(options.failPoints()).containsOnly(Map.entry("add.link", "kill"), Map.entry("del.link", "hang"));
+        assertThat(ServiceRunner.command("node-shim", new NodeOptions(), Map.of())
+                        .getUsageMessage())
+                .contains("--ipam-service")
+                .doesNotContain("--fail-point");
+    }
+
+    private static NodeOptions parse(Map<String, String> environment, String... args) {
+        NodeOptions options = new NodeOptions();
+        ServiceRunner.command("node-shim", options, environment).parseArgs(args);
+        return options;
+    }
+}

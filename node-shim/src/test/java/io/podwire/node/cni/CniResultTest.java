@@ -1,0 +1,99 @@
+package io.podwire.node.cni;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.MacAddress;
+import io.podwire.node.cni.CniException.Code;
+import io.podwire.node.dataplane.PodNames;
+import io.podwire.node.journal.Attachment;
+import io.podwire.node.journal.Attachment.PodIdentity;
+import io.podwire.node.plan.EndpointKey;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Results in every version, alone and in a chain: {@code golden/cni/CASE/input.json} gives {@code
+ * want.json}. With {@code -Dgolden.update=true} the wanted files are written.
+ */
+final class CniResultTest {
+    private static final Path GOLDEN = Path.of("src/test/resources/golden/cni");
+
+    static Stream<String> cases() throws IOException {
+        try (Stream<Path> folders = Files.list(GOLDEN)) {
+            return folders.map(f -> f.getFileName().toString()).sorted().toList().stream();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void resultIsAsTheVersionWantsIt(String name) throws IOException, CniException {
+        Path folder = GOLDEN.resolve(name);
+        NetworkConfig config = NetworkConfig.parse(Files.readAllBytes(folder.resolve("input.json")));
+        String before = config.raw().toString();
+        ObjectNode result = CniResult.added(config, attachment(), PodNames.GATEWAY.toString());
+        String got = result.toPrettyString() + "\n";
+        if (Boolean.getBoolean("golden.update")) {
+            Files.writeString(folder.resolve("want.json"), got);
+        }
+        assertThat(got).isEqualTo(Files.readString(folder.resolve("want.json")));
+        assertThat(config.raw()).as("the configuration is left as it was").hasToString(before);
+    }
+
+    @Test
+    void everyVersionHasItsCases() throws IOException {
+        assertThat(cases())
+                .containsAll(Stream.of(CniVersion.values())
+                        .flatMap(v -> Stream.of(v.text(), v.text() + "-chained"))
+                        .toList());
+    }
+
+    @Test
+    void anErrorHasTheVersionOfTheConfigurationAndNoEmptyDetails() {
+        CniException failure = new CniException(Code.TRY_AGAIN, "no free address", "wait");
+        assertThat(CniResult.error(Optional.of(CniVersion.V0_4_0), failure)).hasToString("""
+                {"cniVersion":"0.4.0","code":11,"msg":"no free address","details":"wait"}""");
+        assertThat(CniResult.error(Optional.empty(), new CniException(Code.DECODE, "no JSON", "")))
+                .as("no version could be read")
+                .hasToString("""
+                        {"cniVersion":"1.0.0","code":6,"msg":"no JSON"}""");
+    }
+
+    @Test
+    void nullListsInThePreviousResultCountAsMissing() throws CniException {
+        NetworkConfig config = NetworkConfig.parse(
+                "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"interfaces\":null,\"ips\":null,\"routes\":null}}"
+                        .getBytes(StandardCharsets.UTF_8));
+        ObjectNode result = CniResult.added(config, attachment(), "169.254.1.1");
+        assertThat(result.path("ips").size()).isOne();
+        assertThat(result.path("interfaces").size()).isEqualTo(2);
+        assertThat(result.path("routes").size()).isOne();
+    }
+
+    private static Attachment attachment() {
+        EndpointKey key = new EndpointKey("c0ffee", "eth0");
+        IpAddress address = IpAddress.parse("10.1.0.5");
+        return new Attachment(
+                key,
+                "podwire",
+                new PodIdentity("default", "web", "", false),
+                "/run/netns/web",
+                4026532000L,
+                "pwcoffee",
+                MacAddress.parse("02:70:0a:01:00:05"),
+                address,
+                1450,
+                Attachment.State.ATTACHED,
+                3,
+                Instant.EPOCH);
+    }
+}

@@ -1,0 +1,303 @@
+package io.podwire.node.dataplane;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import io.podwire.node.journal.Attachment;
+import io.podwire.node.netlink.NetlinkException;
+import io.podwire.node.netlink.RtnetlinkPool;
+import io.podwire.node.netns.Netns;
+import io.podwire.node.netns.NetnsThread;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.testing.Attachments;
+import io.podwire.node.testing.NetnsSandbox;
+import io.podwire.node.testing.NetnsSandbox.Space;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@Tag("netns")
+final class BridgeWiringNetnsTest {
+    private static final int MTU = 1450;
+
+    private final NetnsSandbox sandbox = new NetnsSandbox();
+    private Space node;
+    private Space pod;
+    private RtnetlinkPool sockets;
+    private Wired wiring;
+    private Attachment attachment;
+
+    /** Wiring whose calls run on a thread inside the node, as every thread of node-shim is. */
+    private record Wired(Space node, BridgeWiring wiring) {
+        void prepare() {
+            on(() -> {
+                wiring.prepare(MTU);
+                return true;
+            });
+        }
+
+        void attach(Attachment attachment, Netns pod) {
+            on(() -> {
+                wiring.attach(attachment, pod);
+                return true;
+            });
+        }
+
+        void detach(Attachment attachment) {
+            on(() -> {
+                wiring.detach(attachment);
+                return true;
+            });
+        }
+
+        List<Finding> check(Attachment attachment, Netns pod) {
+            return on(() -> wiring.check(attachment, pod));
+        }
+
+        List<Finding> audit(List<Attachment> attachments) {
+            return on(() -> wiring.audit(attachments));
+        }
+
+        private <T> T on(Callable<T> body) {
+            try {
+                return NetnsThread.call(node.netns(), body);
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+
+    @BeforeEach
+    void prepare() {
+        node = sandbox.add();
+        pod = sandbox.add();
+        sockets = new RtnetlinkPool();
+        wiring = wired(node, FailPoints.none());
+        wiring.prepare();
+        attachment = Attachments.in(pod, "c1", "10.1.0.5");
+    }
+
+    private Wired wired(Space on, FailPoints failPoints) {
+        return new Wired(on, new BridgeWiring(sockets, Runnable::run, new Sysctl(Path.of("/proc/sys")), failPoints));
+    }
+
+    @AfterEach
+    void remove() {
+        sockets.close();
+        sandbox.close();
+    }
+
+    @Test
+    void theBridgeIsMadeOnceAndFoundAgain() {
+        String before = bridge();
+        wired(node, FailPoints.none()).prepare();
+        assertThat(bridge()).as("a restart changes nothing").isEqualTo(before);
+        assertThat(before).contains("link/ether " + PodNames.BRIDGE_MAC, "mtu 1450", "169.254.1.1/32", "scope link");
+        assertThat(node.run("cat", "/proc/sys/net/ipv4/ip_forward")).isEqualTo("1\n");
+        assertThat(before).as("pods have no IPv6 here").doesNotContain("inet6");
+    }
+
+    /** All that is said of the bridge but its timers. */
+    private String bridge() {
+        return (node.ip("-d", "link", "show", "pw0") + node.ip("addr", "show", "pw0"))
+                .replaceAll("(hello|tcn|topology_change|gc)_timer +[0-9.]+", "");
+    }
+
+    @Test
+    void aBridgeOfAnotherMtuOrDownIsMadeRight() {
+        node.ip("link", "set", "pw0", "down", "mtu", "1280");
+        node.ip("addr", "flush", "dev", "pw0");
+        wiring.prepare();
+        assertThat(node.ip("addr", "show", "pw0")).contains("mtu 1450", "169.254.1.1/32", ",UP");
+    }
+
+    @Test
+    void aForeignDeviceOfTheBridgesNameIsLeftAlone() {
+        Space other = sandbox.add();
+        other.ip("link", "add", "pw0", "type", "veth", "peer", "name", "x");
+        String before = other.ip("-d", "link", "show", "pw0");
+        sockets.close();
+        sockets = new RtnetlinkPool();
+        assertThatIllegalStateException()
+                .isThrownBy(() -> wired(other, FailPoints.none()).prepare())
+                .withMessageContaining("is no bridge");
+        assertThat(other.ip("-d", "link", "show", "pw0")).isEqualTo(before);
+    }
+
+    @Test
+    void anAttachedPodIsWholeAndReachable() {
+        wiring.attach(attachment, pod.netns());
+        assertThat(wiring.check(attachment, pod.netns())).isEmpty();
+        assertThat(wiring.audit(List.of(attachment))).isEmpty();
+        assertThat(node.run("ping", "-c5", "-i0.2", "-W2", "10.1.0.5")).contains("ttl=64");
+        assertThat(node.ip("link", "show", attachment.hostIfname())).contains("alias podwire c1/eth0", "mtu 1450");
+        assertThat(node.ip("-d", "link", "show", attachment.hostIfname()))
+                .contains("master pw0", "isolated on", "learning off", "flood off", "mcast_flood off", "hairpin off");
+        assertThat(pod.ip("addr", "show", "eth0"))
+                .contains("10.1.0.5/32", "mtu 1450", attachment.mac().toString());
+    }
+
+    @Test
+    void podsReachEachOtherThroughTheNodeWithoutArp() {
+        Space second = sandbox.add();
+        Attachment other = Attachments.in(second, "c2", "10.1.0.6");
+        wiring.attach(attachment, pod.netns());
+        wiring.attach(other, second.netns());
+        // The kernel tells the bridge of a port's carrier some time after the link is up.
+        assertThat(pod.run("ping", "-c5", "-i0.2", "-W2", "10.1.0.6")).contains("ttl=63");
+        assertThat(pod.ip("neigh"))
+                .as("no neighbour but the gateway")
+                .isEqualTo("169.254.1.1 dev eth0 lladdr " + PodNames.BRIDGE_MAC + " PERMANENT \n");
+        assertThat(wiring.audit(List.of(attachment, other))).isEmpty();
+    }
+
+    @Test
+    void detachLeavesNothingAndAskingTwiceIsAskingOnce() {
+        wiring.attach(attachment, pod.netns());
+        wiring.detach(attachment);
+        wiring.detach(attachment);
+        assertThat(node.ipJson("link").size()).as("lo and the bridge").isEqualTo(2);
+        assertThat(node.ip("route")).isEmpty();
+        assertThat(node.ip("neigh")).isEmpty();
+        assertThat(node.run("bridge", "fdb", "show"))
+                .doesNotContain(attachment.mac().toString());
+        assertThat(pod.ip("-br", "link")).doesNotContain("eth0");
+        assertThat(wiring.audit(List.of())).isEmpty();
+        assertThat(wiring.check(attachment, pod.netns()))
+                .extracting(Finding::object)
+                .contains("link");
+    }
+
+    @Test
+    void detachWorksAfterTheNamespaceIsGone() {
+        wiring.attach(attachment, pod.netns());
+        sandbox.remove(pod);
+        wiring.detach(attachment);
+        assertThat(wiring.audit(List.of())).isEmpty();
+        assertThat(node.ip("route")).isEmpty();
+    }
+
+    @Test
+    void anInterfaceOfThatNameInThePodIsNotTouched() {
+        pod.ip("link", "add", "eth0", "type", "veth", "peer", "name", "x");
+        String before = pod.ip("-d", "link", "show", "eth0");
+        assertThatExceptionOfType(NetlinkException.class)
+                .isThrownBy(() -> wiring.attach(attachment, pod.netns()))
+                .withMessageContaining("EEXIST");
+        wiring.detach(attachment);
+        assertThat(pod.ip("-d", "link", "show", "eth0")).isEqualTo(before);
+        assertThat(wiring.audit(List.of())).as("nothing of ours is left").isEmpty();
+    }
+
+    @Test
+    void aForeignLinkUnderOurNameIsNotDeleted() {
+        node.ip("link", "add", attachment.hostIfname(), "type", "veth", "peer", "name", "x");
+        node.ip("link", "set", attachment.hostIfname(), "alias", "somebody else's");
+        wiring.detach(attachment);
+        assertThat(node.ip("link", "show", attachment.hostIfname())).contains("somebody else's");
+        node.ip("link", "set", attachment.hostIfname(), "alias", PodNames.alias(new EndpointKey("c9", "eth0")));
+        wiring.detach(attachment);
+        assertThat(node.ip("link", "show", attachment.hostIfname()))
+                .as("another endpoint's")
+                .contains("c9/eth0");
+    }
+
+    /** WHERE: h(ost) or p(od); HOST stands for the host end's name, MAC for the pod's. */
+    @ParameterizedTest(name = "{0}: {1}")
+    @CsvSource({
+        "h, 'link del HOST', link, is gone",
+        "h, 'link set HOST down', link, is down",
+        "h, 'link set HOST nomaster', link, is not a port of pw0",
+        "h, 'link set HOST type bridge_slave isolated off', link, other flags",
+        "h, 'link set HOST type bridge_slave learning on', link, other flags",
+        "h, 'link set HOST type bridge_slave hairpin on', link, other flags",
+        "h, 'route del 10.1.0.5/32', route, no route to pw0",
+        "h, 'route replace 10.1.0.5/32 dev pw0 proto static', route, no route to pw0",
+        "h, 'neigh del 10.1.0.5 dev pw0', neighbour, no permanent neighbour",
+        "h, 'neigh replace 10.1.0.5 lladdr 02:00:00:00:00:66 dev pw0 nud permanent', neighbour, no permanent neighbour",
+        "h, 'neigh replace 10.1.0.5 lladdr MAC dev pw0 nud reachable', neighbour, no permanent neighbour",
+        "b, 'fdb del MAC dev HOST master', fdb, no static entry",
+        "p, 'link set eth0 down', link, is down in the container",
+        "p, 'link set eth0 address 02:00:00:00:00:66', link, has MAC address",
+        "p, 'addr del 10.1.0.5/32 dev eth0', address, is gone from eth0",
+        "p, 'route del default', route, is gone in the container",
+        "p, 'neigh del 169.254.1.1 dev eth0', neighbour, is gone in the container",
+        "p, 'neigh replace 169.254.1.1 lladdr 02:00:00:00:00:66 dev eth0', neighbour, is gone in the container",
+        "p, 'link del eth0', link, is gone",
+    })
+    void checkFindsWhatWasBroken(String where, String command, String object, String problem) {
+        wiring.attach(attachment, pod.netns());
+        String[] words = command.replace("HOST", attachment.hostIfname())
+                .replace("MAC", attachment.mac().toString())
+                .split(" ", -1);
+        switch (where) {
+            case "h" -> node.ip(words);
+            case "p" -> pod.ip(words);
+            default ->
+                node.run(java.util.stream.Stream.concat(
+                                java.util.stream.Stream.of("bridge"), java.util.Arrays.stream(words))
+                        .toArray(String[]::new));
+        }
+        assertThat(wiring.check(attachment, pod.netns()))
+                .as("findings after %s", command)
+                .anyMatch(f -> f.object().equals(object) && f.problem().contains(problem));
+        if (!where.equals("p")) {
+            assertThat(wiring.audit(List.of(attachment)))
+                    .as("the audit sees the host's side")
+                    .anyMatch(f -> f.object().equals(object) && f.problem().contains(problem));
+        }
+        wiring.detach(attachment);
+        assertThat(wiring.audit(List.of())).as("DEL of what is broken").isEmpty();
+    }
+
+    @Test
+    void whatALaterPluginAddedIsTolerated() {
+        wiring.attach(attachment, pod.netns());
+        pod.ip("route", "add", "192.0.2.0/24", "via", "169.254.1.1", "dev", "eth0", "onlink");
+        pod.ip("addr", "add", "192.0.2.9/32", "dev", "eth0");
+        assertThat(wiring.check(attachment, pod.netns())).isEmpty();
+    }
+
+    @Test
+    void auditNamesWhatBelongsToNobody() {
+        wiring.attach(attachment, pod.netns());
+        node.ip("link", "add", "stray", "type", "veth", "peer", "name", "strayp");
+        node.ip("link", "set", "stray", "master", "pw0");
+        node.ip("route", "add", "10.1.0.77/32", "dev", "pw0", "proto", "112");
+        node.ip("route", "add", "10.1.0.78/32", "dev", "pw0", "proto", "static");
+        node.ip("neigh", "add", "10.1.0.77", "lladdr", "02:00:00:00:00:77", "dev", "pw0", "nud", "permanent");
+        assertThat(wiring.audit(List.of(attachment)))
+                .as("all but the administrator's own route")
+                .extracting(Finding::object, Finding::name)
+                .containsExactlyInAnyOrder(
+                        org.assertj.core.groups.Tuple.tuple("link", "stray"),
+                        org.assertj.core.groups.Tuple.tuple("route", "10.1.0.77/32"),
+                        org.assertj.core.groups.Tuple.tuple("neighbour", "10.1.0.77"));
+        assertThat(wiring.audit(List.of()))
+                .as("without its attachment a pod is left over too")
+                .extracting(Finding::name)
+                .contains(attachment.hostIfname(), "10.1.0.5/32", "10.1.0.5");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"add.link", "add.host", "add.pod"})
+    void detachUndoesAnAttachThatFailedAtAnyStep(String point) {
+        Wired failing = wired(node, FailPoints.of(Map.of(point, "error")));
+        failing.prepare();
+        assertThatIllegalStateException().isThrownBy(() -> failing.attach(attachment, pod.netns()));
+        failing.detach(attachment);
+        assertThat(failing.audit(List.of())).isEmpty();
+        failing.attach(attachment, pod.netns());
+        assertThat(failing.check(attachment, pod.netns())).as("the next try").isEmpty();
+    }
+}

@@ -1,0 +1,257 @@
+package io.podwire.node.dataplane;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.MacAddress;
+import io.podwire.node.netlink.Rtnetlink;
+import io.podwire.node.plan.RoutePlan;
+import io.podwire.node.testing.NetnsSandbox;
+import io.podwire.node.testing.NetnsSandbox.Space;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Two nodes on one link: what the plan says is what packets do. */
+@Tag("netns")
+final class RouteReconcilerNetnsTest {
+    private static final RoutePlan NOTHING = new RoutePlan(List.of(), List.of());
+
+    private final NetnsSandbox sandbox = new NetnsSandbox();
+    private End a;
+    private End b;
+
+    /** One node: its block is 10.1.NUMBER.0/26, its tunnel has the block's first address, a pod the fifth. */
+    private record End(int number, Space space, Rtnetlink host, EventLoop loop, RouteReconciler routes) {
+        static MacAddress mac(int number) {
+            return MacAddress.locallyAdministered(0xabc0 + number);
+        }
+
+        IpPrefix block() {
+            return IpPrefix.parse("10.1." + number + ".0/26");
+        }
+
+        IpAddress underlay() {
+            return IpAddress.parse("192.0.2." + number);
+        }
+
+        RoutePlan direct(End other) {
+            return new RoutePlan(List.of(new RoutePlan.Direct(other.block(), other.underlay())), List.of());
+        }
+
+        RoutePlan tunnelled(End other) {
+            return new RoutePlan(
+                    List.of(),
+                    List.of(new RoutePlan.Tunnelled(
+                            other.block(), other.block().address(), mac(other.number), other.underlay())));
+        }
+
+        /** Waits until the loop has done what was asked of it. */
+        void settle() {
+            loop.submit(() -> null).orTimeout(5, TimeUnit.SECONDS).join();
+        }
+
+        String state() {
+            return space.ip("route")
+                    + space.ip("neigh", "show", "nud", "permanent")
+                    + space.run("bridge", "fdb", "show", "dev", "pwvx")
+                    + space.ip("-d", "addr", "show", "pwvx");
+        }
+
+        void ping(End other) {
+            String pod = other.block().address().plus(5).toString();
+            assertThat(space.run(
+                            "ping",
+                            "-c1",
+                            "-W2",
+                            "-I",
+                            block().address().plus(5).toString(),
+                            pod))
+                    .as("node %d to %s", number, pod)
+                    .contains("1 received");
+        }
+
+        long tunnelPackets() {
+            return space.ipJson("-s", "link", "show", "pwvx")
+                    .path(0)
+                    .path("stats64")
+                    .path("tx")
+                    .path("packets")
+                    .asLong();
+        }
+    }
+
+    @BeforeEach
+    void wire() {
+        Space one = sandbox.add();
+        Space two = sandbox.add();
+        one.ip("link", "add", "under", "type", "veth", "peer", "name", "under", "netns", two.name());
+        a = end(1, one);
+        b = end(2, two);
+    }
+
+    private static End end(int number, Space space) {
+        space.ip("link", "set", "lo", "up");
+        space.ip("addr", "add", "192.0.2." + number + "/24", "dev", "under");
+        space.ip("link", "set", "under", "up");
+        space.ip("addr", "add", "10.1." + number + ".5/32", "dev", "lo");
+        Rtnetlink host = Rtnetlink.open(space.netns());
+        EventLoop loop = new EventLoop("routes-" + number);
+        RouteReconciler routes = new RouteReconciler(
+                host,
+                loop,
+                Underlay.find(host, Optional.of("under")),
+                new RouteReconciler.Vxlan(7470, 4789, End.mac(number)));
+        return new End(number, space, host, loop, routes);
+    }
+
+    @AfterEach
+    void remove() {
+        for (End end : List.of(a, b)) {
+            end.loop().close();
+            end.host().close();
+        }
+        sandbox.close();
+    }
+
+    private void plan(RoutePlan ofA, RoutePlan ofB) {
+        a.routes().plan(ofA);
+        b.routes().plan(ofB);
+        a.settle();
+        b.settle();
+    }
+
+    private void tunnels() {
+        a.routes().tunnelAddress(a.block().address());
+        b.routes().tunnelAddress(b.block().address());
+        a.settle();
+        b.settle();
+    }
+
+    @Test
+    void directRoutesCarryPackets() {
+        plan(a.direct(b), b.direct(a));
+        a.ping(b);
+        assertThat(a.space().ip("route", "show", "proto", "112"))
+                .contains("10.1.2.0/26 via 192.0.2.2 dev under", "onlink");
+    }
+
+    @Test
+    void tunnelledRoutesCarryPacketsInVxlan() {
+        tunnels();
+        plan(a.tunnelled(b), b.tunnelled(a));
+        a.ping(b);
+        assertThat(a.tunnelPackets()).as("sent through the tunnel").isPositive();
+        assertThat(a.space().ip("-d", "addr", "show", "pwvx"))
+                .contains(
+                        "vxlan id 7470",
+                        "dstport 4789",
+                        "nolearning",
+                        "mtu 1450",
+                        "10.1.1.0/32",
+                        End.mac(1).toString());
+    }
+
+    @Test
+    void beforeTheFirstPlanNothingIsRemoved() {
+        a.space().ip("route", "add", "10.1.9.0/26", "via", "192.0.2.9", "proto", "112", "onlink", "dev", "under");
+        a.routes().tunnelAddress(a.block().address());
+        a.settle();
+        assertThat(a.space().ip("route")).as("kept from the life before").contains("10.1.9.0/26");
+        plan(NOTHING, NOTHING);
+        assertThat(a.space().ip("route")).as("the plan does not have it").doesNotContain("10.1.9.0/26");
+    }
+
+    /** Each state after each other one, in both orders, ends as if it had been the first. */
+    @Test
+    void everyStateIsReachedFromEveryOther() {
+        tunnels();
+        List<RoutePlan> ofA = List.of(NOTHING, a.direct(b), a.tunnelled(b));
+        List<RoutePlan> ofB = List.of(NOTHING, b.direct(a), b.tunnelled(a));
+        List<String> wanted = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            plan(NOTHING, NOTHING);
+            plan(ofA.get(i), ofB.get(i));
+            wanted.add(a.state());
+        }
+        for (int from = 0; from < 3; from++) {
+            for (int to = 0; to < 3; to++) {
+                plan(ofA.get(from), ofB.get(from));
+                plan(ofA.get(to), ofB.get(to));
+                assertThat(a.state()).as("state %d after %d", to, from).isEqualTo(wanted.get(to));
+                if (to > 0) {
+                    a.ping(b);
+                }
+            }
+        }
+    }
+
+    @Test
+    void whatWasRemovedByHandComesBackWithTheNextPlan() {
+        tunnels();
+        plan(a.tunnelled(b), b.tunnelled(a));
+        String good = a.state();
+        for (String[] broken : List.<String[]>of(
+                new String[] {"ip", "route", "del", "10.1.2.0/26"},
+                new String[] {"ip", "neigh", "del", "10.1.2.0", "dev", "pwvx"},
+                new String[] {"bridge", "fdb", "del", End.mac(2).toString(), "dev", "pwvx", "dst", "192.0.2.2"},
+                new String[] {"ip", "addr", "add", "10.99.0.1/32", "dev", "pwvx"},
+                new String[] {"ip", "link", "set", "pwvx", "down"},
+                new String[] {"ip", "link", "set", "pwvx", "mtu", "1300"},
+                new String[] {"ip", "link", "del", "pwvx"})) {
+            a.space().run(broken);
+            plan(a.tunnelled(b), b.tunnelled(a));
+            assertThat(a.state().replaceAll("(?m)^\\d+: ", ""))
+                    .as("after %s", String.join(" ", broken))
+                    .isEqualTo(good.replaceAll("(?m)^\\d+: ", ""));
+            a.ping(b);
+        }
+    }
+
+    @Test
+    void routesOfOthersStay() {
+        a.space().ip("route", "add", "198.51.100.0/24", "via", "192.0.2.2");
+        a.space().ip("link", "add", "pw0", "type", "bridge");
+        a.space().ip("link", "set", "pw0", "up");
+        a.space().ip("route", "add", "10.1.1.7/32", "dev", "pw0", "proto", "112");
+        plan(a.direct(b), b.direct(a));
+        plan(NOTHING, NOTHING);
+        assertThat(a.space().ip("route")).contains("198.51.100.0/24", "10.1.1.7 dev pw0");
+    }
+
+    @Test
+    void anotherTunnelAddressReplacesTheFirst() {
+        tunnels();
+        a.routes().tunnelAddress(IpAddress.parse("10.1.1.9"));
+        a.settle();
+        await().atMost(Duration.ofSeconds(2))
+                .untilAsserted(() -> assertThat(a.space().ip("addr", "show", "pwvx"))
+                        .contains("10.1.1.9/32")
+                        .doesNotContain("10.1.1.0/32"));
+    }
+
+    @Test
+    void aMovedNodeIsFollowed() {
+        tunnels();
+        plan(a.tunnelled(b), b.tunnelled(a));
+        b.space().ip("addr", "add", "192.0.2.22/24", "dev", "under");
+        RoutePlan moved = new RoutePlan(
+                List.of(),
+                List.of(new RoutePlan.Tunnelled(
+                        b.block(), b.block().address(), End.mac(2), IpAddress.parse("192.0.2.22"))));
+        plan(moved, b.tunnelled(a));
+        assertThat(a.space().run("bridge", "fdb", "show", "dev", "pwvx"))
+                .contains("dst 192.0.2.22")
+                .doesNotContain("dst 192.0.2.2 ");
+        a.ping(b);
+    }
+}

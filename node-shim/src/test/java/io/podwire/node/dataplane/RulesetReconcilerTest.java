@@ -1,0 +1,263 @@
+package io.podwire.node.dataplane;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.MacAddress;
+import io.podwire.common.testing.Seeds;
+import io.podwire.node.nft.backend.ListedTable;
+import io.podwire.node.nft.backend.NftException;
+import io.podwire.node.nft.diff.Transaction;
+import io.podwire.node.nft.model.Command;
+import io.podwire.node.nft.model.Table;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.LocalEndpoint;
+import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.plan.RandomInputs;
+import io.podwire.node.plan.RulesetInput;
+import io.podwire.node.plan.RulesetPlan;
+import io.podwire.node.plan.RulesetPlanner;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+final class RulesetReconcilerTest {
+    private static final int VXLAN_PORT = 4789;
+
+    private final WatchedNft nft = new WatchedNft();
+    private final EventLoop loop = new EventLoop("ruleset-test");
+    private final RulesetReconciler reconciler = new RulesetReconciler(nft, loop, VXLAN_PORT);
+
+    @AfterEach
+    void stop() {
+        loop.close();
+    }
+
+    @Test
+    void theFirstSyncReplacesAllInOneTransaction() {
+        assertThat(reconciler.healthy()).as("before").isFalse();
+        reconciler.start(List.of(endpoint(1)), Optional.of(covering(7, 1)));
+        assertThat(nft.asked()).hasSize(1);
+        assertThat(replacesAll(nft.asked().getFirst())).isTrue();
+        assertThat(reconciler.healthy()).isTrue();
+        assertThat(reconciler.revision()).isEqualTo(7);
+        assertKernelHas(Optional.of(covering(7, 1)), endpoint(1));
+    }
+
+    @Test
+    void withoutPolicyServiceAnEndpointIsCoveredAtOnce() {
+        reconciler.start(List.of(), Optional.empty());
+        assertThat(now(reconciler.attach(endpoint(1)))).as("revision").isZero();
+        assertKernelHas(Optional.empty(), endpoint(1));
+    }
+
+    @Test
+    void anEndpointWaitsForAProgramThatCoversIt() {
+        reconciler.start(List.of(), Optional.of(NodeProgram.EMPTY));
+        CompletableFuture<Long> waiting = reconciler.attach(endpoint(1));
+        now(reconciler.program(covering(3, 2)));
+        assertThat(waiting).as("revision 3 does not cover it").isNotDone();
+        assertThat(ingress()).as("no entry: nothing reaches it").isEmpty();
+
+        now(reconciler.program(covering(4, 1, 2)));
+        assertThat(now(waiting)).isEqualTo(4);
+        assertThat(ingress()).hasSize(1);
+        assertKernelHas(Optional.of(covering(4, 1, 2)), endpoint(1));
+    }
+
+    @Test
+    void anEndpointThatTheProgramCoversAlreadyNeedsNoOther() {
+        reconciler.start(List.of(), Optional.of(covering(9, 1)));
+        assertThat(now(reconciler.attach(endpoint(1)))).isEqualTo(9);
+    }
+
+    @Test
+    void aHundredAtOnceAreAFewTransactions() {
+        reconciler.start(List.of(), Optional.empty());
+        int before = nft.asked().size();
+        nft.shut();
+        List<CompletableFuture<Long>> attached = new ArrayList<>();
+        try {
+            for (int i = 1; i <= 100; i++) {
+                attached.add(reconciler.attach(endpoint(i)));
+            }
+        } finally {
+            nft.open();
+        }
+        attached.forEach(RulesetReconcilerTest::now);
+        assertThat(nft.asked().size() - before)
+                .as("the first one, and one that the others share")
+                .isBetween(1, 3);
+        assertKernelHas(
+                Optional.empty(),
+                java.util.stream.IntStream.rangeClosed(1, 100)
+                        .mapToObj(RandomInputs::endpoint)
+                        .toArray(LocalEndpoint[]::new));
+    }
+
+    @Test
+    void detachTakesItOutAndAskingTwiceIsAskingOnce() {
+        reconciler.start(List.of(endpoint(1), endpoint(2)), Optional.empty());
+        now(reconciler.detach(endpoint(1).key()));
+        assertKernelHas(Optional.empty(), endpoint(2));
+        int transactions = nft.asked().size();
+        now(reconciler.detach(endpoint(1).key()));
+        assertThat(nft.asked()).as("nothing to do").hasSize(transactions);
+    }
+
+    @Test
+    void detachEndsTheWaitOfAnEndpointThatWasNeverCovered() {
+        reconciler.start(List.of(), Optional.of(NodeProgram.EMPTY));
+        CompletableFuture<Long> waiting = reconciler.attach(endpoint(1));
+        now(reconciler.detach(endpoint(1).key()));
+        assertThat(waiting).isCancelled();
+        now(reconciler.program(covering(2, 1)));
+        assertKernelHas(Optional.of(covering(2, 1)));
+    }
+
+    @Test
+    void aRefusedEndpointIsToldForgottenAndTheNextTryWritesEverything() {
+        reconciler.start(List.of(endpoint(1)), Optional.empty());
+        nft.failNext(1);
+        CompletableFuture<Long> refused = reconciler.attach(endpoint(2));
+        assertThat(refused)
+                .failsWithin(Duration.ofSeconds(5))
+                .withThrowableThat()
+                .withCauseInstanceOf(NftException.class);
+        await().atMost(Duration.ofSeconds(5)).until(reconciler::healthy);
+        assertThat(replacesAll(nft.asked().getLast()))
+                .as("what the kernel has is not known after a refusal")
+                .isTrue();
+        assertKernelHas(Optional.empty(), endpoint(1));
+
+        assertThat(now(reconciler.attach(endpoint(2)))).as("asked again").isZero();
+        assertKernelHas(Optional.empty(), endpoint(1), endpoint(2));
+    }
+
+    @Test
+    void aRefusalMakesTheNodeUnhealthyUntilTheKernelTookIt() {
+        reconciler.start(List.of(endpoint(5)), Optional.of(covering(1)));
+        nft.failNext(2);
+        CompletableFuture<Long> program = reconciler.program(covering(2, 5));
+        assertThat(program).failsWithin(Duration.ofSeconds(5));
+        assertThat(reconciler.healthy()).as("after a refusal").isFalse();
+        assertThat(reconciler.revision()).as("what the kernel enforces").isEqualTo(1);
+        await().atMost(Duration.ofSeconds(8)).until(() -> reconciler.revision() == 2);
+        assertThat(reconciler.healthy()).isTrue();
+        assertKernelHas(Optional.of(covering(2, 5)), endpoint(5));
+    }
+
+    @Test
+    void anEndpointThatWaitsForItsProgramOutlivesARefusal() {
+        reconciler.start(List.of(), Optional.of(covering(1)));
+        CompletableFuture<Long> waiting = reconciler.attach(endpoint(1));
+        nft.failNext(1);
+        assertThat(reconciler.program(covering(2, 5))).failsWithin(Duration.ofSeconds(5));
+        assertThat(waiting).as("revision 2 did not cover it").isNotDone();
+        now(reconciler.program(covering(3, 1, 5)));
+        assertThat(now(waiting)).isEqualTo(3);
+    }
+
+    @Test
+    void anEndpointThatCannotBePlannedFailsAloneAndAtOnce() {
+        reconciler.start(List.of(endpoint(1)), Optional.empty());
+        LocalEndpoint twin = new LocalEndpoint(
+                new EndpointKey("twin", "eth0"),
+                "",
+                "pwtwin",
+                MacAddress.locallyAdministered(99),
+                endpoint(1).address());
+        assertThat(reconciler.attach(twin)).as("the address has another owner").failsWithin(Duration.ofSeconds(2));
+        assertThat(now(reconciler.attach(endpoint(2)))).as("others go on").isZero();
+        assertKernelHas(Optional.empty(), endpoint(1), endpoint(2));
+    }
+
+    /** After any changes, refusals among them, the kernel holds the plan of what is true. */
+    @Test
+    void theKernelEqualsThePlanAfterAnySequence() {
+        Seeds.forEach(RulesetReconcilerTest.class, 25, random -> {
+            WatchedNft backend = new WatchedNft();
+            try (EventLoop own = new EventLoop("property")) {
+                RulesetReconciler any = new RulesetReconciler(backend, own, VXLAN_PORT);
+                any.start(List.of(), Optional.of(NodeProgram.EMPTY));
+                SortedMap<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
+                RandomInputs inputs = new RandomInputs(random);
+                NodeProgram program = NodeProgram.EMPTY;
+                for (int step = 0; step < 30; step++) {
+                    LocalEndpoint endpoint = endpoint(1 + random.nextInt(5));
+                    switch (random.nextInt(3)) {
+                        case 0 -> {
+                            endpoints.put(endpoint.key(), endpoint);
+                            var _ = any.attach(endpoint);
+                        }
+                        case 1 -> {
+                            endpoints.remove(endpoint.key());
+                            var _ = any.detach(endpoint.key());
+                        }
+                        default -> {
+                            program = inputs.program();
+                            var _ = any.program(program);
+                        }
+                    }
+                }
+                now(any.program(program));
+                assertKernelHas(backend, Optional.of(program), List.copyOf(endpoints.values()));
+            }
+        });
+    }
+
+    private static LocalEndpoint endpoint(int number) {
+        return RandomInputs.endpoint(number);
+    }
+
+    private static NodeProgram covering(long revision, int... endpoints) {
+        SortedMap<EndpointKey, EndpointPolicy> policies = new TreeMap<>();
+        for (int number : endpoints) {
+            policies.put(endpoint(number).key(), EndpointPolicy.OPEN);
+        }
+        return new NodeProgram(revision, policies, new TreeMap<>());
+    }
+
+    private static boolean replacesAll(Transaction transaction) {
+        return transaction.commands().stream()
+                        .filter(Command.DeleteTable.class::isInstance)
+                        .count()
+                == 2;
+    }
+
+    private java.util.Set<String> ingress() {
+        return nft.list(RulesetPlanner.POLICY_TABLE).orElseThrow().sets().entrySet().stream()
+                .filter(e -> e.getKey().contains("ingress"))
+                .findFirst()
+                .orElseThrow()
+                .getValue();
+    }
+
+    private void assertKernelHas(Optional<NodeProgram> program, LocalEndpoint... endpoints) {
+        assertKernelHas(nft, program, List.of(endpoints));
+    }
+
+    private static void assertKernelHas(WatchedNft nft, Optional<NodeProgram> program, List<LocalEndpoint> endpoints) {
+        for (Table table : RulesetPlan.plan(new RulesetInput(PodNames.BRIDGE, endpoints, program, VXLAN_PORT))
+                .tables()
+                .values()) {
+            ListedTable listed = nft.list(table.id()).orElseThrow();
+            ListedTable wanted = ListedTable.expected(table);
+            assertThat(listed.digests()).as("chains of %s", table.id()).isEqualTo(wanted.digests());
+            assertThat(listed.sets()).as("sets of %s", table.id()).isEqualTo(wanted.sets());
+        }
+    }
+
+    private static long now(CompletableFuture<Long> future) {
+        return future.orTimeout(8, TimeUnit.SECONDS).join();
+    }
+}

@@ -1,0 +1,101 @@
+package io.podwire.node.dataplane;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.node.netlink.Rtnetlink;
+import io.podwire.node.netns.NetnsThread;
+import io.podwire.node.testing.NetnsSandbox;
+import io.podwire.node.testing.NetnsSandbox.Space;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+@Tag("netns")
+final class UnderlayNetnsTest {
+    private final NetnsSandbox sandbox = new NetnsSandbox();
+    private Space node;
+    private Rtnetlink host;
+
+    @BeforeEach
+    void prepare() {
+        node = sandbox.add();
+        host = Rtnetlink.open(node.netns());
+        node.ip("link", "add", "one", "mtu", "1400", "type", "veth", "peer", "name", "onep");
+        node.ip("link", "add", "two", "type", "veth", "peer", "name", "twop");
+        node.ip("link", "set", "onep", "up");
+        node.ip("link", "set", "twop", "up");
+        node.ip("link", "set", "one", "up");
+        node.ip("link", "set", "two", "up");
+        node.ip("addr", "add", "198.51.100.9/26", "dev", "one");
+        node.ip("addr", "add", "203.0.113.9/24", "dev", "two");
+    }
+
+    @AfterEach
+    void remove() {
+        host.close();
+        sandbox.close();
+    }
+
+    @Test
+    void aNamedInterfaceIsTaken() {
+        Underlay one = Underlay.find(host, Optional.of("one"));
+        assertThat(one.ifname()).isEqualTo("one");
+        assertThat(one.address()).isEqualTo(IpAddress.parse("198.51.100.9"));
+        assertThat(one.subnet()).isEqualTo(IpPrefix.parse("198.51.100.0/26"));
+        assertThat(one.mtu()).isEqualTo(1400);
+        assertThat(one.innerMtu()).isEqualTo(1350);
+    }
+
+    @Test
+    void elseTheDefaultRoutesIs() {
+        node.ip("route", "add", "default", "via", "203.0.113.1");
+        assertThat(Underlay.find(host, Optional.empty()).ifname()).isEqualTo("two");
+    }
+
+    @Test
+    void ofTwoDefaultRoutesTheOneWithTheLowestMetricIs() {
+        node.ip("route", "add", "default", "via", "198.51.100.1", "metric", "200");
+        node.ip("route", "add", "default", "via", "203.0.113.1", "metric", "100");
+        assertThat(Underlay.find(host, Optional.empty()).ifname()).isEqualTo("two");
+        node.ip("route", "add", "default", "via", "198.51.100.1", "metric", "50");
+        assertThat(Underlay.find(host, Optional.empty()).ifname()).isEqualTo("one");
+    }
+
+    @Test
+    void whatCannotBeFoundIsSaid() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Underlay.find(host, Optional.of("three")))
+                .withMessageContaining("--underlay-interface three");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Underlay.find(host, Optional.empty()))
+                .withMessageContaining("give --underlay-interface");
+        node.ip("addr", "flush", "dev", "one");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Underlay.find(host, Optional.of("one")))
+                .withMessageContaining("has no IPv4 address");
+    }
+
+    @Test
+    void sysctlsAreOfTheThreadsNamespaceAndWrittenOnlyWhenTheyDiffer() throws Exception {
+        Sysctl sysctl = new Sysctl(Path.of("/proc/sys"));
+        NetnsThread.call(node.netns(), () -> {
+            assertThat(sysctl.ensure("net/ipv4/ip_forward", "1")).as("changed").isTrue();
+            assertThat(sysctl.ensure("net/ipv4/ip_forward", "1"))
+                    .as("right already")
+                    .isFalse();
+            assertThat(sysctl.read("net/ipv4/ip_forward")).hasValue("1");
+            assertThat(sysctl.read("net/ipv4/no_such_key")).isEmpty();
+            assertThat(sysctl.ensure("net/ipv4/no_such_key", "1"))
+                    .as("a key the kernel lacks")
+                    .isFalse();
+            return null;
+        });
+        assertThat(node.run("cat", "/proc/sys/net/ipv4/ip_forward")).isEqualTo("1\n");
+    }
+}

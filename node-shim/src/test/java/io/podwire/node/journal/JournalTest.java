@@ -1,0 +1,358 @@
+package io.podwire.node.journal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.MacAddress;
+import io.podwire.common.testing.Seeds;
+import io.podwire.node.journal.Attachment.PodIdentity;
+import io.podwire.node.plan.AddressSet;
+import io.podwire.node.plan.AddressSetDelta;
+import io.podwire.node.plan.DirectionPolicy;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.IpProtocol;
+import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.plan.NodeProgramDelta;
+import io.podwire.node.plan.PolicyRule;
+import io.podwire.node.plan.PortRange;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class JournalTest {
+    private static final IpPrefix BLOCK = IpPrefix.parse("10.1.0.0/26");
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void theSameBootKeepsAttachmentsAndCountsTheLife() {
+        Attachment attachment = attachment("c1", 5);
+        Journal.Life first;
+        try (Journal journal = Journal.open(file())) {
+            first = journal.begin("boot-1");
+            journal.put(attachment);
+        }
+        try (Journal journal = Journal.open(file())) {
+            Journal.Life second = journal.begin("boot-1");
+            assertThat(first).isEqualTo(new Journal.Life(first.nodeUid(), 1, false));
+            assertThat(second).isEqualTo(new Journal.Life(first.nodeUid(), 2, true));
+            assertThat(journal.attachments()).containsExactly(attachment);
+        }
+    }
+
+    @Test
+    void anotherBootVoidsWhatLivedInTheKernelAndKeepsWhatTheNodeOwns() {
+        Journal.Life first;
+        try (Journal journal = Journal.open(file())) {
+            first = journal.begin("boot-1");
+            journal.put(attachment("c1", 5));
+            journal.remove(new EndpointKey("c2", "eth0"), List.of(IpAddress.parse("10.1.0.9")));
+            journal.putBlock(BLOCK, "default");
+            journal.putFact("tunnel-address", "10.1.0.1");
+            journal.putProgram(program(3));
+        }
+        try (Journal journal = Journal.open(file())) {
+            Journal.Life second = journal.begin("boot-2");
+            assertThat(second)
+                    .as("the installation is the same, its epoch is not")
+                    .isEqualTo(new Journal.Life(first.nodeUid(), 2, false));
+            assertThat(journal.attachments()).as("pods of the old boot").isEmpty();
+            assertThat(journal.cooling()).as("flows of the old boot").isEmpty();
+            assertThat(journal.program()).as("program of the old boot").isEmpty();
+            assertThat(journal.blocks())
+                    .as("owned by the node, not by its boot")
+                    .containsExactly(Map.entry(BLOCK, "default"));
+            assertThat(journal.fact("tunnel-address")).hasValue("10.1.0.1");
+        }
+    }
+
+    @Test
+    void attachmentsWithOddNamesComeBackAsTheyWere() {
+        List<Attachment> odd = List.of(
+                odd("A.b-c_9", "eth0", "net\"work\\", "default", "p\u00f6d \u2603", "u;i=d"),
+                odd("x", "e{}\"t'h", "\u0000\u0001", "", "", ""),
+                odd("z".repeat(255), "\ud83d\ude80", "n/a", "kube-system", "a/b/c", "\n"));
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot");
+            odd.forEach(journal::put);
+        }
+        try (Journal journal = Journal.open(file())) {
+            assertThat(journal.attachments()).containsExactlyElementsOf(odd);
+        }
+    }
+
+    private static Attachment odd(String id, String ifname, String network, String ns, String pod, String uid) {
+        return new Attachment(
+                new EndpointKey(id, ifname),
+                network,
+                new PodIdentity(ns, pod, uid, !pod.isEmpty()),
+                "/run/netns/" + pod,
+                Long.MAX_VALUE,
+                "pwabcdef",
+                MacAddress.parse("02:70:0a:01:00:05"),
+                IpAddress.parse("255.255.255.255"),
+                65_535,
+                Attachment.State.INTENT,
+                Long.MAX_VALUE,
+                Instant.ofEpochMilli(1));
+    }
+
+    @Test
+    void aFullProgramReplacesAndADeltaAmendsWhatIsInTheFile() {
+        NodeProgram before = program(3);
+        NodeProgramDelta delta = new NodeProgramDelta(
+                4,
+                new TreeMap<>(Map.of(new EndpointKey("new", "eth0"), EndpointPolicy.OPEN)),
+                Set.of(new EndpointKey("c1", "eth0")),
+                new TreeMap<>(Map.of(
+                        "web",
+                        new AddressSetDelta(
+                                "web",
+                                "pods web",
+                                Set.of(IpPrefix.parse("10.2.0.8/32")),
+                                Set.of(IpPrefix.parse("10.2.0.7/32"))))),
+                Set.of("db"));
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot");
+            journal.putProgram(program(1));
+            journal.putProgram(before);
+            assertThat(journal.program()).hasValue(before);
+            journal.putProgram(before.with(delta), delta);
+        }
+        try (Journal journal = Journal.open(file())) {
+            assertThat(journal.program()).hasValue(before.with(delta));
+        }
+    }
+
+    @Test
+    void everyChangeWhoseMethodReturnedSurvivesAKill() {
+        Seeds.forEach(JournalTest.class, 4, random -> {
+            Path file = folder.resolve("killed-" + random.nextLong() + ".mv");
+            Map<EndpointKey, Attachment> attachments = new TreeMap<>();
+            Map<IpPrefix, String> blocks = new TreeMap<>();
+            List<IpAddress> cooling = List.of();
+            NodeProgram program = NodeProgram.EMPTY;
+            try (Journal journal = Journal.open(file)) {
+                journal.begin("boot");
+                journal.putProgram(program);
+                for (int step = 0; step < 120; step++) {
+                    switch (random.nextInt(6)) {
+                        case 0, 1, 2 -> {
+                            Attachment a = attachment("c" + random.nextInt(20), random.nextInt(250));
+                            attachments.put(a.key(), a);
+                            journal.put(a);
+                        }
+                        case 3 -> {
+                            EndpointKey key = new EndpointKey("c" + random.nextInt(20), "eth0");
+                            attachments.remove(key);
+                            cooling = random.ints(random.nextInt(5), 0, 6)
+                                    .distinct()
+                                    .mapToObj(i -> IpAddress.parse("10.1.0.0").plus(i))
+                                    .toList();
+                            journal.remove(key, cooling);
+                        }
+                        case 4 -> {
+                            IpPrefix block = IpPrefix.parse("10." + random.nextInt(4) + ".0.0/26");
+                            if (random.nextBoolean()) {
+                                blocks.put(block, "pool");
+                                journal.putBlock(block, "pool");
+                            } else {
+                                blocks.remove(block);
+                                journal.removeBlock(block);
+                            }
+                        }
+                        default -> {
+                            program = program(random.nextInt(1, 1000));
+                            journal.putProgram(program);
+                        }
+                    }
+                    if (step % 10 == 9) {
+                        Content copy = copyOf(file, random);
+                        assertThat(copy.attachments())
+                                .as("attachments after step %d", step)
+                                .containsExactlyElementsOf(attachments.values());
+                        assertThat(copy.blocks())
+                                .as("blocks after step %d", step)
+                                .isEqualTo(blocks);
+                        assertThat(copy.cooling())
+                                .as("cooling after step %d", step)
+                                .isEqualTo(cooling);
+                        assertThat(copy.program())
+                                .as("program after step %d", step)
+                                .isEqualTo(program);
+                    }
+                }
+            }
+        });
+    }
+
+    private record Content(
+            List<Attachment> attachments, Map<IpPrefix, String> blocks, List<IpAddress> cooling, NodeProgram program) {}
+
+    /** What kill -9 leaves: the bytes that were written so far. */
+    private Content copyOf(Path file, RandomGenerator random) throws IOException {
+        Path copy = folder.resolve("copy-" + random.nextLong() + ".mv");
+        Files.copy(file, copy);
+        try (Journal journal = Journal.open(copy)) {
+            assertThat(journal.begin("boot").sameBoot()).isTrue();
+            return new Content(
+                    journal.attachments(),
+                    journal.blocks(),
+                    journal.cooling(),
+                    journal.program().orElseThrow());
+        } finally {
+            Files.delete(copy);
+        }
+    }
+
+    @Test
+    void aSecondOpenerIsRefusedAndToldWhy() {
+        try (Journal _ = Journal.open(file())) {
+            assertThatExceptionOfType(JournalException.class)
+                    .isThrownBy(() -> Journal.open(file()))
+                    .withMessageContaining(file().toString())
+                    .withMessageContaining("Is another node-shim running on this --state-dir?");
+        }
+        try (Journal again = Journal.open(file())) {
+            assertThat(again.attachments()).as("the refusal changed nothing").isEmpty();
+        }
+    }
+
+    @Test
+    void aFileThatIsNoJournalIsLeftAsItIsAndNamed() throws IOException {
+        byte[] other = "this is somebody's text, long enough to have been a header. "
+                .repeat(200)
+                .getBytes(java.nio.charset.StandardCharsets.UTF_8);
+        Files.write(file(), other);
+
+        assertThatExceptionOfType(JournalException.class)
+                .isThrownBy(() -> Journal.open(file()))
+                .withMessageContaining(file().toString())
+                .withMessageContaining("move the file away");
+        assertThat(Files.readAllBytes(file())).isEqualTo(other);
+    }
+
+    @Test
+    void aDamagedEntryIsNamedAndNotGuessed() {
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot");
+            journal.put(attachment("c1", 5));
+        }
+        try (org.h2.mvstore.MVStore store =
+                new org.h2.mvstore.MVStore.Builder().fileName(file().toString()).open()) {
+            store.<String, String>openMap("attachments").put("c1/eth0", "{\"containerId\":\"c1\"");
+        }
+        try (Journal journal = Journal.open(file())) {
+            assertThatExceptionOfType(JournalException.class)
+                    .isThrownBy(journal::attachments)
+                    .withMessageContaining("damaged entry in the journal " + file());
+        }
+    }
+
+    /** Damage anywhere gives an older state, or a JournalException; nothing else leaves the class. */
+    @Test
+    void damageIsNeverAnythingButAJournalException() throws IOException {
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot");
+            for (int i = 0; i < 40; i++) {
+                journal.put(attachment("c" + i, i));
+            }
+        }
+        byte[] whole = Files.readAllBytes(file());
+        Seeds.forEach(JournalTest.class, 60, random -> {
+            Path damaged = folder.resolve("damaged-" + random.nextLong() + ".mv");
+            byte[] bytes = whole.clone();
+            if (random.nextInt(3) == 0) {
+                bytes = java.util.Arrays.copyOf(bytes, 1 + random.nextInt(bytes.length - 1));
+            } else {
+                int at = random.nextInt(bytes.length);
+                for (int i = at; i < Math.min(bytes.length, at + 1 + random.nextInt(5000)); i++) {
+                    bytes[i] = (byte) random.nextInt();
+                }
+            }
+            Files.write(damaged, bytes);
+            try (Journal journal = Journal.open(damaged)) {
+                journal.begin("boot");
+                journal.attachments();
+                journal.cooling();
+                journal.program();
+            } catch (JournalException e) {
+                assertThat(e).hasMessageContaining(damaged.toString());
+            }
+        });
+    }
+
+    @Test
+    void theTableIsTheJournal() {
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot");
+            AttachmentTable table = new AttachmentTable(journal);
+            Attachment intent = attachment("c1", 5);
+            Attachment done = attachment("c0", 6).attached(9, Instant.ofEpochMilli(77));
+            table.put(intent);
+            table.put(done);
+            assertThat(table.all()).containsExactly(done, intent);
+            assertThat(table.all(Attachment.State.ATTACHED)).containsExactly(done);
+            assertThat(new AttachmentTable(journal).all()).as("read again").isEqualTo(table.all());
+            table.remove(done.key(), List.of(done.address()));
+            assertThat(table.get(done.key())).isEmpty();
+            assertThat(journal.attachments()).containsExactly(intent);
+            assertThat(journal.cooling()).containsExactly(done.address());
+        }
+    }
+
+    private Path file() {
+        return folder.resolve("journal.mv");
+    }
+
+    private static Attachment attachment(String id, int host) {
+        EndpointKey key = new EndpointKey(id, "eth0");
+        return new Attachment(
+                key,
+                "podwire",
+                new PodIdentity("default", "pod-" + id, "uid-" + id, true),
+                "/run/netns/" + id,
+                4026531840L + host,
+                "pw" + id,
+                MacAddress.locallyAdministered(host),
+                IpAddress.parse("10.1.0.0").plus(host),
+                1450,
+                Attachment.State.INTENT,
+                0,
+                Instant.ofEpochMilli(1_700_000_000_123L));
+    }
+
+    private static NodeProgram program(long revision) {
+        PolicyRule rule = new PolicyRule(
+                "default/web",
+                0,
+                false,
+                List.of("db", "web"),
+                false,
+                List.of(new PortRange(IpProtocol.TCP, 80, 90), new PortRange(IpProtocol.SCTP, 0, 65_535)));
+        EndpointPolicy policy = new EndpointPolicy(
+                new DirectionPolicy(true, List.of(rule), List.of("default/web")), DirectionPolicy.OPEN);
+        return new NodeProgram(
+                revision,
+                new TreeMap<>(Map.of(
+                        new EndpointKey("c1", "eth0"),
+                        policy,
+                        new EndpointKey("c" + revision, "net1"),
+                        EndpointPolicy.OPEN)),
+                new TreeMap<>(Map.of(
+                        "db", new AddressSet("db", "pods db", List.of(IpPrefix.parse("10.2.0.0/24"))),
+                        "web", new AddressSet("web", "pods web", List.of(IpPrefix.parse("10.2.0.7/32"))))));
+    }
+}

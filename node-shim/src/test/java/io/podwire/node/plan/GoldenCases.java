@@ -1,0 +1,109 @@
+package io.podwire.node.plan;
+
+import io.podwire.common.net.IpPrefix;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/** The inputs of golden/nft, by the name of their folder. */
+final class GoldenCases {
+    private static final EndpointKey ONE = RandomInputs.endpoint(1).key();
+    private static final EndpointKey TWO = RandomInputs.endpoint(2).key();
+    private static final EndpointKey THREE = RandomInputs.endpoint(3).key();
+
+    private GoldenCases() {}
+
+    static SortedMap<String, RulesetInput> all() {
+        SortedMap<String, RulesetInput> cases = new TreeMap<>();
+        cases.put("no-policy-service", input(2, Optional.empty()));
+        cases.put("not-covered", input(2, program(new TreeMap<>(Map.of(ONE, EndpointPolicy.OPEN)))));
+        cases.put("deny-all", denyAll());
+        cases.put("web-from-client", webFromClient());
+        cases.put("mixed-sets-and-ports", mixed());
+        return cases;
+    }
+
+    private static RulesetInput denyAll() {
+        DirectionPolicy closed = new DirectionPolicy(true, List.of(), List.of("shop/deny-all", "shop/more"));
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
+        endpoints.put(ONE, new EndpointPolicy(closed, closed));
+        endpoints.put(TWO, EndpointPolicy.OPEN);
+        return input(2, program(endpoints));
+    }
+
+    private static RulesetInput webFromClient() {
+        List<PortRange> http = List.of(new PortRange(IpProtocol.TCP, 80, 80));
+        DirectionPolicy web = new DirectionPolicy(
+                true,
+                List.of(new PolicyRule("shop/web", 0, false, List.of("clients"), false, http)),
+                List.of("shop/web"));
+        DirectionPolicy client = new DirectionPolicy(
+                true,
+                List.of(new PolicyRule("shop/client", 0, false, List.of("web"), false, http)),
+                List.of("shop/client"));
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
+        endpoints.put(ONE, new EndpointPolicy(DirectionPolicy.OPEN, client));
+        endpoints.put(TWO, new EndpointPolicy(web, DirectionPolicy.OPEN));
+        endpoints.put(THREE, new EndpointPolicy(DirectionPolicy.OPEN, client));
+        return input(
+                3,
+                program(
+                        endpoints,
+                        set("clients", "app=client in {shop}", "10.1.0.1/32", "10.1.7.7/32"),
+                        set("web", "app=web", "10.1.0.2/32")));
+    }
+
+    private static RulesetInput mixed() {
+        DirectionPolicy egress = new DirectionPolicy(
+                true,
+                List.of(
+                        new PolicyRule("shop/egress", 0, false, List.of("block", "missing"), true, List.of()),
+                        new PolicyRule(
+                                "shop/egress",
+                                1,
+                                true,
+                                List.of(),
+                                false,
+                                List.of(
+                                        new PortRange(IpProtocol.UDP, 53, 53),
+                                        new PortRange(IpProtocol.TCP, 53, 53),
+                                        new PortRange(IpProtocol.TCP, 8085, 8090),
+                                        new PortRange(IpProtocol.TCP, 8080, 8086),
+                                        new PortRange(IpProtocol.SCTP, 0, 65535))),
+                        // Neither peers nor ports: nothing.
+                        new PolicyRule("shop/egress", 2, true, List.of(), false, List.of()),
+                        new PolicyRule("shop/egress", 3, false, List.of(), true, List.of())),
+                List.of("shop/egress"));
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
+        endpoints.put(ONE, new EndpointPolicy(DirectionPolicy.OPEN, egress));
+        return input(
+                1, program(endpoints, set("block", "10.2.0.0/16 except the upper half", "10.2.0.0/17", "fd00::/8")));
+    }
+
+    private static RulesetInput input(int endpoints, Optional<NodeProgram> program) {
+        return new RulesetInput(
+                "pw0",
+                IntStream.rangeClosed(1, endpoints)
+                        .mapToObj(RandomInputs::endpoint)
+                        .toList(),
+                program,
+                8472);
+    }
+
+    private static Optional<NodeProgram> program(SortedMap<EndpointKey, EndpointPolicy> endpoints, AddressSet... sets) {
+        SortedMap<String, AddressSet> byId = new TreeMap<>();
+        for (AddressSet set : sets) {
+            byId.put(set.id(), set);
+        }
+        return Optional.of(new NodeProgram(1, endpoints, byId));
+    }
+
+    private static AddressSet set(String id, String description, String... members) {
+        return new AddressSet(
+                id, description, Stream.of(members).map(IpPrefix::parse).toList());
+    }
+}

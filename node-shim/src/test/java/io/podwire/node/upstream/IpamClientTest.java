@@ -1,0 +1,218 @@
+package io.podwire.node.upstream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.stub.StreamObserver;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.GrpcErrors;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.node.address.AddressBook;
+import io.podwire.node.journal.Journal;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.testing.ManualTime;
+import io.podwire.proto.common.v1.NodeEpoch;
+import io.podwire.proto.ipam.v1.Block;
+import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.ListBlocksRequest;
+import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class IpamClientTest {
+    private static final Duration SOON = Duration.ofSeconds(8);
+    private static final NodeIdentity SELF = new NodeIdentity(new NodeName("node-1"), "uid-1", "boot-1", 3);
+
+    @TempDir
+    Path folder;
+
+    private final Ipam ipam = new Ipam();
+    private final LoopbackServer server = new LoopbackServer(ipam);
+    private final EventLoop loop = new EventLoop("ipam-test");
+    private final ManagedChannel channel = Channels.open(server.target());
+    private final ManualTime time = new ManualTime();
+    private final AddressBook<EndpointKey> book = new AddressBook<>(Duration.ofSeconds(60));
+    private final AtomicInteger changes = new AtomicInteger();
+    private Journal journal;
+
+    /** ipam-service with blocks of 4 addresses: the same request id gives the same block. */
+    private static final class Ipam extends BlocksGrpc.BlocksImplBase {
+        private final List<ClaimBlockRequest> claims = new CopyOnWriteArrayList<>();
+        private final List<ListBlocksRequest> lists = new CopyOnWriteArrayList<>();
+        private final Map<String, Block> owned = new ConcurrentHashMap<>();
+        private volatile int size = 100;
+        private final AtomicInteger loseReplies = new AtomicInteger();
+
+        @Override
+        public void claimBlock(ClaimBlockRequest request, StreamObserver<Block> reply) {
+            claims.add(request);
+            if (owned.size() >= size && !owned.containsKey(request.getRequestId())) {
+                reply.onError(GrpcErrors.toGrpc(
+                        new ServiceException(ErrorReason.EXHAUSTED, "pool default has no free block")));
+                return;
+            }
+            Block block = owned.computeIfAbsent(
+                    request.getRequestId(), _ -> block("10.1." + owned.size() + ".0/30", request.getNode()));
+            if (loseReplies.getAndDecrement() > 0) {
+                reply.onError(
+                        Status.UNAVAILABLE.withDescription("the reply was lost").asRuntimeException());
+                return;
+            }
+            reply.onNext(block);
+            reply.onCompleted();
+        }
+
+        @Override
+        public void listBlocks(ListBlocksRequest request, StreamObserver<ListBlocksResponse> reply) {
+            lists.add(request);
+            // One block a page, in order.
+            List<Block> all = owned.values().stream()
+                    .sorted(java.util.Comparator.comparing(Block::getCidr))
+                    .toList();
+            int page = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
+            ListBlocksResponse.Builder response = ListBlocksResponse.newBuilder();
+            if (page < all.size()) {
+                response.addBlocks(all.get(page));
+            }
+            if (page + 1 < all.size()) {
+                response.setNextPageToken(Integer.toString(page + 1));
+            }
+            reply.onNext(response.build());
+            reply.onCompleted();
+        }
+    }
+
+    private static Block block(String cidr, NodeEpoch owner) {
+        return Block.newBuilder()
+                .setCidr(cidr)
+                .setPool("default")
+                .setOwner(owner)
+                .build();
+    }
+
+    @BeforeEach
+    void prepare() {
+        journal = Journal.open(folder.resolve("journal.mv"));
+        journal.begin("boot-1");
+    }
+
+    @AfterEach
+    void stop() {
+        channel.shutdownNow();
+        loop.close();
+        server.close();
+        journal.close();
+    }
+
+    private IpamClient client(int lowWater) {
+        return new IpamClient(channel, loop, time, SELF, journal, book, "default", lowWater, changes::incrementAndGet);
+    }
+
+    @Test
+    void blocksAreClaimedUntilTheBookIsAboveItsLowWater() {
+        IpamClient client = client(6);
+        assertThat(client.problem()).as("before the first call").isNotEmpty();
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(book.blocks()).as("4 are fewer than 6").hasSize(2);
+        assertThat(journal.blocks()).containsOnlyKeys(book.blocks());
+        assertThat(client.problem()).isEmpty();
+        assertThat(changes).hasPositiveValue();
+        assertThat(ipam.claims).extracting(ClaimBlockRequest::getRequestId).doesNotHaveDuplicates();
+        assertThat(ipam.claims.getFirst().getNode()).isEqualTo(SELF.toProto());
+        assertThat(ipam.claims.getFirst().getPool()).isEqualTo("default");
+    }
+
+    @Test
+    void aLostReplyIsAskedForAgainWithTheSameId() {
+        ipam.loseReplies.set(2);
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(ipam.claims).hasSize(3);
+        assertThat(ipam.claims.stream().map(ClaimBlockRequest::getRequestId).distinct())
+                .as("one claim")
+                .hasSize(1);
+        assertThat(ipam.owned).as("one block, none leaked").hasSize(1);
+        assertThat(book.blocks()).hasSize(1);
+    }
+
+    @Test
+    void exhaustionIsAProblemInWordsAndEndsWithTheNextBlock() {
+        ipam.size = 0;
+        IpamClient client = client(1);
+        client.start();
+        await().atMost(SOON).until(() -> client.problem().contains("pool default has no free block"));
+        assertThat(client.connected()).isFalse();
+        assertThat(client.supply(Duration.ofSeconds(2))).as("none to give").isFalse();
+        ipam.size = 1;
+        await().atMost(SOON).until(client::connected);
+        assertThat(book.blocks()).hasSize(1);
+        assertThat(client.supply(Duration.ofSeconds(2))).isTrue();
+    }
+
+    @Test
+    void theJournalsBlocksAreComparedWithTheServicesFirst() {
+        NodeEpoch other = SELF.toProto().toBuilder()
+                .setNodeUid("uid-of-the-old-installation")
+                .build();
+        ipam.owned.put("a", block("10.1.0.0/30", SELF.toProto()));
+        ipam.owned.put("b", block("10.1.7.0/30", SELF.toProto()));
+        ipam.owned.put("c", block("10.1.9.0/30", other));
+        IpPrefix lost = IpPrefix.parse("10.1.5.0/30");
+        IpPrefix taken = IpPrefix.parse("10.1.9.0/30");
+        for (IpPrefix known : List.of(lost, taken, IpPrefix.parse("10.1.0.0/30"))) {
+            journal.putBlock(known, "default");
+            book.addBlock(known);
+        }
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(book.blocks())
+                .as("what is not this node's gives no address; what a lost reply gave is used")
+                .containsExactly(IpPrefix.parse("10.1.0.0/30"), IpPrefix.parse("10.1.7.0/30"));
+        assertThat(journal.blocks()).containsOnlyKeys(book.blocks());
+        assertThat(ipam.claims).as("8 addresses are enough").isEmpty();
+        assertThat(ipam.lists).as("every page").hasSize(3);
+        assertThat(ipam.lists.getFirst().getNode()).isEqualTo("node-1");
+    }
+
+    @Test
+    void addressesGoOnWhileTheServiceIsAway() {
+        IpamClient client = client(1);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        server.kill();
+        for (int i = 0; i < 4; i++) {
+            assertThat(book.take(new EndpointKey("c" + i, "eth0"), time.monotonic()))
+                    .isPresent();
+        }
+        client.used();
+        await().atMost(SOON).until(() -> !client.problem().isEmpty());
+        server.revive();
+        await().atMost(SOON).until(() -> book.blocks().size() == 2);
+        await().atMost(SOON).until(client::connected);
+    }
+
+    @Test
+    void supplyWaitsForTheAnswerOfAClaim() {
+        IpamClient client = client(1);
+        assertThat(client.supply(SOON)).as("asked before it was started").isTrue();
+        assertThat(book.free(time.monotonic())).isEqualTo(4);
+    }
+}

@@ -1,0 +1,272 @@
+package io.podwire.node.upstream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.grpc.ManagedChannel;
+import io.grpc.stub.StreamObserver;
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.NodeName;
+import io.podwire.node.dataplane.RulesetReconciler;
+import io.podwire.node.journal.Attachment.PodIdentity;
+import io.podwire.node.journal.Journal;
+import io.podwire.node.nft.backend.ModelNft;
+import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.plan.RandomInputs;
+import io.podwire.proto.common.v1.NodeEpoch;
+import io.podwire.proto.policy.v1.AddressSet;
+import io.podwire.proto.policy.v1.DirectionPolicy;
+import io.podwire.proto.policy.v1.EndpointPolicy;
+import io.podwire.proto.policy.v1.LocalEndpoint;
+import io.podwire.proto.policy.v1.NodeMessage;
+import io.podwire.proto.policy.v1.Program;
+import io.podwire.proto.policy.v1.ProgramDelta;
+import io.podwire.proto.policy.v1.ProgramUpdate;
+import io.podwire.proto.policy.v1.ProgramsGrpc;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class PolicyClientTest {
+    private static final Duration SOON = Duration.ofSeconds(8);
+    private static final NodeIdentity SELF = new NodeIdentity(new NodeName("node-1"), "uid-1", "boot-1", 3);
+    private static final EndpointKey KEY = RandomInputs.endpoint(1).key();
+
+    @TempDir
+    Path folder;
+
+    private final List<Conversation<NodeMessage, ProgramUpdate>> streams = new CopyOnWriteArrayList<>();
+    private final LoopbackServer server = new LoopbackServer(new ProgramsGrpc.ProgramsImplBase() {
+        @Override
+        public StreamObserver<NodeMessage> watch(StreamObserver<ProgramUpdate> reply) {
+            Conversation<NodeMessage, ProgramUpdate> stream = new Conversation<>(reply);
+            streams.add(stream);
+            return stream;
+        }
+    });
+    private final EventLoop loop = new EventLoop("policy-test");
+    private final EventLoop rulesetLoop = new EventLoop("ruleset-test");
+    private final ModelNft nft = new ModelNft();
+    private final RulesetReconciler ruleset = new RulesetReconciler(nft, rulesetLoop, 4789);
+    private final ManagedChannel channel = Channels.open(server.target());
+    private Journal journal;
+    private PolicyClient client;
+
+    @BeforeEach
+    void prepare() {
+        journal = Journal.open(folder.resolve("journal.mv"));
+        journal.begin("boot-1");
+        ruleset.start(List.of(), Optional.of(NodeProgram.EMPTY));
+        client = new PolicyClient(channel, loop, SELF, journal, ruleset);
+    }
+
+    @AfterEach
+    void stop() {
+        channel.shutdownNow();
+        loop.close();
+        rulesetLoop.close();
+        server.close();
+        journal.close();
+    }
+
+    @Test
+    void helloNamesTheNodeAndAllItsEndpoints() {
+        client.announce(KEY, new PodIdentity("ns", "p", "u", true), IpAddress.parse("10.1.0.1"));
+        client.announce(new EndpointKey("gone", "eth0"), bare(), IpAddress.parse("10.1.0.9"));
+        client.withdraw(new EndpointKey("gone", "eth0"));
+        client.start();
+        NodeMessage hello = received(0, 0);
+        assertThat(hello.getHello().getNode())
+                .isEqualTo(NodeEpoch.newBuilder()
+                        .setNode("node-1")
+                        .setNodeUid("uid-1")
+                        .setBootId("boot-1")
+                        .setCounter(3)
+                        .build());
+        assertThat(hello.getHello().getHandshake().getProtocol()).isOne();
+        assertThat(hello.getHello().getEndpointsList()).containsExactly(endpoint());
+    }
+
+    private static LocalEndpoint endpoint() {
+        LocalEndpoint.Builder endpoint = LocalEndpoint.newBuilder()
+                .setKey(KEY.toString())
+                .addAddresses("10.1.0.1")
+                .setDeclared(true);
+        endpoint.getPodBuilder().setNamespace("ns").setName("p").setUid("u");
+        return endpoint.build();
+    }
+
+    @Test
+    void comingAndGoingIsToldAndAskingTwiceIsToldOnce() {
+        client.start();
+        received(0, 0);
+        client.announce(KEY, new PodIdentity("ns", "p", "u", true), IpAddress.parse("10.1.0.1"));
+        assertThat(received(0, 1).getEndpointUp().getEndpoint()).isEqualTo(endpoint());
+        client.withdraw(KEY);
+        client.withdraw(KEY);
+        client.announce(KEY, bare(), IpAddress.parse("10.1.0.1"));
+        assertThat(received(0, 2).getEndpointDown().getKey()).isEqualTo(KEY.toString());
+        assertThat(received(0, 3).hasEndpointUp()).as("no second EndpointDown").isTrue();
+    }
+
+    @Test
+    void aFullProgramCoversWhoWaitsAndIsAcknowledgedWhenTheKernelHasIt() {
+        CompletableFuture<Long> waiting = ruleset.attach(RandomInputs.endpoint(1));
+        client.start();
+        received(0, 0);
+        send(0, full(5));
+        assertThat(received(0, 1).getAck().getRevision()).isEqualTo(5);
+        assertThat(waiting).succeedsWithin(SOON).isEqualTo(5L);
+        assertThat(ruleset.revision()).isEqualTo(5);
+        assertThat(journal.program().orElseThrow().revision())
+                .as("for a restart")
+                .isEqualTo(5);
+        assertThat(client.connected()).isTrue();
+    }
+
+    @Test
+    void aDeltaAmendsTheProgramOfItsStream() {
+        client.start();
+        received(0, 0);
+        send(0, full(5));
+        send(0, delta(6, "late/eth0"));
+        assertThat(received(0, 1).getAck().getRevision()).isEqualTo(5);
+        assertThat(received(0, 2).getAck().getRevision()).isEqualTo(6);
+        assertThat(journal.program().orElseThrow().endpoints().keySet())
+                .containsExactly(KEY, new EndpointKey("late", "eth0"));
+    }
+
+    @Test
+    void aDeltaBeforeTheFirstFullIsRefused() {
+        client.start();
+        received(0, 0);
+        send(0, delta(6, "late/eth0"));
+        NodeMessage answer = received(0, 1);
+        assertThat(answer.getNack().getRevision()).isEqualTo(6);
+        assertThat(answer.getNack().getReason()).contains("before the first full program");
+        assertThat(ruleset.revision()).isZero();
+        assertThat(journal.program()).isEmpty();
+    }
+
+    @Test
+    void theProgramOfAnOldStreamIsNoBaseForADelta() {
+        client.start();
+        received(0, 0);
+        send(0, full(5));
+        received(0, 1);
+        streams.getFirst().reply().onCompleted();
+        received(1, 0);
+        send(1, delta(6, "late/eth0"));
+        assertThat(received(1, 1).getNack().getRevision()).isEqualTo(6);
+        assertThat(ruleset.revision()).as("the last one stays enforced").isEqualTo(5);
+    }
+
+    @Test
+    void whatCannotBeUnderstoodIsRefusedAndTheLastOneStays() {
+        client.start();
+        received(0, 0);
+        send(0, full(5));
+        received(0, 1);
+        Program.Builder wrong = Program.newBuilder()
+                .addAddressSets(AddressSet.newBuilder().setId("s").addCidrs("10.1.0.1/8"));
+        send(0, ProgramUpdate.newBuilder().setRevision(6).setFull(wrong).build());
+        assertThat(received(0, 2).getNack().getReason()).contains("10.1.0.1/8");
+        send(0, ProgramUpdate.newBuilder().setRevision(7).build());
+        assertThat(received(0, 3).getNack().getReason()).contains("neither full nor delta");
+        send(0, delta(5, "late/eth0"));
+        assertThat(received(0, 4).getNack().getReason()).contains("does not follow revision 5");
+        assertThat(ruleset.revision()).isEqualTo(5);
+        assertThat(journal.program().orElseThrow().revision()).isEqualTo(5);
+    }
+
+    @Test
+    void whatTheKernelRefusesIsNotAcknowledgedAndNotWrittenDown() {
+        CompletableFuture<Long> _ = ruleset.attach(RandomInputs.endpoint(1));
+        client.start();
+        received(0, 0);
+        nft.failNext(1);
+        send(0, full(5));
+        assertThat(received(0, 1).getNack().getReason()).contains("refused on request");
+        assertThat(journal.program()).isEmpty();
+    }
+
+    /** Deltas on top of a refused program are no deltas to what the journal has. */
+    @Test
+    void theJournalHasTheWholeProgramAfterARefusal() {
+        CompletableFuture<Long> _ = ruleset.attach(RandomInputs.endpoint(1));
+        client.start();
+        received(0, 0);
+        send(0, full(5));
+        received(0, 1);
+        CompletableFuture<Long> _ = ruleset.attach(RandomInputs.endpoint(2));
+        nft.failNext(1);
+        send(0, delta(6, RandomInputs.endpoint(2).key().toString()));
+        assertThat(received(0, 2).hasNack()).isTrue();
+        send(0, delta(7, RandomInputs.endpoint(3).key().toString()));
+        assertThat(received(0, 3).getAck().getRevision()).isEqualTo(7);
+        assertThat(journal.program().orElseThrow().endpoints()).hasSize(3);
+    }
+
+    @Test
+    void endpointsAreToldAgainAfterTheServiceDied() {
+        client.start();
+        received(0, 0);
+        send(0, full(5));
+        received(0, 1);
+        server.kill();
+        await().atMost(SOON).until(() -> !client.connected());
+        client.announce(KEY, new PodIdentity("ns", "p", "u", true), IpAddress.parse("10.1.0.1"));
+        server.revive();
+        assertThat(received(1, 0).getHello().getEndpointsList()).containsExactly(endpoint());
+        assertThat(ruleset.revision()).as("fail static").isEqualTo(5);
+        send(1, full(1));
+        assertThat(received(1, 1).getAck().getRevision())
+                .as("revisions of a new service may be lower")
+                .isOne();
+    }
+
+    private NodeMessage received(int stream, int message) {
+        await().atMost(SOON)
+                .until(() -> streams.size() > stream
+                        && streams.get(stream).received().size() > message);
+        return streams.get(stream).received().get(message);
+    }
+
+    private void send(int stream, ProgramUpdate update) {
+        streams.get(stream).reply().onNext(update);
+    }
+
+    private static ProgramUpdate full(long revision) {
+        return ProgramUpdate.newBuilder()
+                .setRevision(revision)
+                .setFull(Program.newBuilder().addEndpoints(open(KEY.toString())))
+                .build();
+    }
+
+    private static ProgramUpdate delta(long revision, String key) {
+        return ProgramUpdate.newBuilder()
+                .setRevision(revision)
+                .setDelta(ProgramDelta.newBuilder().addEndpoints(open(key)))
+                .build();
+    }
+
+    private static EndpointPolicy open(String key) {
+        return EndpointPolicy.newBuilder()
+                .setKey(key)
+                .setIngress(DirectionPolicy.getDefaultInstance())
+                .build();
+    }
+
+    private static PodIdentity bare() {
+        return new PodIdentity("", "", "", false);
+    }
+}

@@ -1,0 +1,247 @@
+package io.podwire.node.upstream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.grpc.ManagedChannel;
+import io.grpc.stub.StreamObserver;
+import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.NodeName;
+import io.podwire.node.dataplane.RouteReconciler;
+import io.podwire.node.dataplane.Underlay;
+import io.podwire.node.netlink.Rtnetlink;
+import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.testing.ManualTime;
+import io.podwire.node.testing.NetnsSandbox;
+import io.podwire.node.testing.NetnsSandbox.Space;
+import io.podwire.proto.route.v1.Announcement;
+import io.podwire.proto.route.v1.NodeRoute;
+import io.podwire.proto.route.v1.RouteDelta;
+import io.podwire.proto.route.v1.RouteTable;
+import io.podwire.proto.route.v1.RouteUpdate;
+import io.podwire.proto.route.v1.RoutesGrpc;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** From the reflector's messages to the kernel's routes. */
+@Tag("netns")
+final class RouteClientNetnsTest {
+    private static final Duration SOON = Duration.ofSeconds(8);
+    private static final NodeIdentity SELF = new NodeIdentity(new NodeName("node-1"), "uid-1", "boot-1", 3);
+
+    private final NetnsSandbox sandbox = new NetnsSandbox();
+    private final List<Conversation<Announcement, RouteUpdate>> streams = new CopyOnWriteArrayList<>();
+    private final LoopbackServer server = new LoopbackServer(new RoutesGrpc.RoutesImplBase() {
+        @Override
+        public StreamObserver<Announcement> exchange(StreamObserver<RouteUpdate> reply) {
+            Conversation<Announcement, RouteUpdate> stream = new Conversation<>(reply);
+            streams.add(stream);
+            return stream;
+        }
+    });
+    private final EventLoop loop = new EventLoop("route-test");
+    private final EventLoop routesLoop = new EventLoop("routes-test");
+    private final ManagedChannel channel = Channels.open(server.target());
+    private final ManualTime time = new ManualTime();
+    private Space node;
+    private Rtnetlink host;
+    private RouteClient client;
+
+    @BeforeEach
+    void prepare() {
+        node = sandbox.add();
+        node.ip("link", "add", "under", "type", "veth", "peer", "name", "underp");
+        node.ip("addr", "add", "192.0.2.1/24", "dev", "under");
+        node.ip("link", "set", "under", "up");
+        node.ip("link", "set", "underp", "up");
+        host = Rtnetlink.open(node.netns());
+        Underlay underlay = Underlay.find(host, Optional.of("under"));
+        RouteReconciler routes = new RouteReconciler(
+                host,
+                routesLoop,
+                underlay,
+                new RouteReconciler.Vxlan(7470, 4789, MacAddress.parse("02:00:00:00:00:01")));
+        client = new RouteClient(channel, loop, time, SELF, underlay.subnet(), routes);
+    }
+
+    @AfterEach
+    void stop() {
+        channel.shutdownNow();
+        loop.close();
+        routesLoop.close();
+        server.close();
+        host.close();
+        sandbox.close();
+    }
+
+    @Test
+    void theFirstAnnouncementConnectsAndEachIsWhole() {
+        client.announce(self("10.1.1.0/26"));
+        Announcement first = received(0, 0);
+        assertThat(first.getNode()).isEqualTo(SELF.toProto());
+        assertThat(first.getRoute())
+                .isEqualTo(NodeRoute.newBuilder()
+                        .setNode("node-1")
+                        .setUnderlayAddress("192.0.2.1")
+                        .setUnderlayLength(24)
+                        .setVtepMac("02:00:00:00:00:01")
+                        .setVtepAddress("10.1.1.0")
+                        .addPrefixes("10.1.1.0/26")
+                        .build());
+        client.announce(self("10.1.1.0/26"));
+        client.announce(self("10.1.1.64/26", "10.1.1.0/26"));
+        assertThat(received(0, 1).getRoute().getPrefixesList())
+                .as("what did not change is not sent")
+                .containsExactly("10.1.1.0/26", "10.1.1.64/26");
+    }
+
+    @Test
+    void fullThenDeltasBecomeRoutesOfOthersOnly() {
+        connect();
+        send(0, full("e1", 1, route(1), route(2), route(3)));
+        awaitRoutes(2, 3);
+        send(0, delta("e1", 2, List.of(route(4)), List.of("node-3")));
+        awaitRoutes(2, 4);
+        assertThat(client.connected()).isTrue();
+    }
+
+    @Test
+    void aGapAsksForAFullStateAndChangesNothing() {
+        connect();
+        send(0, full("e1", 1, route(2)));
+        awaitRoutes(2);
+        send(0, delta("e1", 3, List.of(route(4)), List.of("node-2")));
+        received(1, 0);
+        awaitRoutes(2);
+        send(1, full("e1", 1, route(2), route(4)));
+        awaitRoutes(2, 4);
+    }
+
+    @Test
+    void aDeltaOfAnotherEpochAsksForAFullState() {
+        connect();
+        send(0, full("e1", 1, route(2)));
+        awaitRoutes(2);
+        send(0, delta("e2", 2, List.of(route(4)), List.of()));
+        received(1, 0);
+        awaitRoutes(2);
+    }
+
+    @Test
+    void aDeltaBeforeTheFullStateOfItsStreamAsksForOne() {
+        connect();
+        send(0, full("e1", 1, route(2)));
+        awaitRoutes(2);
+        streams.getFirst().reply().onCompleted();
+        received(1, 0);
+        send(1, delta("e1", 2, List.of(route(4)), List.of()));
+        received(2, 0);
+        awaitRoutes(2);
+    }
+
+    @Test
+    void whatCannotBeUnderstoodChangesNothing() {
+        connect();
+        send(0, full("e1", 1, route(2)));
+        awaitRoutes(2);
+        send(
+                0,
+                full(
+                        "e1",
+                        2,
+                        route(3),
+                        route(4).toBuilder().setUnderlayAddress("nowhere").build()));
+        received(1, 0);
+        awaitRoutes(2);
+        send(1, RouteUpdate.newBuilder().setEpoch("e1").setSequence(1).build());
+        received(2, 0);
+        awaitRoutes(2);
+    }
+
+    @Test
+    void routesStayWhileTheReflectorIsAwayAndAreSwept120SecondsAfterItsReturn() {
+        connect();
+        send(0, full("e1", 1, route(2), route(3)));
+        awaitRoutes(2, 3);
+        server.kill();
+        await().atMost(SOON).until(() -> !client.connected());
+        time.advance(Duration.ofHours(5));
+        server.revive();
+        assertThat(received(1, 0).getRoute().getNode()).isEqualTo("node-1");
+        send(1, full("e2", 1, route(3)));
+        await().atMost(SOON).until(client::connected);
+        awaitRoutes(2, 3);
+        time.advance(Duration.ofSeconds(121));
+        awaitRoutes(3);
+    }
+
+    private void connect() {
+        client.announce(self("10.1.1.0/26"));
+        received(0, 0);
+    }
+
+    private Announcement received(int stream, int message) {
+        await().atMost(SOON)
+                .until(() -> streams.size() > stream
+                        && streams.get(stream).received().size() > message);
+        return streams.get(stream).received().get(message);
+    }
+
+    private void send(int stream, RouteUpdate update) {
+        streams.get(stream).reply().onNext(update);
+    }
+
+    private void awaitRoutes(int... nodes) {
+        StringBuilder wanted = new StringBuilder();
+        for (int number : nodes) {
+            wanted.append("10.1.%d.0/26 via 192.0.2.%d dev under onlink\n".formatted(number, number));
+        }
+        await().atMost(SOON)
+                .untilAsserted(() -> assertThat(
+                                node.ip("route", "show", "proto", "112").replace(" \n", "\n"))
+                        .isEqualTo(wanted.toString()));
+    }
+
+    private static RemoteNode self(String... prefixes) {
+        return new RemoteNode(
+                SELF.name(),
+                IpAddress.parse("192.0.2.1"),
+                24,
+                Optional.of(new RemoteNode.Vtep(MacAddress.parse("02:00:00:00:00:01"), IpAddress.parse("10.1.1.0"))),
+                java.util.Arrays.stream(prefixes).map(IpPrefix::parse).toList());
+    }
+
+    private static NodeRoute route(int number) {
+        return NodeRoute.newBuilder()
+                .setNode("node-" + number)
+                .setUnderlayAddress("192.0.2." + number)
+                .setUnderlayLength(24)
+                .addPrefixes("10.1." + number + ".0/26")
+                .build();
+    }
+
+    private static RouteUpdate full(String epoch, long sequence, NodeRoute... routes) {
+        return RouteUpdate.newBuilder()
+                .setEpoch(epoch)
+                .setSequence(sequence)
+                .setFull(RouteTable.newBuilder().addAllRoutes(List.of(routes)))
+                .build();
+    }
+
+    private static RouteUpdate delta(String epoch, long sequence, List<NodeRoute> updated, List<String> removed) {
+        return RouteUpdate.newBuilder()
+                .setEpoch(epoch)
+                .setSequence(sequence)
+                .setDelta(RouteDelta.newBuilder().addAllUpdated(updated).addAllRemoved(removed))
+                .build();
+    }
+}
