@@ -1,0 +1,128 @@
+package io.podwire.e2e.mesh;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A process that runs beside the tests and dies with them. It is started by a thread that lives as long
+ * as the JVM, because that thread's end would kill it (PR_SET_PDEATHSIG, prctl(2)).
+ */
+public final class Daemon implements AutoCloseable {
+    private static final Duration STOP = Duration.ofSeconds(20);
+
+    private final String name;
+    private final Path log;
+    private final List<String> command;
+    private Process process;
+
+    /**
+     * A process that is not running yet.
+     *
+     * @param log where its output is appended
+     * @param before words before {@code setpriv}: how a namespace is entered
+     */
+    public Daemon(String name, Path log, List<String> before, List<String> command) {
+        this.name = name;
+        this.log = log;
+        this.command = new ArrayList<>(before);
+        this.command.addAll(List.of("setpriv", "--pdeathsig", "KILL", "--"));
+        this.command.addAll(command);
+    }
+
+    /** Starts it, also after its end, with further arguments. */
+    public void start(List<String> further) {
+        if (alive()) {
+            throw new IllegalStateException(name + " runs already");
+        }
+        List<String> words = new ArrayList<>(command);
+        words.addAll(further);
+        ProcessBuilder builder = new ProcessBuilder(words)
+                .redirectErrorStream(true)
+                .redirectInput(Redirect.from(Path.of("/dev/null").toFile()))
+                .redirectOutput(Redirect.appendTo(log.toFile()));
+        builder.environment().keySet().removeIf(variable -> variable.startsWith("PODWIRE_"));
+        try {
+            process = builder.start();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot start " + name, e);
+        }
+    }
+
+    /** True while it runs. */
+    public boolean alive() {
+        return process != null && process.isAlive();
+    }
+
+    /** Fails with the last lines of its log unless it runs. */
+    public void assertAlive() {
+        if (!alive()) {
+            throw new IllegalStateException(name + " has ended:\n" + logTail());
+        }
+    }
+
+    /** Processes it has started. */
+    public List<ProcessHandle> children() {
+        return process.descendants().toList();
+    }
+
+    /** Ends it by SIGKILL, and returns when it is gone. */
+    public void kill() {
+        process.destroyForcibly().onExit().join();
+    }
+
+    /**
+     * Waits until it has ended by itself.
+     *
+     * @return its exit code
+     * @throws IllegalStateException when it still runs then
+     */
+    public int awaitEnd(Duration limit) {
+        try {
+            if (process.waitFor(limit.toNanos(), TimeUnit.NANOSECONDS)) {
+                return process.exitValue();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while waiting for the end of " + name, e);
+        }
+        throw new IllegalStateException(name + " still runs after " + limit + ":\n" + logTail());
+    }
+
+    /** Ends it by SIGTERM, or by SIGKILL when it does not obey within 20 s. */
+    public void stop() {
+        if (!alive()) {
+            return;
+        }
+        process.destroy();
+        try {
+            var _ = awaitEnd(STOP);
+        } catch (IllegalStateException e) {
+            kill();
+            throw e;
+        }
+    }
+
+    /** Last lines of what it printed. */
+    public String logTail() {
+        try {
+            List<String> lines = Files.exists(log) ? Files.readAllLines(log) : List.of();
+            return String.join("\n", lines.subList(Math.max(0, lines.size() - 30), lines.size()));
+        } catch (IOException e) {
+            return "(no log: " + e.getMessage() + ")";
+        }
+    }
+
+    @Override
+    public void close() {
+        if (alive()) {
+            kill();
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package io.podwire.e2e.mesh;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * What a network namespace holds, as iproute2 and nft see it: links, addresses, routes, permanent
+ * neighbours, FDB and ruleset, without what changes by itself (carrier, counters, timers).
+ *
+ * @param lines one for each object, sorted
+ */
+public record KernelDump(List<String> lines) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Groups that the kernel joins by itself, some time after a link comes up. */
+    private static final Pattern MULTICAST = Pattern.compile("^(33:33|01:00:5e):");
+
+    /** Copies what could change. */
+    public KernelDump {
+        lines = List.copyOf(lines);
+    }
+
+    /** A look at a namespace. */
+    public static KernelDump of(Path netns) {
+        TreeSet<String> lines = new TreeSet<>();
+        for (JsonNode link : json(netns, "ip -j -d link show")) {
+            lines.add("link " + link.path("ifname").asText() + " master "
+                    + link.path("master").asText() + " mtu " + link.path("mtu").asInt() + " mac "
+                    + link.path("address").asText() + " up "
+                    + link.path("flags").toString().contains("\"UP\"") + " alias '"
+                    + link.path("ifalias").asText() + "' port "
+                    + link.path("linkinfo").path("info_slave_data").path("isolated"));
+        }
+        for (JsonNode link : json(netns, "ip -j -4 addr show")) {
+            link.path("addr_info")
+                    .forEach(a -> lines.add("address " + a.path("local").asText() + "/"
+                            + a.path("prefixlen").asInt() + " on "
+                            + link.path("ifname").asText()));
+        }
+        json(netns, "ip -j -4 route show table all").forEach(route -> {
+            if (route instanceof ObjectNode object) {
+                object.remove("flags"); // linkdown comes and goes with the carrier
+            }
+            lines.add("route " + route);
+        });
+        json(netns, "ip -j -4 neigh show nud permanent")
+                .forEach(n -> lines.add("neighbour " + n.path("dst").asText() + " is "
+                        + n.path("lladdr").asText() + " on " + n.path("dev").asText()));
+        for (JsonNode entry : json(netns, "bridge -j fdb show")) {
+            if (!MULTICAST.matcher(entry.path("mac").asText()).find()) {
+                lines.add("fdb " + entry.path("mac").asText() + " on "
+                        + entry.path("ifname").asText() + " "
+                        + entry.path("state").asText() + " "
+                        + entry.path("dst").asText());
+            }
+        }
+        String chain = "";
+        for (String line : in(netns, "nft -s list ruleset").lines().toList()) {
+            if (line.endsWith("{")) {
+                chain = line.strip();
+            }
+            lines.add("nft " + chain + " " + line.strip());
+        }
+        return new KernelDump(List.copyOf(lines));
+    }
+
+    /** Lines that are here and not in another dump, each on its own. */
+    public String minus(KernelDump other) {
+        return lines.stream().filter(line -> !other.lines.contains(line)).collect(Collectors.joining("\n"));
+    }
+
+    /** Lines that have a text. */
+    public List<String> with(String text) {
+        return lines.stream().filter(line -> line.contains(text)).toList();
+    }
+
+    private static String in(Path netns, String command) {
+        return Shell.output(("nsenter --net=" + netns + " -- " + command).split(" "));
+    }
+
+    private static JsonNode json(Path netns, String command) {
+        String output = in(netns, command);
+        try {
+            return output.isBlank() ? JSON.createArrayNode() : JSON.readTree(output);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(command + " printed no JSON: " + output, e);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+package io.podwire.e2e.mesh;
+
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The three control services as processes of the distribution, and an underlay for nodes: a bridge in
+ * the tests' own network namespace. Made once for all test classes by {@link SharedMesh}.
+ */
+public final class Mesh implements AutoCloseable {
+    static final String BRIDGE = "underlay";
+
+    /** Address of the control services, and the nodes' gateway: in the network of RFC 5737. */
+    static final String ADDRESS = "192.0.2.1";
+
+    static final String IPAM = ADDRESS + ":7471";
+    static final String POLICY = ADDRESS + ":7472";
+    static final String ROUTE = ADDRESS + ":7473";
+
+    /** A pool of two blocks of eight addresses. */
+    public static final String TINY_POOL = "tiny";
+
+    private static final Duration READY = Duration.ofSeconds(90);
+
+    private final Path home;
+    private final Path folder = Path.of("/run/podwire-e2e");
+    private final Path manifests = folder.resolve("manifests");
+    private final Daemon ipam;
+    private final Daemon policy;
+
+    /** With the port of its readiness URL. */
+    private final Map<Daemon, Integer> daemons;
+
+    private final List<MeshNode> nodes = new ArrayList<>();
+
+    Mesh() throws IOException {
+        home = distribution();
+        Files.createDirectories(manifests);
+        Shell.ipBatch(List.of(
+                "link add " + BRIDGE + " type bridge",
+                "addr add " + ADDRESS + "/24 dev " + BRIDGE,
+                "link set " + BRIDGE + " up"));
+        ipam = service(
+                "ipam-service",
+                IPAM,
+                7481,
+                "--store",
+                "mvstore",
+                "--mvstore-file",
+                folder.resolve("ipam.mv").toString(),
+                "--pool",
+                "default=10.244.0.0/16/26",
+                "--pool",
+                TINY_POOL + "=10.245.0.0/28/29");
+        policy = service("policy-service", POLICY, 7482, "--manifests", manifests.toString());
+        Daemon route = service("route-reflector", ROUTE, 7483);
+        daemons = Map.of(ipam, 7481, policy, 7482, route, 7483);
+        daemons.keySet().forEach(daemon -> daemon.start(List.of()));
+        daemons.forEach(Mesh::awaitReady);
+    }
+
+    private Daemon service(String name, String listen, int httpPort, String... options) {
+        List<String> command = new ArrayList<>(List.of(
+                home.resolve("bin").resolve(name).toString(),
+                "--listen",
+                listen,
+                "--http-listen",
+                "127.0.0.1:" + httpPort));
+        command.addAll(List.of(options));
+        return new Daemon(name, folder.resolve(name + ".log"), List.of(), command);
+    }
+
+    private static void awaitReady(Daemon daemon, int httpPort) {
+        URI readyz = URI.create("http://127.0.0.1:" + httpPort + "/readyz");
+        await(readyz + " answers 200")
+                .atMost(READY)
+                .pollInterval(Duration.ofMillis(20))
+                .failFast(daemon::assertAlive)
+                .until(() -> answersOk(readyz));
+    }
+
+    private static boolean answersOk(URI url) {
+        try {
+            HttpURLConnection connection = (HttpURLConnection) url.toURL().openConnection(java.net.Proxy.NO_PROXY);
+            connection.setConnectTimeout(2000);
+            connection.setReadTimeout(2000);
+            return connection.getResponseCode() == HttpURLConnection.HTTP_OK;
+        } catch (IOException _) {
+            return false;
+        }
+    }
+
+    /** Where {@code cli} has assembled the programs: bin, lib, libexec. */
+    private static Path distribution() {
+        Path home = Path.of(System.getProperty("podwire.home", "../cli/target/podwire"))
+                .toAbsolutePath()
+                .normalize();
+        if (!Files.isExecutable(home.resolve("bin/node-shim"))
+                || !Files.isExecutable(home.resolve("libexec/podwire"))) {
+            throw new IllegalStateException("no distribution in " + home + ": package the cli module first, or name"
+                    + " one by -Dpodwire.home=DIR");
+        }
+        return home;
+    }
+
+    static String nodeAddress(int number) {
+        return "192.0.2." + (10 + number);
+    }
+
+    /** The distribution: bin, lib, libexec. */
+    public Path home() {
+        return home;
+    }
+
+    /** ipam-service's process. */
+    public Daemon ipam() {
+        return ipam;
+    }
+
+    /** policy-service's process. */
+    public Daemon policy() {
+        return policy;
+    }
+
+    /** Starts a service again, where it does not run, and waits until it serves. */
+    public void startAgain(Daemon service) {
+        if (!service.alive()) {
+            service.start(List.of());
+        }
+        awaitReady(service, daemons.get(service));
+    }
+
+    /** A new node; its node-shim is not started. The caller closes it. */
+    public MeshNode node(String name, String... options) throws IOException {
+        MeshNode node = new MeshNode(home, folder.resolve(name), name, nodes.size() + 1, List.of(options));
+        nodes.add(node);
+        return node;
+    }
+
+    /** Writes or replaces one Kubernetes object by temporary file and rename. */
+    public void apply(String name, String yaml) throws IOException {
+        Path temporary = Files.writeString(manifests.resolve("." + name + ".tmp"), yaml);
+        Files.move(temporary, manifests.resolve(name + ".yaml"), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Removes one Kubernetes object. */
+    public void remove(String name) throws IOException {
+        Files.deleteIfExists(manifests.resolve(name + ".yaml"));
+    }
+
+    @Override
+    public void close() {
+        nodes.forEach(MeshNode::close);
+        daemons.keySet().forEach(Daemon::close);
+    }
+}
