@@ -89,7 +89,9 @@ final class PodLab implements AutoCloseable {
                 ip link set %2$s master pw0 up
                 bridge link set dev %2$s isolated on learning off flood off mcast_flood off
                 bridge fdb replace %3$s dev %2$s master static
+                # No frame of the pod's kernel itself: what tests count, they sent.
                 nsenter -t %1$d -n sh -ec '
+                  echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
                   ip link set lo up; ip link set eth0 up; ip addr add %4$s/32 dev eth0
                   ip route add 169.254.1.1 dev eth0 scope link; ip route add default via 169.254.1.1 dev eth0
                   ip neigh replace 169.254.1.1 lladdr %5$s dev eth0 nud permanent'
