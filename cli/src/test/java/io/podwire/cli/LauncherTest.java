@@ -65,14 +65,6 @@ class LauncherTest {
     }
 
     @Test
-    void nodeShimHasAllCompilers() throws Exception {
-        assertThat(launch("node-shim", Map.of()).out())
-                .as("no limit of tiers, and no empty word in its place")
-                .contains("io.podwire.node.Main")
-                .doesNotContain("-XX:TieredStopAtLevel=1", "");
-    }
-
-    @Test
     void theHeapsLimitCanBeSet() throws Exception {
         assertThat(launch("node-shim", Map.of("PODWIRE_MAX_HEAP", "77m")).out())
                 .as("limit")
