@@ -28,6 +28,7 @@ class ContainerfilesTest {
                         "--sun-misc-unsafe-memory-access=deny",
                         "-XX:+UseSerialGC",
                         "-XX:+UseCompactObjectHeaders",
+                        "-XX:TieredStopAtLevel=1",
                         "-XX:MaxRAMPercentage=50",
                         "-XX:+ExitOnOutOfMemoryError");
     }
