@@ -26,7 +26,6 @@ final class AddBench {
     private final Path folder;
     private final Path lab = Path.of(System.getenv("PODWIRE_LAB_FOLDER"));
     private final Path shim = Path.of(System.getenv("PODWIRE_HOME"), "libexec", "podwire");
-    private final Path empty;
     private final Path ourConfig;
     private final Path peerConfig;
     private final Path binary;
@@ -35,7 +34,6 @@ final class AddBench {
     AddBench(Path source) throws IOException, InterruptedException {
         folder = Files.createTempDirectory(lab, "bench");
         binary = Timed.compile(source, folder);
-        empty = Files.createFile(folder.resolve("empty"));
         ourConfig = Files.writeString(
                 folder.resolve("ours.json"),
                 "{\"cniVersion\":\"1.0.0\",\"name\":\"podwire\",\"type\":\"podwire\",\"socket\":\"" + lab
