@@ -3,6 +3,7 @@ package io.podwire.node.cni;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.common.net.IpAddress;
 import io.podwire.node.cni.CniException.Code;
+import io.podwire.node.dataplane.Entrance;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.NetlinkException;
@@ -102,9 +103,15 @@ public final class AddFlow {
     }
 
     private Attachment attach(CniCall call, Path path, Netns pod, Duration began) throws CniException {
+        try (Entrance entrance = node.wiring().enter(pod)) {
+            return attach(intent(call, path, pod, began), entrance, began);
+        }
+    }
+
+    private Attachment intent(CniCall call, Path path, Netns pod, Duration began) throws CniException {
         EndpointKey key = call.key();
         IpAddress address = takeAddress(key, began);
-        Attachment intent = new Attachment(
+        return new Attachment(
                 key,
                 call.config().name(),
                 call.pod(),
@@ -117,6 +124,10 @@ public final class AddFlow {
                 Attachment.State.INTENT,
                 0,
                 node.time().wall());
+    }
+
+    private Attachment attach(Attachment intent, Entrance entrance, Duration began) throws CniException {
+        EndpointKey key = intent.key();
         try {
             node.failPoints().reach("add.address");
             // policy-service compiles while the journal is written and the pod is wired. What a crash here
@@ -126,7 +137,7 @@ public final class AddFlow {
             node.attachments().put(intent);
             node.failPoints().reach("add.intent");
             Duration announced = node.time().monotonic();
-            node.wiring().attach(intent, pod);
+            node.wiring().attach(intent, entrance);
             Duration wired = node.time().monotonic();
             long revision = await(covered, began);
             Duration ruled = node.time().monotonic();

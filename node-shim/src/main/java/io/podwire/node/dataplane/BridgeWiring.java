@@ -7,6 +7,7 @@ import static io.podwire.node.dataplane.PodNames.GATEWAY;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netlink.rt.BridgePort;
@@ -137,33 +138,25 @@ public final class BridgeWiring {
         }
     }
 
-    /**
-     * Wires one pod; what is there already from an unfinished try is replaced.
-     *
-     * @param pod the pod's network namespace
-     */
-    public void attach(Attachment attachment, Netns pod) {
-        CompletableFuture<Rtnetlink> inside = CompletableFuture.supplyAsync(() -> Rtnetlink.open(pod), kernelThreads);
-        CompletableFuture<Void> outside =
-                CompletableFuture.runAsync(() -> sockets.run(host -> outside(host, attachment, pod)), kernelThreads);
-        try (Rtnetlink in = joined(inside)) {
-            joined(outside);
-            failPoints.reach("add.host");
-            inside(in, attachment);
-        }
-        failPoints.reach("add.pod");
+    /** Begins to enter a pod, for an {@link #attach} soon after. The caller keeps the namespace open until then. */
+    public Entrance enter(Netns pod) {
+        return new Entrance(pod, kernelThreads);
     }
 
-    /** A task's result, or its own failure. */
-    private static <T> T joined(CompletableFuture<T> task) {
-        try {
-            return task.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException failure) {
-                throw failure;
-            }
-            throw e;
+    /**
+     * Wires one pod.
+     *
+     * @param entrance to the pod's network namespace; closed afterwards
+     * @throws NetlinkException when the kernel refuses a step, EEXIST where an interface of that name
+     *     is there already; what was done before stays, for {@link #detach}
+     */
+    public void attach(Attachment attachment, Entrance entrance) {
+        try (entrance) {
+            sockets.run(host -> outside(host, attachment, entrance.pod()));
+            failPoints.reach("add.host");
+            inside(entrance.socket(), attachment);
         }
+        failPoints.reach("add.pod");
     }
 
     private void outside(Rtnetlink host, Attachment attachment, Netns pod) {
@@ -234,7 +227,15 @@ public final class BridgeWiring {
      * waits some 20 ms in its unregister.
      */
     public void detach(Attachment attachment) {
-        joined(CompletableFuture.runAsync(() -> sockets.run(host -> removeOutside(host, attachment)), kernelThreads));
+        try {
+            CompletableFuture.runAsync(() -> sockets.run(host -> removeOutside(host, attachment)), kernelThreads)
+                    .join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException failure) {
+                throw failure;
+            }
+            throw e;
+        }
         failPoints.reach("del.link");
     }
 

@@ -46,7 +46,7 @@ final class BridgeWiringNetnsTest {
 
         void attach(Attachment attachment, Netns pod) {
             on(() -> {
-                wiring.attach(attachment, pod);
+                wiring.attach(attachment, wiring.enter(pod));
                 return true;
             });
         }
