@@ -91,8 +91,9 @@ public final class Main {
         BridgeWiring wiring = new BridgeWiring(
                 context.own(new RtnetlinkPool()), kernelThreads, new Sysctl(options.sysctlDir()), failPoints);
         wiring.prepare(podMtu);
-        RulesetReconciler ruleset = new RulesetReconciler(
-                context.own(KernelNft.open()), context.own(new EventLoop("ruleset")), options.vxlanPort());
+        // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
+        EventLoop rules = context.own(new EventLoop("rules"));
+        RulesetReconciler ruleset = new RulesetReconciler(context.own(KernelNft.open()), rules, options.vxlanPort());
         RouteReconciler.Vxlan vxlan =
                 new RouteReconciler.Vxlan(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
         RouteReconciler routes = new RouteReconciler(host, context.own(new EventLoop("routes")), underlay, vxlan);
@@ -109,8 +110,7 @@ public final class Main {
 
         // The services.
         Optional<PolicyClient> policy = options.policyService()
-                .map(target -> new PolicyClient(
-                        channel(context, target), context.own(new EventLoop("policy")), self, journal, ruleset));
+                .map(target -> new PolicyClient(channel(context, target), rules, self, journal, ruleset));
         Optional<RouteClient> route = options.routeReflector()
                 .map(target -> new RouteClient(
                         channel(context, target),
