@@ -44,7 +44,7 @@ setup-test:
 	@.ci/setup test
 
 $(STAMP): $(SOURCES)
-	$(MVN) -q package -DskipTests -pl cli -am
+	$(MVN) -q package -DskipTests -pl cni-shim,cli -am
 	@touch $@
 
 $(AOT): $(STAMP)
