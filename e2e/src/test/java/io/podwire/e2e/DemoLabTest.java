@@ -19,9 +19,13 @@ final class DemoLabTest {
                 .redirectErrorStream(true)
                 .start();
         String said = new String(demo.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(demo.waitFor(10, TimeUnit.SECONDS)).as("it ends with its output").isTrue();
+        assertThat(demo.waitFor(10, TimeUnit.SECONDS))
+                .as("it ends with its output")
+                .isTrue();
         assertThat(demo.exitValue()).as(said).isZero();
         assertThat(said).contains("Every step held");
-        assertThat(Shell.output("ip", "netns", "list")).as("namespaces left behind").isBlank();
+        assertThat(Shell.output("ip", "netns", "list"))
+                .as("namespaces left behind")
+                .isBlank();
     }
 }
