@@ -195,7 +195,8 @@ public final class EtcdIpamStore implements IpamStore {
             super(String.valueOf(cause.getMessage()).lines().findFirst().orElse(""), cause);
             this.mayHaveHappened = switch (Status.fromThrowable(cause).getCode()) {
                 case UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNKNOWN, INTERNAL, ABORTED, OK -> true;
-                // RESOURCE_EXHAUSTED is etcd's "database space exceeded".
+                // RESOURCE_EXHAUSTED is etcd's "database space exceeded". The write that crosses the quota is applied
+                // all the same; a claim finds it again by its request id.
                 case INVALID_ARGUMENT,
                         NOT_FOUND,
                         ALREADY_EXISTS,
