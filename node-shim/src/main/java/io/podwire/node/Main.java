@@ -28,6 +28,7 @@ import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.Journal;
+import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.Netns;
@@ -89,7 +90,11 @@ public final class Main {
                 KERNEL_THREADS,
                 Thread.ofPlatform().name("kernel-", 0).daemon(true).factory()));
         BridgeWiring wiring = new BridgeWiring(
-                context.own(new RtnetlinkPool()), kernelThreads, new Sysctl(options.sysctlDir()), failPoints);
+                context.own(new RtnetlinkPool()),
+                context.own(LinkEvents.open()),
+                kernelThreads,
+                new Sysctl(options.sysctlDir()),
+                failPoints);
         wiring.prepare(podMtu);
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));

@@ -7,6 +7,7 @@ import static io.podwire.node.dataplane.PodNames.GATEWAY;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
@@ -52,6 +53,7 @@ public final class BridgeWiring {
     private static final BridgePort POD_PORT = new BridgePort(true, false, false, false, false, false);
 
     private final RtnetlinkPool sockets;
+    private final LinkEvents events;
     private final Executor kernelThreads;
     private final Sysctl sysctl;
     private final FailPoints failPoints;
@@ -63,8 +65,10 @@ public final class BridgeWiring {
      * @param kernelThreads platform threads for calls that wait in the kernel: such a call would hold a
      *     virtual thread's carrier
      */
-    public BridgeWiring(RtnetlinkPool sockets, Executor kernelThreads, Sysctl sysctl, FailPoints failPoints) {
+    public BridgeWiring(
+            RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads, Sysctl sysctl, FailPoints failPoints) {
         this.sockets = sockets;
+        this.events = events;
         this.kernelThreads = kernelThreads;
         this.sysctl = sysctl;
         this.failPoints = failPoints;
@@ -223,31 +227,36 @@ public final class BridgeWiring {
     }
 
     /**
-     * Removes what {@link #attach} made, whatever of it is left. The link goes last: the kernel
-     * waits some 20 ms in its unregister.
+     * Removes what {@link #attach} made, whatever of it is left. When this returns the link is in no
+     * table any more; the kernel frees its memory behind it.
      */
     public void detach(Attachment attachment) {
+        EveryStep steps = new EveryStep();
+        steps.run(() -> sockets.run(host -> host.deleteRoute(route(attachment))));
+        steps.run(() -> sockets.run(host -> host.deleteNeighbour(neighbour(attachment))));
+        steps.run(() -> failPoints.reach("del.host"));
+        steps.run(() -> sockets.call(host -> host.link(attachment.hostIfname()))
+                .filter(link -> isOurs(link, attachment))
+                .ifPresent(link -> removeLink(link.index())));
+        steps.finish();
+        failPoints.reach("del.link");
+    }
+
+    /** The kernel's answer comes some 20 ms after the link is gone: whichever tells first. */
+    private void removeLink(int index) {
+        CompletableFuture<Void> gone = events.gone(index);
+        CompletableFuture<Void> answered =
+                CompletableFuture.runAsync(() -> sockets.run(host -> host.deleteLink(index)), kernelThreads);
         try {
-            CompletableFuture.runAsync(() -> sockets.run(host -> removeOutside(host, attachment)), kernelThreads)
-                    .join();
+            CompletableFuture.anyOf(gone, answered).join();
         } catch (CompletionException e) {
             if (e.getCause() instanceof RuntimeException failure) {
                 throw failure;
             }
             throw e;
+        } finally {
+            events.forget(index);
         }
-        failPoints.reach("del.link");
-    }
-
-    private void removeOutside(Rtnetlink host, Attachment attachment) {
-        EveryStep steps = new EveryStep();
-        steps.run(() -> host.deleteRoute(route(attachment)));
-        steps.run(() -> host.deleteNeighbour(neighbour(attachment)));
-        steps.run(() -> failPoints.reach("del.host"));
-        steps.run(() -> host.link(attachment.hostIfname())
-                .filter(link -> isOurs(link, attachment))
-                .ifPresent(link -> host.deleteLink(link.index())));
-        steps.finish();
     }
 
     private static boolean isOurs(Link link, Attachment attachment) {

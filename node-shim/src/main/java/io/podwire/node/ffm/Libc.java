@@ -3,6 +3,7 @@ package io.podwire.node.ffm;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -41,6 +42,8 @@ public final class Libc {
     public static final int O_PATH = 0x200000;
     /** CLONE_NEWNET, setns(2). */
     public static final int CLONE_NEWNET = 0x40000000;
+    /** POLLIN, poll.h. */
+    public static final int POLLIN = 0x1;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
@@ -58,6 +61,10 @@ public final class Libc {
     private static final MethodHandle SETNS = find("setns", JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle FSTATFS = find("fstatfs", JAVA_INT, JAVA_INT, ADDRESS);
     private static final MethodHandle FSTAT = find("fstat", JAVA_INT, JAVA_INT, ADDRESS);
+    private static final MethodHandle BIND = find("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
+    private static final MethodHandle EVENTFD = find("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
+    private static final MethodHandle EVENTFD_WRITE = find("eventfd_write", JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle POLL = find("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
 
     /** NS_GET_NSTYPE, linux/nsfs.h, since Linux 4.11. */
     private static final long NS_GET_NSTYPE = 0xb703;
@@ -65,6 +72,12 @@ public final class Libc {
     private static final int STAT_BYTES = 256;
     /** Where st_ino lies in struct stat, on x86-64 and arm64. */
     private static final int ST_INO = 8;
+    /** struct pollfd: int fd, short events, short revents. */
+    private static final int POLLFD_BYTES = 8;
+
+    private static final int POLLFD_EVENTS = 4;
+    private static final int POLLFD_REVENTS = 6;
+    private static final int EFD_CLOEXEC = 0x80000;
 
     private Libc() {}
 
@@ -202,6 +215,72 @@ public final class Libc {
         } catch (Throwable e) {
             throw broken("ioctl", e);
         }
+    }
+
+    /**
+     * bind(2).
+     *
+     * @param address a struct sockaddr, from position to limit
+     */
+    public static int bind(int fd, ByteBuffer address) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(STATE);
+            MemorySegment copy = arena.allocate(address.remaining());
+            copy.copyFrom(MemorySegment.ofBuffer(address));
+            return result((int) BIND.invokeExact(state, fd, copy, address.remaining()), state);
+        } catch (Throwable e) {
+            throw broken("bind", e);
+        }
+    }
+
+    /** eventfd(2) of 0. */
+    public static int eventfd() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(STATE);
+            return result((int) EVENTFD.invokeExact(state, 0, EFD_CLOEXEC), state);
+        } catch (Throwable e) {
+            throw broken("eventfd", e);
+        }
+    }
+
+    /** Adds 1 to an eventfd, which makes it readable. */
+    public static int signal(int eventfd) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(STATE);
+            return result((int) EVENTFD_WRITE.invokeExact(state, eventfd, 1L), state);
+        } catch (Throwable e) {
+            throw broken("eventfd_write", e);
+        }
+    }
+
+    /**
+     * poll(2) without limit, until at least one of the files is readable or broken.
+     *
+     * @param fds at most 31
+     * @return a bit for each file that is, the first file's the lowest; or the negative errno
+     */
+    public static int awaitReadable(int... fds) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(STATE);
+            MemorySegment polled = arena.allocate((long) fds.length * POLLFD_BYTES, Integer.BYTES);
+            for (int i = 0; i < fds.length; i++) {
+                polled.set(JAVA_INT, (long) i * POLLFD_BYTES, fds[i]);
+                polled.set(JAVA_SHORT, (long) i * POLLFD_BYTES + POLLFD_EVENTS, (short) POLLIN);
+            }
+            int ready = result((int) POLL.invokeExact(state, polled, (long) fds.length, -1), state);
+            return ready < 0 ? ready : readyBits(polled, fds.length);
+        } catch (Throwable e) {
+            throw broken("poll", e);
+        }
+    }
+
+    private static int readyBits(MemorySegment polled, int count) {
+        int bits = 0;
+        for (int i = 0; i < count; i++) {
+            boolean ready = polled.get(JAVA_SHORT, (long) i * POLLFD_BYTES + POLLFD_REVENTS) != 0;
+            bits |= ready ? 1 << i : 0;
+        }
+        return bits;
     }
 
     private static int result(int result, MemorySegment state) {

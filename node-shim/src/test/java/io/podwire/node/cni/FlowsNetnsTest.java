@@ -18,6 +18,7 @@ import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.Journal;
+import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.backend.ModelNft;
@@ -67,6 +68,7 @@ final class FlowsNetnsTest {
     private final AtomicBoolean late = new AtomicBoolean();
     private final List<String> reasons = new CopyOnWriteArrayList<>();
     private final RtnetlinkPool sockets = new RtnetlinkPool();
+    private LinkEvents events;
     private Space host;
     private Space pod;
     private Journal journal;
@@ -119,6 +121,7 @@ final class FlowsNetnsTest {
     @BeforeEach
     void prepare() throws Exception {
         host = sandbox.add();
+        events = LinkEvents.open(host.netns());
         pod = sandbox.add();
         journal = Journal.open(folder.resolve("journal.mv"));
         journal.begin("boot");
@@ -133,7 +136,7 @@ final class FlowsNetnsTest {
     }
 
     private void start(FailPoints failPoints) throws Exception {
-        wiring = new BridgeWiring(sockets, Runnable::run, new Sysctl(Path.of("/proc/sys")), failPoints);
+        wiring = new BridgeWiring(sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), failPoints);
         onHost(() -> {
             wiring.prepare(1450);
             return true;
@@ -167,6 +170,7 @@ final class FlowsNetnsTest {
     @AfterEach
     void stop() {
         sockets.close();
+        events.close();
         loop.close();
         journal.close();
         sandbox.close();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.Netns;
@@ -32,6 +33,7 @@ final class BridgeWiringNetnsTest {
     private Space node;
     private Space pod;
     private RtnetlinkPool sockets;
+    private LinkEvents events;
     private Wired wiring;
     private Attachment attachment;
 
@@ -80,6 +82,7 @@ final class BridgeWiringNetnsTest {
     @BeforeEach
     void prepare() {
         node = sandbox.add();
+        events = LinkEvents.open(node.netns());
         pod = sandbox.add();
         sockets = new RtnetlinkPool();
         wiring = wired(node, FailPoints.none());
@@ -88,12 +91,14 @@ final class BridgeWiringNetnsTest {
     }
 
     private Wired wired(Space on, FailPoints failPoints) {
-        return new Wired(on, new BridgeWiring(sockets, Runnable::run, new Sysctl(Path.of("/proc/sys")), failPoints));
+        return new Wired(
+                on, new BridgeWiring(sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), failPoints));
     }
 
     @AfterEach
     void remove() {
         sockets.close();
+        events.close();
         sandbox.close();
     }
 
@@ -127,6 +132,7 @@ final class BridgeWiringNetnsTest {
         other.ip("link", "add", "pw0", "type", "veth", "peer", "name", "x");
         String before = other.ip("-d", "link", "show", "pw0");
         sockets.close();
+        events.close();
         sockets = new RtnetlinkPool();
         assertThatIllegalStateException()
                 .isThrownBy(() -> wired(other, FailPoints.none()).prepare())

@@ -173,6 +173,11 @@ public final class LinkCodec {
                         Families.INET6, inet6 -> inet6.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)));
     }
 
+    /** The index in an RTM_DELLINK; empty when it tells of a bridge port, not of a link. */
+    public static OptionalInt readDeleted(NlMessage message) {
+        return message.u8(0) == 0 ? OptionalInt.of(message.i32(4)) : OptionalInt.empty();
+    }
+
     /** The link of an RTM_NEWLINK; empty for one of a family of its own (AF_BRIDGE). */
     public static Optional<Link> read(NlMessage message) {
         if (message.u8(0) != 0) {
