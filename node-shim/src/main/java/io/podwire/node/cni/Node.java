@@ -12,6 +12,7 @@ import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
+import io.podwire.node.plan.PodName;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Lock;
@@ -67,7 +68,13 @@ public record Node(
 
     /** The endpoint of an attachment, for the ruleset. */
     public static LocalEndpoint endpoint(Attachment a) {
-        return new LocalEndpoint(a.key(), a.pod().display(), a.hostIfname(), a.mac(), a.address());
+        return new LocalEndpoint(
+                a.key(),
+                new PodName(a.pod().namespace(), a.pod().name()),
+                a.pod().uid(),
+                a.hostIfname(),
+                a.mac(),
+                a.address());
     }
 
     /**

@@ -89,7 +89,8 @@ public final class RulesetReconciler {
             if (isCovered(endpoint.key())) {
                 schedule();
             }
-            // Else the program that covers it brings both into the kernel in one transaction.
+            // Else the program that covers it brings both into the kernel in one transaction. A program mostly
+            // expects the pod, and covers it before policy-service has heard of the endpoint.
         });
         return covered;
     }
@@ -134,7 +135,7 @@ public final class RulesetReconciler {
     }
 
     private boolean isCovered(EndpointKey key) {
-        return program.isEmpty() || program.get().endpoints().containsKey(key);
+        return program.isEmpty() || program.get().covers(endpoints.get(key));
     }
 
     private void schedule() {
@@ -171,8 +172,9 @@ public final class RulesetReconciler {
 
     private void apply() throws NftException {
         healthy = false;
+        Optional<NodeProgram> enforced = program.map(p -> p.withArrived(endpoints.values()));
         Ruleset desired =
-                planner.plan(new RulesetInput(PodNames.BRIDGE, List.copyOf(endpoints.values()), program, vxlanPort));
+                planner.plan(new RulesetInput(PodNames.BRIDGE, List.copyOf(endpoints.values()), enforced, vxlanPort));
         Transaction change = applied.map(before -> NftDiff.between(before, desired))
                 .orElseGet(() -> Transaction.replaceAll(desired));
         // After a refusal the kernel's state is not known: the next try writes everything.

@@ -9,8 +9,10 @@ import io.podwire.common.net.MacAddress;
 import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.ExpectedPod;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
+import io.podwire.node.plan.PodName;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -50,6 +52,7 @@ public final class Journal implements AutoCloseable {
     private final MVMap<Long, String> cooling;
     private final MVMap<String, String> programEndpoints;
     private final MVMap<String, String> programSets;
+    private final MVMap<String, String> programExpected;
     /** Addresses in the map of cooling ones, with their keys there: a DEL writes what changed alone. */
     private final Map<IpAddress, Long> written = new LinkedHashMap<>();
 
@@ -91,6 +94,7 @@ public final class Journal implements AutoCloseable {
         this.cooling = store.openMap("cooling");
         this.programEndpoints = store.openMap("program.endpoints");
         this.programSets = store.openMap("program.sets");
+        this.programExpected = store.openMap("program.expected");
     }
 
     /** Where it is. */
@@ -236,7 +240,12 @@ public final class Journal implements AutoCloseable {
         programEndpoints.forEach((key, json) -> endpoints.put(key(key), read(json, EndpointPolicy.class)));
         TreeMap<String, AddressSet> sets = new TreeMap<>();
         programSets.forEach((id, json) -> sets.put(id, read(json, SetRow.class).toSet()));
-        return Optional.of(new NodeProgram(Long.parseLong(revision), endpoints, sets));
+        TreeMap<PodName, ExpectedPod> expected = new TreeMap<>();
+        programExpected.values().forEach(json -> {
+            ExpectedPod pod = read(json, ExpectedPod.class);
+            expected.put(pod.pod(), pod);
+        });
+        return Optional.of(new NodeProgram(Long.parseLong(revision), endpoints, sets, expected));
     }
 
     /** Writes a whole program. */
@@ -244,6 +253,7 @@ public final class Journal implements AutoCloseable {
         clearProgram();
         program.endpoints().forEach((key, policy) -> programEndpoints.put(key.toString(), write(policy)));
         program.addressSets().forEach((id, set) -> programSets.put(id, write(SetRow.of(set))));
+        program.expected().forEach((pod, policy) -> programExpected.put(pod.toString(), write(policy)));
         meta.put("program.revision", Long.toString(program.revision()));
         store.commit();
     }
@@ -256,6 +266,8 @@ public final class Journal implements AutoCloseable {
                 .forEach((id, _) ->
                         programSets.put(id, write(SetRow.of(after.addressSets().get(id)))));
         delta.removedSets().forEach(programSets::remove);
+        delta.expected().forEach((pod, policy) -> programExpected.put(pod.toString(), write(policy)));
+        delta.removedExpected().forEach(pod -> programExpected.remove(pod.toString()));
         meta.put("program.revision", Long.toString(after.revision()));
         store.commit();
     }
@@ -263,6 +275,7 @@ public final class Journal implements AutoCloseable {
     private void clearProgram() {
         programEndpoints.clear();
         programSets.clear();
+        programExpected.clear();
         meta.remove("program.revision");
     }
 

@@ -1,7 +1,10 @@
 package io.podwire.node.plan;
 
 import io.podwire.common.net.IpPrefix;
+import java.util.Collection;
 import java.util.List;
+import java.util.NavigableSet;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /**
@@ -27,5 +30,14 @@ public record AddressSet(String id, String description, List<IpPrefix> members) 
                         + " overlap or are not in order");
             }
         }
+    }
+
+    /** With these members more, where they are not in it already. */
+    AddressSet with(Collection<IpPrefix> more) {
+        NavigableSet<IpPrefix> all = new TreeSet<>(members);
+        more.stream()
+                .filter(prefix -> members.stream().noneMatch(member -> member.contains(prefix)))
+                .forEach(all::add);
+        return new AddressSet(id, description, List.copyOf(all));
     }
 }

@@ -9,12 +9,15 @@ import io.podwire.node.plan.AddressSetDelta;
 import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.ExpectedPod;
 import io.podwire.node.plan.IpProtocol;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
+import io.podwire.node.plan.PodName;
 import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.common.v1.Protocol;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramDelta;
@@ -26,6 +29,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** The one place where messages of the services become node-shim's own values, and back. */
 final class StreamMapping {
@@ -41,7 +45,8 @@ final class StreamMapping {
         message.getAddressSetsList()
                 .forEach(s ->
                         sets.put(s.getId(), new AddressSet(s.getId(), s.getDescription(), prefixes(s.getCidrsList()))));
-        return new NodeProgram(revision, endpoints(message.getEndpointsList()), sets);
+        return new NodeProgram(
+                revision, endpoints(message.getEndpointsList()), sets, expected(message.getExpectedPodsList()));
     }
 
     /** A delta; throws as {@link #program}. */
@@ -62,7 +67,30 @@ final class StreamMapping {
                 endpoints(message.getEndpointsList()),
                 removed,
                 new TreeMap<>(sets),
-                new TreeSet<>(message.getRemovedAddressSetsList()));
+                new TreeSet<>(message.getRemovedAddressSetsList()),
+                expected(message.getExpectedPodsList()),
+                message.getRemovedExpectedPodsList().stream()
+                        .map(StreamMapping::podName)
+                        .collect(Collectors.toSet()));
+    }
+
+    private static SortedMap<PodName, ExpectedPod> expected(List<io.podwire.proto.policy.v1.ExpectedPod> messages) {
+        SortedMap<PodName, ExpectedPod> pods = new TreeMap<>();
+        messages.forEach(pod -> {
+            PodName name = podName(pod.getPod());
+            pods.put(
+                    name,
+                    new ExpectedPod(
+                            name,
+                            pod.getPod().getUid(),
+                            new EndpointPolicy(direction(pod.getIngress()), direction(pod.getEgress())),
+                            pod.getAddressSetsList()));
+        });
+        return pods;
+    }
+
+    private static PodName podName(PodRef pod) {
+        return new PodName(pod.getNamespace(), pod.getName());
     }
 
     private static SortedMap<EndpointKey, EndpointPolicy> endpoints(

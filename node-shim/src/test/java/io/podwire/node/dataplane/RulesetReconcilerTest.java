@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.testing.Seeds;
 import io.podwire.node.nft.backend.ListedTable;
@@ -11,10 +12,13 @@ import io.podwire.node.nft.backend.NftException;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Command;
 import io.podwire.node.nft.model.Table;
+import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.ExpectedPod;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.plan.PodName;
 import io.podwire.node.plan.RandomInputs;
 import io.podwire.node.plan.RulesetInput;
 import io.podwire.node.plan.RulesetPlan;
@@ -22,11 +26,13 @@ import io.podwire.node.plan.RulesetPlanner;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -78,6 +84,85 @@ final class RulesetReconcilerTest {
     void anEndpointThatTheProgramCoversAlreadyNeedsNoOther() {
         reconciler.start(List.of(), Optional.of(covering(9, 1)));
         assertThat(now(reconciler.attach(endpoint(1)))).isEqualTo(9);
+    }
+
+    @Test
+    void anExpectedPodIsCoveredAtOnceAndItsAddressIsInTheSets() {
+        NodeProgram expecting = expecting(5, endpoint(1), covering(5, 2));
+        reconciler.start(List.of(), Optional.of(expecting));
+        assertThat(now(reconciler.attach(endpoint(1)))).as("revision").isEqualTo(5);
+        assertThat(ingress()).hasSize(1);
+        assertThat(members("sel-web-4")).containsExactly("10.1.0.1", "10.9.0.9");
+
+        int before = nft.asked().size();
+        NodeProgram told = new NodeProgram(
+                6,
+                covering(6, 1, 2).endpoints(),
+                new TreeMap<>(Map.of("web", web("10.1.0.1/32", "10.9.0.9/32"))),
+                expecting.expected());
+        now(reconciler.program(told));
+        assertThat(nft.asked()).as("the program says what is enforced already").hasSize(before);
+    }
+
+    @Test
+    void anExpectedPodThatLeavesIsInNoSet() {
+        reconciler.start(List.of(), Optional.of(expecting(5, endpoint(1), covering(5))));
+        now(reconciler.attach(endpoint(1)));
+        now(reconciler.detach(endpoint(1).key()));
+        assertThat(members("sel-web-4")).containsExactly("10.9.0.9");
+    }
+
+    @Test
+    void aPodOfThatNameWithAnotherUidIsNotTheExpectedOne() {
+        LocalEndpoint one = endpoint(1);
+        NodeProgram program = expecting(5, one, covering(5));
+        LocalEndpoint other =
+                new LocalEndpoint(one.key(), one.pod(), "another", one.hostIfname(), one.mac(), one.address());
+        reconciler.start(List.of(), Optional.of(program));
+        CompletableFuture<Long> waiting = reconciler.attach(other);
+        now(reconciler.program(covering(6, 1)));
+        assertThat(now(waiting)).isEqualTo(6);
+    }
+
+    @Test
+    void anyPodOfANamespaceIsCoveredWhereTheProgramSaysSo() {
+        PodName anybody = new PodName("ns", "");
+        NodeProgram program = new NodeProgram(
+                5,
+                new TreeMap<>(),
+                new TreeMap<>(),
+                new TreeMap<>(Map.of(anybody, new ExpectedPod(anybody, "", EndpointPolicy.OPEN, List.of()))));
+        reconciler.start(List.of(), Optional.of(program));
+        assertThat(now(reconciler.attach(endpoint(3)))).isEqualTo(5);
+        LocalEndpoint elsewhere = new LocalEndpoint(
+                endpoint(4).key(),
+                new PodName("other", "pod-4"),
+                "",
+                endpoint(4).hostIfname(),
+                endpoint(4).mac(),
+                endpoint(4).address());
+        CompletableFuture<Long> waiting = reconciler.attach(elsewhere);
+        now(reconciler.program(covering(6, 4)));
+        assertThat(now(waiting)).isEqualTo(6);
+    }
+
+    /** Expects one pod by its name and uid "uid-1", in set "web" besides 10.9.0.9. */
+    private static NodeProgram expecting(long revision, LocalEndpoint endpoint, NodeProgram rest) {
+        return new NodeProgram(
+                revision,
+                rest.endpoints(),
+                new TreeMap<>(Map.of("web", web("10.9.0.9/32"))),
+                new TreeMap<>(Map.of(
+                        endpoint.pod(),
+                        new ExpectedPod(endpoint.pod(), "uid-1", EndpointPolicy.OPEN, List.of("web")))));
+    }
+
+    private static AddressSet web(String... cidrs) {
+        return new AddressSet("web", "", Stream.of(cidrs).map(IpPrefix::parse).toList());
+    }
+
+    private java.util.Set<String> members(String set) {
+        return nft.list(RulesetPlanner.POLICY_TABLE).orElseThrow().sets().get(set);
     }
 
     @Test
@@ -172,6 +257,7 @@ final class RulesetReconcilerTest {
         reconciler.start(List.of(endpoint(1)), Optional.empty());
         LocalEndpoint twin = new LocalEndpoint(
                 new EndpointKey("twin", "eth0"),
+                new PodName("", ""),
                 "",
                 "pwtwin",
                 MacAddress.locallyAdministered(99),

@@ -13,9 +13,11 @@ import io.podwire.node.plan.AddressSetDelta;
 import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.ExpectedPod;
 import io.podwire.node.plan.IpProtocol;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
+import io.podwire.node.plan.PodName;
 import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
 import java.io.IOException;
@@ -123,7 +125,11 @@ final class JournalTest {
                                 "pods web",
                                 Set.of(IpPrefix.parse("10.2.0.8/32")),
                                 Set.of(IpPrefix.parse("10.2.0.7/32"))))),
-                Set.of("db"));
+                Set.of("db"),
+                new TreeMap<>(Map.of(
+                        new PodName("ns", ""),
+                        new ExpectedPod(new PodName("ns", ""), "", EndpointPolicy.OPEN, List.of("web")))),
+                Set.of(new PodName("ns", "gone")));
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot");
             journal.putProgram(program(1));
@@ -353,6 +359,9 @@ final class JournalTest {
                         EndpointPolicy.OPEN)),
                 new TreeMap<>(Map.of(
                         "db", new AddressSet("db", "pods db", List.of(IpPrefix.parse("10.2.0.0/24"))),
-                        "web", new AddressSet("web", "pods web", List.of(IpPrefix.parse("10.2.0.7/32"))))));
+                        "web", new AddressSet("web", "pods web", List.of(IpPrefix.parse("10.2.0.7/32"))))),
+                new TreeMap<>(Map.of(
+                        new PodName("ns", "gone"),
+                        new ExpectedPod(new PodName("ns", "gone"), "u-1", policy, List.of("db", "web")))));
     }
 }

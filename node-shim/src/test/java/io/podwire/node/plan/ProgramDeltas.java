@@ -13,8 +13,7 @@ final class ProgramDeltas {
     private ProgramDeltas() {}
 
     static NodeProgramDelta between(NodeProgram old, NodeProgram now) {
-        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>(now.endpoints());
-        endpoints.entrySet().removeIf(e -> e.getValue().equals(old.endpoints().get(e.getKey())));
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = changed(old.endpoints(), now.endpoints());
         SortedMap<String, AddressSetDelta> sets = new TreeMap<>();
         now.addressSets().forEach((id, set) -> {
             AddressSet before = old.addressSets().get(id);
@@ -34,17 +33,26 @@ final class ProgramDeltas {
                 endpoints,
                 minus(old.endpoints().keySet(), now.endpoints().keySet()),
                 sets,
-                minus(old.addressSets().keySet(), now.addressSets().keySet()));
+                minus(old.addressSets().keySet(), now.addressSets().keySet()),
+                changed(old.expected(), now.expected()),
+                minus(old.expected().keySet(), now.expected().keySet()));
+    }
+
+    private static <K, V> SortedMap<K, V> changed(SortedMap<K, V> old, SortedMap<K, V> now) {
+        SortedMap<K, V> changed = new TreeMap<>(now);
+        changed.entrySet().removeIf(e -> e.getValue().equals(old.get(e.getKey())));
+        return changed;
     }
 
     static NodeProgramDelta ofSet(long revision, String id, List<String> added, List<String> removed) {
         SortedMap<String, AddressSetDelta> sets = new TreeMap<>();
         sets.put(id, new AddressSetDelta(id, "", prefixes(added), prefixes(removed)));
-        return new NodeProgramDelta(revision, new TreeMap<>(), Set.of(), sets, Set.of());
+        return new NodeProgramDelta(revision, new TreeMap<>(), Set.of(), sets, Set.of(), new TreeMap<>(), Set.of());
     }
 
     static NodeProgramDelta removal(long revision, String setId) {
-        return new NodeProgramDelta(revision, new TreeMap<>(), Set.of(), new TreeMap<>(), Set.of(setId));
+        return new NodeProgramDelta(
+                revision, new TreeMap<>(), Set.of(), new TreeMap<>(), Set.of(setId), new TreeMap<>(), Set.of());
     }
 
     private static Set<IpPrefix> prefixes(List<String> texts) {

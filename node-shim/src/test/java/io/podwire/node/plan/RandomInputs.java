@@ -35,7 +35,8 @@ public final class RandomInputs {
     static LocalEndpoint endpoint(int number, IpAddress address) {
         return new LocalEndpoint(
                 new EndpointKey("c" + number, "eth0"),
-                "ns/pod-" + number,
+                new PodName("ns", "pod-" + number),
+                "",
                 "pw" + number,
                 MacAddress.locallyAdministered(number),
                 address);

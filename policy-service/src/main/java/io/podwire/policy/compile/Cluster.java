@@ -66,6 +66,9 @@ final class Cluster {
                     .map(Cluster::unlabelled)
                     .forEach(subjects::add);
             subjects.forEach(pod -> namespaces.computeIfAbsent(pod.key().namespace(), Namespace::unlabelled));
+            snapshot.policies()
+                    .keySet()
+                    .forEach(policy -> namespaces.computeIfAbsent(policy.namespace(), Namespace::unlabelled));
         }
     }
 
@@ -83,6 +86,27 @@ final class Cluster {
             case WAIT -> Optional.empty();
             case DEFAULT -> Optional.of(unlabelled(endpoint));
         };
+    }
+
+    /**
+     * What the node may be asked to attach at any moment: the pods whose objects name it; and where a pod
+     * needs no object, those whose objects name no node, and for each namespace a pod without labels
+     * and without name, which stands for any that no object declares.
+     */
+    List<Subject> expectedOn(NodeName node) {
+        boolean anyNode = undeclared == UndeclaredPods.DEFAULT;
+        List<Subject> expected = new ArrayList<>();
+        for (Pod pod : snapshot.pods().values()) {
+            boolean here =
+                    pod.node().equals(node.value()) || (anyNode && pod.node().isEmpty());
+            if (here && !pod.hostNetwork() && !pod.terminated()) {
+                expected.add(subject(pod, List.of(), Set.of()));
+            }
+        }
+        if (undeclared == UndeclaredPods.DEFAULT) {
+            namespaces.keySet().forEach(name -> expected.add(unlabelled(new PodKey(name, ""), Set.of())));
+        }
+        return expected;
     }
 
     /** The peer's pods; for a block, the pods with an address in it. */
@@ -109,7 +133,8 @@ final class Cluster {
                 .toList();
     }
 
-    private boolean holds(Peer peer, Subject pod) {
+    /** True when the peer's addresses are to hold that pod's. */
+    boolean holds(Peer peer, Subject pod) {
         return switch (peer) {
             case Peer.InNamespace(String namespace, LabelSelector pods) ->
                 pod.key().namespace().equals(namespace) && pods.matches(pod.labels());
@@ -151,7 +176,11 @@ final class Cluster {
     }
 
     private static Subject unlabelled(Endpoint endpoint) {
-        return new Subject(endpoint.pod(), Map.of(), List.of(), v4(endpoint.addresses().stream()), false);
+        return unlabelled(endpoint.pod(), endpoint.addresses());
+    }
+
+    private static Subject unlabelled(PodKey key, Set<IpAddress> addresses) {
+        return new Subject(key, Map.of(), List.of(), v4(addresses.stream()), false);
     }
 
     private static Set<IpAddress> v4(Stream<IpAddress> addresses) {

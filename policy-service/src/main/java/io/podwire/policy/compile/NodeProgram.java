@@ -1,6 +1,7 @@
 package io.podwire.policy.compile;
 
 import com.google.common.collect.ImmutableSortedMap;
+import io.podwire.policy.model.PodKey;
 import java.util.SortedMap;
 
 /**
@@ -9,14 +10,20 @@ import java.util.SortedMap;
  *
  * @param endpoints by key
  * @param addressSets by id: those that rules name, and no others
+ * @param expected pods that may be attached there at any moment
  */
-public record NodeProgram(SortedMap<String, EndpointPolicy> endpoints, SortedMap<String, AddressSet> addressSets) {
+public record NodeProgram(
+        SortedMap<String, EndpointPolicy> endpoints,
+        SortedMap<String, AddressSet> addressSets,
+        SortedMap<PodKey, ExpectedPod> expected) {
     /** Covers nothing. */
-    public static final NodeProgram EMPTY = new NodeProgram(ImmutableSortedMap.of(), ImmutableSortedMap.of());
+    public static final NodeProgram EMPTY =
+            new NodeProgram(ImmutableSortedMap.of(), ImmutableSortedMap.of(), ImmutableSortedMap.of());
 
     /** Copies the maps. */
     public NodeProgram {
         endpoints = ImmutableSortedMap.copyOfSorted(endpoints);
         addressSets = ImmutableSortedMap.copyOfSorted(addressSets);
+        expected = ImmutableSortedMap.copyOfSorted(expected);
     }
 }

@@ -8,6 +8,8 @@ import io.podwire.policy.model.LabelSelector;
 import io.podwire.policy.model.NamedPort;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Peer;
+import io.podwire.policy.model.Pod;
+import io.podwire.policy.model.PodKey;
 import io.podwire.policy.model.PolicyKey;
 import io.podwire.policy.model.PolicyPort;
 import io.podwire.policy.model.PolicyRule;
@@ -53,7 +55,19 @@ public final class PolicyCompiler {
                                         key,
                                         compilation.direction(Direction.INGRESS, pod),
                                         compilation.direction(Direction.EGRESS, pod)))));
-        return new NodeProgram(endpoints, compilation.sets);
+        SortedMap<PodKey, Subject> expected = new TreeMap<>();
+        SortedMap<PodKey, ExpectedPod> policies = new TreeMap<>();
+        cluster.expectedOn(node).forEach(pod -> expected.put(pod.key(), pod));
+        expected.forEach((key, pod) -> policies.put(key, compilation.expected(pod, uid(snapshot, key))));
+        // Only now every set is known that an address can belong to.
+        policies.replaceAll((key, policy) -> compilation.withSets(policy, expected.get(key)));
+        return new NodeProgram(endpoints, compilation.sets, policies);
+    }
+
+    /** Empty for those that no object declares. */
+    private static String uid(ClusterSnapshot snapshot, PodKey key) {
+        Pod object = snapshot.pods().get(key);
+        return object == null ? "" : object.uid();
     }
 
     /** How many living pods each of these policies selects. */
@@ -77,10 +91,41 @@ public final class PolicyCompiler {
         private final Cluster cluster;
         private final SortedMap<String, AddressSet> sets = new TreeMap<>();
         private final Map<Peer, AddressSet> setOfPeer = new HashMap<>();
+        private final Map<String, PortOfPeer> setsOfPort = new HashMap<>();
+
+        /** The peer's pods that give a named port that number. */
+        private record PortOfPeer(Peer peer, PolicyPort.Named port, int number) {}
 
         Compilation(ClusterSnapshot snapshot, Cluster cluster) {
             this.snapshot = snapshot;
             this.cluster = cluster;
+        }
+
+        ExpectedPod expected(Subject pod, String uid) {
+            return new ExpectedPod(
+                    pod.key(), uid, direction(Direction.INGRESS, pod), direction(Direction.EGRESS, pod), List.of());
+        }
+
+        /** The same with the sets that hold it by its labels. Whether a block does, its address will tell. */
+        ExpectedPod withSets(ExpectedPod expected, Subject pod) {
+            List<String> ids = new ArrayList<>();
+            setOfPeer.forEach((peer, set) -> {
+                if (sets.containsKey(set.id()) && holdsByLabels(peer, pod)) {
+                    ids.add(set.id());
+                }
+            });
+            setsOfPort.forEach((id, port) -> {
+                if (holdsByLabels(port.peer(), pod)
+                        && resolve(port.port(), pod).anyMatch(number -> number == port.number())) {
+                    ids.add(id);
+                }
+            });
+            ids.sort(null);
+            return new ExpectedPod(expected.pod(), expected.uid(), expected.ingress(), expected.egress(), ids);
+        }
+
+        private boolean holdsByLabels(Peer peer, Subject pod) {
+            return !(peer instanceof Peer.Block) && cluster.holds(peer, pod);
         }
 
         DirectionPolicy direction(Direction direction, Subject pod) {
@@ -153,11 +198,13 @@ public final class PolicyCompiler {
                                 .forEach(number -> podsByNumber
                                         .computeIfAbsent(number, _ -> new ArrayList<>())
                                         .add(pod)));
-                podsByNumber.forEach((number, pods) -> setsByNumber
-                        .computeIfAbsent(number, _ -> new ArrayList<>())
-                        .add(named(AddressSet.of(
-                                peer + " with port " + port.name() + "=" + port.protocol() + " " + number,
-                                destinations(peer, pods)))));
+                podsByNumber.forEach((number, pods) -> {
+                    String id = named(AddressSet.of(
+                            peer + " with port " + port.name() + "=" + port.protocol() + " " + number,
+                            destinations(peer, pods)));
+                    setsOfPort.put(id, new PortOfPeer(peer, port, number));
+                    setsByNumber.computeIfAbsent(number, _ -> new ArrayList<>()).add(id);
+                });
             }
             return setsByNumber.entrySet().stream()
                     .map(e -> new Rule(

@@ -1,6 +1,7 @@
 package io.podwire.policy.compile;
 
 import io.podwire.common.net.IpPrefix;
+import io.podwire.policy.model.PodKey;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -12,12 +13,16 @@ import java.util.TreeSet;
  * @param removedEndpoints keys
  * @param addressSets new or changed
  * @param removedAddressSets ids
+ * @param expected expected pods new or changed, whole
+ * @param removedExpected pods that are not expected any more
  */
 public record ProgramDelta(
         List<EndpointPolicy> endpoints,
         List<String> removedEndpoints,
         List<AddressSetDelta> addressSets,
-        List<String> removedAddressSets) {
+        List<String> removedAddressSets,
+        List<ExpectedPod> expected,
+        List<PodKey> removedExpected) {
 
     /** Copies the lists. */
     public ProgramDelta {
@@ -25,6 +30,8 @@ public record ProgramDelta(
         removedEndpoints = List.copyOf(removedEndpoints);
         addressSets = List.copyOf(addressSets);
         removedAddressSets = List.copyOf(removedAddressSets);
+        expected = List.copyOf(expected);
+        removedExpected = List.copyOf(removedExpected);
     }
 
     /** The program after this change of {@code program}. */
@@ -41,6 +48,9 @@ public record ProgramDelta(
         var policies = new TreeMap<>(program.endpoints());
         endpoints.forEach(endpoint -> policies.put(endpoint.key(), endpoint));
         removedEndpoints.forEach(policies::remove);
-        return new NodeProgram(policies, sets);
+        var pods = new TreeMap<>(program.expected());
+        expected.forEach(pod -> pods.put(pod.pod(), pod));
+        removedExpected.forEach(pods::remove);
+        return new NodeProgram(policies, sets, pods);
     }
 }

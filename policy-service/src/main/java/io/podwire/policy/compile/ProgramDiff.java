@@ -29,11 +29,19 @@ public final class ProgramDiff {
                         without(before.cidrs(), set.cidrs())));
             }
         });
+        List<ExpectedPod> expected = to.expected().values().stream()
+                .filter(pod -> !pod.equals(from.expected().get(pod.pod())))
+                .toList();
         return new ProgramDelta(
-                endpoints, gone(from.endpoints(), to.endpoints()), sets, gone(from.addressSets(), to.addressSets()));
+                endpoints,
+                gone(from.endpoints(), to.endpoints()),
+                sets,
+                gone(from.addressSets(), to.addressSets()),
+                expected,
+                gone(from.expected(), to.expected()));
     }
 
-    private static List<String> gone(Map<String, ?> from, Map<String, ?> to) {
+    private static <K> List<K> gone(Map<K, ?> from, Map<K, ?> to) {
         return from.keySet().stream().filter(key -> !to.containsKey(key)).toList();
     }
 

@@ -6,6 +6,7 @@ import io.podwire.policy.compile.AddressSet;
 import io.podwire.policy.compile.AddressSetDelta;
 import io.podwire.policy.compile.DirectionPolicy;
 import io.podwire.policy.compile.EndpointPolicy;
+import io.podwire.policy.compile.ExpectedPod;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PortRange;
 import io.podwire.policy.compile.ProgramDelta;
@@ -35,6 +36,9 @@ public final class ProgramMapping {
                 .addAllAddressSets(program.addressSets().values().stream()
                         .map(ProgramMapping::toProto)
                         .toList())
+                .addAllExpectedPods(program.expected().values().stream()
+                        .map(ProgramMapping::toProto)
+                        .toList())
                 .setRevision(revision)
                 .build();
     }
@@ -47,7 +51,11 @@ public final class ProgramMapping {
         program.getAddressSetsList()
                 .forEach(set -> sets.put(
                         set.getId(), new AddressSet(set.getId(), set.getDescription(), prefixes(set.getCidrsList()))));
-        return new NodeProgram(endpoints, sets);
+        var expected = new TreeMap<PodKey, ExpectedPod>();
+        program.getExpectedPodsList().stream()
+                .map(ProgramMapping::fromProto)
+                .forEach(pod -> expected.put(pod.pod(), pod));
+        return new NodeProgram(endpoints, sets, expected);
     }
 
     /** To the wire. */
@@ -65,6 +73,11 @@ public final class ProgramMapping {
                                 .build())
                         .toList())
                 .addAllRemovedAddressSets(delta.removedAddressSets())
+                .addAllExpectedPods(
+                        delta.expected().stream().map(ProgramMapping::toProto).toList())
+                .addAllRemovedExpectedPods(delta.removedExpected().stream()
+                        .map(pod -> toProto(pod, ""))
+                        .toList())
                 .build();
     }
 
@@ -80,7 +93,43 @@ public final class ProgramMapping {
                                 prefixes(set.getAddedList()),
                                 prefixes(set.getRemovedList())))
                         .toList(),
-                delta.getRemovedAddressSetsList());
+                delta.getRemovedAddressSetsList(),
+                delta.getExpectedPodsList().stream()
+                        .map(ProgramMapping::fromProto)
+                        .toList(),
+                delta.getRemovedExpectedPodsList().stream()
+                        .map(ProgramMapping::fromProto)
+                        .toList());
+    }
+
+    private static io.podwire.proto.policy.v1.ExpectedPod toProto(ExpectedPod pod) {
+        return io.podwire.proto.policy.v1.ExpectedPod.newBuilder()
+                .setPod(toProto(pod.pod(), pod.uid()))
+                .setIngress(toProto(pod.ingress()))
+                .setEgress(toProto(pod.egress()))
+                .addAllAddressSets(pod.addressSets())
+                .build();
+    }
+
+    private static ExpectedPod fromProto(io.podwire.proto.policy.v1.ExpectedPod pod) {
+        return new ExpectedPod(
+                fromProto(pod.getPod()),
+                pod.getPod().getUid(),
+                fromProto(pod.getIngress()),
+                fromProto(pod.getEgress()),
+                pod.getAddressSetsList());
+    }
+
+    private static PodRef toProto(PodKey pod, String uid) {
+        return PodRef.newBuilder()
+                .setNamespace(pod.namespace())
+                .setName(pod.name())
+                .setUid(uid)
+                .build();
+    }
+
+    private static PodKey fromProto(PodRef pod) {
+        return new PodKey(pod.getNamespace(), pod.getName());
     }
 
     /**
@@ -93,17 +142,14 @@ public final class ProgramMapping {
         PodRef pod = endpoint.getPod();
         Set<IpAddress> addresses = new LinkedHashSet<>();
         endpoint.getAddressesList().forEach(address -> addresses.add(IpAddress.parse(address)));
-        return new Endpoint(endpoint.getKey(), new PodKey(pod.getNamespace(), pod.getName()), pod.getUid(), addresses);
+        return new Endpoint(endpoint.getKey(), fromProto(pod), pod.getUid(), addresses);
     }
 
     /** To the wire. */
     static LocalEndpoint toProto(Endpoint endpoint) {
         return LocalEndpoint.newBuilder()
                 .setKey(endpoint.key())
-                .setPod(PodRef.newBuilder()
-                        .setNamespace(endpoint.pod().namespace())
-                        .setName(endpoint.pod().name())
-                        .setUid(endpoint.podUid()))
+                .setPod(toProto(endpoint.pod(), endpoint.podUid()))
                 .addAllAddresses(
                         endpoint.addresses().stream().map(IpAddress::toString).toList())
                 .build();

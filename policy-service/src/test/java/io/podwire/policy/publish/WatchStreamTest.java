@@ -23,6 +23,7 @@ import io.podwire.policy.model.Endpoint;
 import io.podwire.policy.model.LabelSelector;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Peer;
+import io.podwire.policy.model.Pod;
 import io.podwire.policy.model.PodKey;
 import io.podwire.policy.model.PolicyKey;
 import io.podwire.policy.model.PolicyRule;
@@ -39,6 +40,7 @@ import io.podwire.proto.policy.v1.Rollout;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -267,13 +269,8 @@ class WatchStreamTest {
             assertThat(rollout(before).getComplete()).as("the revision before").isTrue();
             one.ack(one.last().getRevision());
             await().until(() -> rollout(0).getComplete());
-            synced(new Change.PolicySet(new NetworkPolicy(
-                    new PolicyKey("other", "p"),
-                    LabelSelector.EVERYTHING,
-                    Set.of(Direction.INGRESS),
-                    List.of(),
-                    List.of(),
-                    "")));
+            synced(new Change.PodSet(
+                    new Pod(new PodKey("x", "far"), "", Map.of(), "n9", Set.of(), false, false, List.of())));
             await().until(() -> rollout(0).getRevision() > before + 1);
             assertThat(rollout(0).getComplete())
                     .as("a change that touches no node")
