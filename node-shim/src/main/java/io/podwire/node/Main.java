@@ -48,6 +48,9 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -56,6 +59,10 @@ public final class Main {
     private static final Logger log = LoggerFactory.getLogger(Main.class);
     // A link's removal waits some 20 ms in the kernel: so many can wait at the same time.
     private static final int KERNEL_THREADS = 24;
+    // More than a node has pods: a call may wait up to eight seconds, and none waits for another's thread.
+    private static final int CALL_THREADS = 512;
+    private static final Duration CALL_THREAD_IDLE = Duration.ofSeconds(10);
+    private static final int CALL_STACK_BYTES = 256 * 1024;
     private static final Duration DRAIN = Duration.ofSeconds(5);
 
     private Main() {}
@@ -161,17 +168,33 @@ public final class Main {
                 new GcFlow(node, del),
                 new StatusFlow(upstreams::reasons),
                 new Spool(options.spoolDir()),
+                context.own(callThreads()),
                 context.meters());
         cni.drainSpool();
         context.own(new EventLoop("spool")).every(DRAIN, cni::drainSpool);
         upstreams.start(attachments.all(), ipam);
 
-        context.serve(cni);
+        context.serveInline(cni);
         context.serve(new NodeGrpcService(attachments, upstreams::status, () -> wiring.audit(attachments.all())));
         context.readyWhen("ruleset", ruleset::healthy);
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);
         meters(context.meters(), attachments, book, ruleset, time);
+    }
+
+    /** Platform threads: calls into the kernel would hold a virtual thread's carrier. */
+    private static ExecutorService callThreads() {
+        return new ThreadPoolExecutor(
+                0,
+                CALL_THREADS,
+                CALL_THREAD_IDLE.toSeconds(),
+                TimeUnit.SECONDS,
+                new SynchronousQueue<>(),
+                Thread.ofPlatform()
+                        .name("cni-", 0)
+                        .daemon(true)
+                        .stackSize(CALL_STACK_BYTES)
+                        .factory());
     }
 
     private static AddressBook<EndpointKey> restoredBook(

@@ -5,9 +5,11 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +21,7 @@ public final class ServiceContext {
     private final MeterRegistry meters;
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
     private final List<BindableService> services = new ArrayList<>();
+    private final Set<String> inline = new HashSet<>();
     private final Map<String, BooleanSupplier> conditions = new LinkedHashMap<>();
 
     ServiceContext(MeterRegistry meters) {
@@ -36,6 +39,15 @@ public final class ServiceContext {
         services.add(service);
     }
 
+    /**
+     * Adds a gRPC service whose methods run on the transport's own thread: they must hand on at once
+     * whatever waits or computes. That saves waking a thread that would only hand on.
+     */
+    public void serveInline(BindableService service) {
+        serve(service);
+        inline.add(service.bindService().getServiceDescriptor().getName());
+    }
+
     /** Adds a condition of readiness, asked twice a second and by /readyz. */
     public void readyWhen(String name, BooleanSupplier condition) {
         conditions.put(name, condition);
@@ -48,6 +60,11 @@ public final class ServiceContext {
 
     List<BindableService> services() {
         return List.copyOf(services);
+    }
+
+    /** True when that gRPC service was added by {@link #serveInline}. */
+    boolean isInline(String serviceName) {
+        return inline.contains(serviceName);
     }
 
     /** Names of the conditions that do not hold now. */

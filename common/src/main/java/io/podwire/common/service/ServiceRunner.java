@@ -3,7 +3,11 @@ package io.podwire.common.service;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import com.google.common.base.Ascii;
+import com.google.common.util.concurrent.MoreExecutors;
+import io.grpc.Metadata;
 import io.grpc.Server;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallExecutorSupplier;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
@@ -24,6 +28,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -174,18 +179,21 @@ public final class ServiceRunner {
             throws IOException {
         NettyServerBuilder builder = switch (listen) {
             case ListenAddress.Tcp(String host, int port) ->
-                NettyServerBuilder.forAddress(new InetSocketAddress(host, port));
+                NettyServerBuilder.forAddress(new InetSocketAddress(host, port))
+                        .handshakeTimeout(10, TimeUnit.SECONDS)
+                        // A peer that lost power is noticed in 15 s, not when TCP gives up.
+                        .keepAliveTime(10, TimeUnit.SECONDS)
+                        .keepAliveTimeout(5, TimeUnit.SECONDS);
+            // Here the kernel tells when a peer is gone.
             case ListenAddress.Unix(var path) -> UnixSockets.server(path, unixLoops);
         };
-        builder.executor(Executors.newVirtualThreadPerTaskExecutor())
+        Executor threads = Executors.newVirtualThreadPerTaskExecutor();
+        builder.directExecutor()
+                .callExecutor(new CallThreads(context, threads))
                 .intercept(new ErrorInterceptor())
                 .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                 .maxInboundMetadataSize(MAX_METADATA_BYTES)
                 .maxConcurrentCallsPerConnection(1024)
-                .handshakeTimeout(10, TimeUnit.SECONDS)
-                // A peer that lost power is noticed in 15 s, not when TCP gives up.
-                .keepAliveTime(10, TimeUnit.SECONDS)
-                .keepAliveTimeout(5, TimeUnit.SECONDS)
                 .permitKeepAliveTime(5, TimeUnit.SECONDS)
                 .permitKeepAliveWithoutCalls(true)
                 .maxRstFramesPerWindow(200, 30)
@@ -207,6 +215,15 @@ public final class ServiceRunner {
             UnixSockets.restrict(path);
         }
         return server;
+    }
+
+    /** A virtual thread for each call, or none for services that want none. */
+    private record CallThreads(ServiceContext context, Executor threads) implements ServerCallExecutorSupplier {
+        @Override
+        public <Q, A> Executor getExecutor(ServerCall<Q, A> call, Metadata metadata) {
+            String service = call.getMethodDescriptor().getServiceName();
+            return service != null && context.isInline(service) ? MoreExecutors.directExecutor() : threads;
+        }
     }
 
     private static void publishReadiness(

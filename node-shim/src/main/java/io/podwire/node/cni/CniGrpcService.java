@@ -12,6 +12,8 @@ import io.podwire.proto.cni.v1.CniGrpc;
 import io.podwire.proto.cni.v1.CniReply;
 import io.podwire.proto.cni.v1.CniRequest;
 import java.util.Optional;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,9 +27,14 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
     private final GcFlow gc;
     private final StatusFlow status;
     private final Spool spool;
+    private final Executor threads;
     private final MeterRegistry meters;
 
-    /** The service of one node. */
+    /**
+     * The service of one node.
+     *
+     * @param threads for calls: they wait for the kernel, for each other, and for services
+     */
     public CniGrpcService(
             AddFlow add,
             DelFlow del,
@@ -35,6 +42,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
             GcFlow gc,
             StatusFlow status,
             Spool spool,
+            Executor threads,
             MeterRegistry meters) {
         this.add = add;
         this.del = del;
@@ -42,6 +50,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
         this.gc = gc;
         this.status = status;
         this.spool = spool;
+        this.threads = threads;
         this.meters = meters;
     }
 
@@ -120,6 +129,20 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
     }
 
     private void answer(CniRequest request, StreamObserver<CniReply> observer, Verb verb) {
+        try {
+            threads.execute(() -> serve(request, observer, verb));
+        } catch (RejectedExecutionException e) {
+            log.warn("{} of {} refused: too many calls at once", request.getCommand(), request.getContainerId(), e);
+            observer.onNext(reply(
+                    1,
+                    CniResult.error(
+                            Optional.empty(),
+                            new CniException(Code.TRY_AGAIN, "node-shim is busy", "too many CNI calls at once", e))));
+            observer.onCompleted();
+        }
+    }
+
+    private void serve(CniRequest request, StreamObserver<CniReply> observer, Verb verb) {
         Timer.Sample sample = Timer.start(meters);
         Optional<CniVersion> version = Optional.empty();
         CniReply reply;

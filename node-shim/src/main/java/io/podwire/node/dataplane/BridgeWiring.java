@@ -62,8 +62,7 @@ public final class BridgeWiring {
     /**
      * Wires pods to the bridge of the namespace that the sockets belong to.
      *
-     * @param kernelThreads platform threads for calls that wait in the kernel: such a call would hold a
-     *     virtual thread's carrier
+     * @param kernelThreads for the removal of links: the kernel keeps who asks for it waiting
      */
     public BridgeWiring(
             RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads, Sysctl sysctl, FailPoints failPoints) {
@@ -144,7 +143,7 @@ public final class BridgeWiring {
 
     /** Begins to enter a pod, for an {@link #attach} soon after. The caller keeps the namespace open until then. */
     public Entrance enter(Netns pod) {
-        return new Entrance(pod, kernelThreads);
+        return new Entrance(pod);
     }
 
     /**

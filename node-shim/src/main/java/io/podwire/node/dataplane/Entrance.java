@@ -2,9 +2,8 @@ package io.podwire.node.dataplane;
 
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netns.Netns;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.Executor;
+import io.podwire.node.netns.NetnsThread;
+import java.util.concurrent.Future;
 
 /**
  * A pod's network namespace with a socket that is being opened inside it: that takes a thread of its
@@ -13,11 +12,11 @@ import java.util.concurrent.Executor;
  */
 public final class Entrance implements AutoCloseable {
     private final Netns pod;
-    private final CompletableFuture<Rtnetlink> socket;
+    private final Future<Rtnetlink> socket;
 
-    Entrance(Netns pod, Executor threads) {
+    Entrance(Netns pod) {
         this.pod = pod;
-        this.socket = CompletableFuture.supplyAsync(() -> Rtnetlink.open(pod), threads);
+        this.socket = NetnsThread.start(pod, Rtnetlink::open);
     }
 
     Netns pod() {
@@ -27,23 +26,23 @@ public final class Entrance implements AutoCloseable {
     /** Waits for the socket. */
     Rtnetlink socket() {
         try {
-            return socket.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException failure) {
-                throw failure;
-            }
+            return NetnsThread.await(socket);
+        } catch (RuntimeException e) {
             throw e;
+        } catch (Exception e) {
+            throw new AssertionError("opening a socket throws nothing checked", e);
         }
     }
 
     @Override
     public void close() {
-        socket.handle((open, _) -> {
-                    if (open != null) {
-                        open.close();
-                    }
-                    return true;
-                })
-                .join();
+        Rtnetlink open;
+        try {
+            open = socket();
+        } catch (RuntimeException e) {
+            // There is none to close; whoever needed it has been told.
+            return;
+        }
+        open.close();
     }
 }

@@ -2,6 +2,7 @@ package io.podwire.node.netns;
 
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 
 /**
@@ -15,15 +16,24 @@ public final class NetnsThread {
     private NetnsThread() {}
 
     /**
-     * Runs {@code body} in {@code ns} and waits for it, also while interrupted. The body must start no
-     * thread (not even a virtual one, whose carrier might be new): it would stay in the namespace and
-     * keep it alive.
+     * Runs {@code body} in {@code ns} and waits for it, also while interrupted; see {@link #start}.
      *
      * @return what the body returns
      * @throws NetnsException when the namespace cannot be entered
      * @throws Exception what the body throws
      */
     public static <T> T call(Netns ns, Callable<T> body) throws Exception {
+        return await(start(ns, body));
+    }
+
+    /**
+     * Begins to run {@code body} in {@code ns}, which stays open until the end. The body must start no
+     * thread (not even a virtual one, whose carrier might be new): it would stay in the namespace and
+     * keep it alive.
+     *
+     * @return what {@link #await} takes
+     */
+    public static <T> Future<T> start(Netns ns, Callable<T> body) {
         FutureTask<T> task = new FutureTask<>(() -> {
             ns.enter();
             return body.call();
@@ -33,10 +43,17 @@ public final class NetnsThread {
                 .daemon()
                 .stackSize(STACK_BYTES)
                 .start(task);
-        return await(task);
+        return task;
     }
 
-    private static <T> T await(FutureTask<T> task) throws Exception {
+    /**
+     * Waits for the end of what {@link #start} began, also while interrupted.
+     *
+     * @return what the body returned
+     * @throws NetnsException when the namespace could not be entered
+     * @throws Exception what the body threw
+     */
+    public static <T> T await(Future<T> task) throws Exception {
         boolean interrupted = false;
         try {
             while (true) {

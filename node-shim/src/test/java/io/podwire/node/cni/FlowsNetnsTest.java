@@ -160,6 +160,7 @@ final class FlowsNetnsTest {
                 new GcFlow(node, del),
                 new StatusFlow(() -> List.copyOf(reasons)),
                 new Spool(folder.resolve("spool")),
+                Runnable::run,
                 new SimpleMeterRegistry());
     }
 
