@@ -18,6 +18,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Lock;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,9 +47,11 @@ public final class AddFlow {
     /**
      * Attaches a container.
      *
+     * @param abandoned true once nobody waits for the answer any more: all is undone then, since the
+     *     runtime takes the ADD for failed
      * @return the result in the configuration's version
      */
-    public ObjectNode add(CniCall call) throws CniException {
+    public ObjectNode add(CniCall call, BooleanSupplier abandoned) throws CniException {
         Duration began = node.time().monotonic();
         Path path = call.netns()
                 .orElseThrow(() ->
@@ -58,7 +61,7 @@ public final class AddFlow {
         try (Netns pod = open(path, call)) {
             Optional<Attachment> known = withoutUnfinished(node.attachments().get(call.key()));
             Attachment attachment =
-                    known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began);
+                    known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began, abandoned);
             return CniResult.added(call.config(), attachment, PodNames.GATEWAY.toString());
         } finally {
             lock.unlock();
@@ -102,9 +105,10 @@ public final class AddFlow {
                         + "; the runtime must DEL it first");
     }
 
-    private Attachment attach(CniCall call, Path path, Netns pod, Duration began) throws CniException {
+    private Attachment attach(CniCall call, Path path, Netns pod, Duration began, BooleanSupplier abandoned)
+            throws CniException {
         try (Entrance entrance = node.wiring().enter(pod)) {
-            return attach(intent(call, path, pod, began), entrance, began);
+            return attach(intent(call, path, pod, began), entrance, began, abandoned);
         }
     }
 
@@ -126,7 +130,8 @@ public final class AddFlow {
                 node.time().wall());
     }
 
-    private Attachment attach(Attachment intent, Entrance entrance, Duration began) throws CniException {
+    private Attachment attach(Attachment intent, Entrance entrance, Duration began, BooleanSupplier abandoned)
+            throws CniException {
         EndpointKey key = intent.key();
         try {
             node.failPoints().reach("add.address");
@@ -134,6 +139,7 @@ public final class AddFlow {
             // leaves behind is forgotten with the connection, and with the ruleset of the next start.
             CompletableFuture<Long> covered = node.ruleset().attach(Node.endpoint(intent));
             node.services().up(intent);
+            node.failPoints().reach("add.announce");
             node.attachments().put(intent);
             node.failPoints().reach("add.intent");
             Duration announced = node.time().monotonic();
@@ -142,6 +148,7 @@ public final class AddFlow {
             long revision = await(covered, began);
             Duration ruled = node.time().monotonic();
             node.failPoints().reach("add.rules");
+            checkAwaited(abandoned);
             Attachment attached = intent.attached(revision, node.time().wall());
             node.attachments().put(attached);
             node.failPoints().reach("add.commit");
@@ -166,6 +173,15 @@ public final class AddFlow {
         } catch (RuntimeException e) {
             undo(intent);
             throw e;
+        }
+    }
+
+    private static void checkAwaited(BooleanSupplier abandoned) throws CniException {
+        if (abandoned.getAsBoolean()) {
+            throw new CniException(
+                    Code.TRY_AGAIN,
+                    "the caller is gone",
+                    "cni-shim ended, or gave up at its deadline, before the ADD was done; everything was undone");
         }
     }
 

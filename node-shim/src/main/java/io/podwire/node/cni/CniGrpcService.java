@@ -3,6 +3,7 @@ package io.podwire.node.cni;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.protobuf.ByteString;
+import io.grpc.Context;
 import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -62,10 +63,12 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     @Override
     public void add(CniRequest request, StreamObserver<CniReply> reply) {
+        Context caller = Context.current();
         answer(request, reply, config -> {
+            CniCall call = call(request, config);
             // A DEL that waits in the spool is older than this ADD, and wins over the ADD before it.
-            spool.drain(this::delSpooled);
-            return Optional.of(add.add(call(request, config)));
+            spool.drain(call.key(), this::delSpooled);
+            return Optional.of(add.add(call, caller::isCancelled));
         });
     }
 
@@ -108,7 +111,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     private void delSpooled(CniRequest request) throws CniException {
         NetworkConfig config = NetworkConfig.parse(request.getConfig().toByteArray());
-        del.del(attachment(request, config), config.name());
+        del.delSpooled(attachment(request, config), config.name());
     }
 
     private static CniCall call(CniRequest request, NetworkConfig config) throws CniException {

@@ -21,6 +21,12 @@ public final class DelFlow {
         this.node = node;
     }
 
+    /** Does a DEL that waited in the spool. */
+    public void delSpooled(EndpointKey key, String network) {
+        del(key, network);
+        node.failPoints().reach("spool.done");
+    }
+
     /** Detaches a container from a network. */
     public void del(EndpointKey key, String network) {
         Lock lock = node.locks().get(key);

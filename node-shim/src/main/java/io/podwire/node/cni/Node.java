@@ -84,6 +84,7 @@ public record Node(
      */
     public void remove(Attachment attachment) {
         EveryStep steps = new EveryStep();
+        steps.run(() -> failPoints.reach("del.begin"));
         steps.run(() -> services.down(attachment.key()));
         CompletableFuture<Long> rules = ruleset.detach(attachment.key());
         steps.run(() -> failPoints.reach("del.rules"));
@@ -92,6 +93,7 @@ public record Node(
         // Only what the kernel has forgotten may be given to another pod.
         steps.finish();
         addresses.release(attachment.key(), time.monotonic());
+        failPoints.reach("del.release");
         attachments.remove(attachment.key(), addresses.cooling(time.monotonic()));
         failPoints.reach("del.commit");
     }

@@ -178,17 +178,23 @@ public final class BridgeWiring {
         failPoints.reach("add.link");
         host.disableIpv6LinkLocal(port);
         host.setBridgePort(port, POD_PORT);
+        failPoints.reach("add.port");
         host.replaceFdb(fdb(attachment, port));
+        failPoints.reach("add.fdb");
         host.replaceNeighbour(neighbour(attachment));
+        failPoints.reach("add.neighbour");
         host.replaceRoute(route(attachment));
     }
 
-    private static void inside(Rtnetlink in, Attachment attachment) {
+    private void inside(Rtnetlink in, Attachment attachment) {
         int index = in.link(attachment.key().ifname()).orElseThrow().index();
         in.disableIpv6LinkLocal(index);
         in.replaceAddress(new InterfaceAddress(index, attachment.address(), 32, Scope.GLOBAL));
+        failPoints.reach("add.pod-address");
         in.setUp(index);
+        failPoints.reach("add.pod-up");
         in.replaceNeighbour(new Neighbour(index, GATEWAY, BRIDGE_MAC, true));
+        failPoints.reach("add.pod-neighbour");
         // A container's second interface leaves the first one its default route.
         in.addRoute(defaultRoute(index));
     }
@@ -232,6 +238,7 @@ public final class BridgeWiring {
     public void detach(Attachment attachment) {
         EveryStep steps = new EveryStep();
         steps.run(() -> sockets.run(host -> host.deleteRoute(route(attachment))));
+        steps.run(() -> failPoints.reach("del.route"));
         steps.run(() -> sockets.run(host -> host.deleteNeighbour(neighbour(attachment))));
         steps.run(() -> failPoints.reach("del.host"));
         steps.run(() -> sockets.call(host -> host.link(attachment.hostIfname()))

@@ -1,10 +1,12 @@
 package io.podwire.node.dataplane;
 
+import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Named places in ADD and DEL where a test can make the process die, fail or hang, set by the hidden
@@ -12,19 +14,35 @@ import java.util.concurrent.CountDownLatch;
  * the place is reached the N-th time. With none set, reaching one costs a look into an empty map.
  */
 public final class FailPoints {
-    /** The places, in the order an ADD and a DEL reach them. */
-    public static final Set<String> NAMES = Set.of(
+    /** The places, in the order an ADD, a DEL and the drain of the spool reach them. */
+    public static final List<String> NAMES = List.of(
             "add.address",
+            "add.announce",
             "add.intent",
             "add.link",
+            "add.port",
+            "add.fdb",
+            "add.neighbour",
             "add.host",
+            "add.pod-address",
+            "add.pod-up",
+            "add.pod-neighbour",
             "add.pod",
             "add.rules",
             "add.commit",
+            "del.begin",
             "del.rules",
+            "del.route",
             "del.host",
             "del.link",
-            "del.commit");
+            "del.release",
+            "del.commit",
+            "spool.done");
+
+    /** How long a hang lasts. */
+    public static final Duration HANG = Duration.ofSeconds(5);
+
+    private static final Logger log = LoggerFactory.getLogger(FailPoints.class);
 
     /** What happens at a place. */
     public enum Action {
@@ -32,7 +50,7 @@ public final class FailPoints {
         KILL,
         /** The step fails. */
         ERROR,
-        /** The step never ends. */
+        /** The step takes {@link FailPoints#HANG} longer. */
         HANG
     }
 
@@ -59,8 +77,7 @@ public final class FailPoints {
         Map<String, Armed> parsed = new ConcurrentHashMap<>();
         actions.forEach((name, action) -> {
             if (!NAMES.contains(name)) {
-                throw new IllegalArgumentException(
-                        "--fail-point names " + NAMES.stream().sorted().toList() + ", got '" + name + "'");
+                throw new IllegalArgumentException("--fail-point names " + NAMES + ", got '" + name + "'");
             }
             try {
                 int at = action.indexOf('@');
@@ -92,8 +109,9 @@ public final class FailPoints {
             case KILL -> Runtime.getRuntime().halt(137);
             case ERROR -> throw new IllegalStateException("fail point " + name);
             case HANG -> {
+                log.warn("fail point {} hangs", name);
                 try {
-                    new CountDownLatch(1).await();
+                    Thread.sleep(HANG);
                 } catch (InterruptedException e) {
                     Thread.currentThread().interrupt();
                     throw new IllegalStateException("fail point " + name + " was interrupted", e);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.google.common.util.concurrent.Striped;
 import com.google.protobuf.ByteString;
+import io.grpc.Context;
 import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.podwire.common.loop.EventLoop;
@@ -44,6 +45,7 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -51,6 +53,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The verbs as cni-shim calls them: real journal and kernel, nftables in memory, services written down. */
@@ -246,7 +249,7 @@ final class FlowsNetnsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"add.address", "add.intent", "add.link", "add.host", "add.pod", "add.rules", "add.commit"})
+    @MethodSource("addSteps")
     void aFailureAtAnyStepUndoesAll(String point) throws Exception {
         start(FailPoints.of(Map.of(point, "error")));
         assertThat(error(call("ADD", request("c1", pod)))).isEqualTo(104);
@@ -257,6 +260,24 @@ final class FlowsNetnsTest {
         JsonNode again = ok(call("ADD", request("c1", pod)));
         assertThat(again.path("ips").path(0).path("address").asText()).isEqualTo("10.1.0.1/32");
         assertThat(ok(call("CHECK", checkRequest("c1", again)))).isNull();
+    }
+
+    static Stream<String> addSteps() {
+        return FailPoints.NAMES.stream().filter(name -> name.startsWith("add."));
+    }
+
+    @Test
+    void anAddThatNobodyWaitsForAnyMoreIsUndone() throws Exception {
+        Context.CancellableContext caller = Context.current().withCancellation();
+        Context before = caller.attach();
+        try {
+            caller.cancel(null);
+            assertThat(error(call("ADD", request("c1", pod)))).isEqualTo(11);
+        } finally {
+            caller.detach(before);
+        }
+        assertNothingLeft();
+        ok(call("ADD", request("c1", pod)));
     }
 
     @Test
@@ -364,14 +385,14 @@ final class FlowsNetnsTest {
     void aSpooledDelWinsOverTheAddBeforeItAndLosesToTheNext() throws Exception {
         ok(call("ADD", request("c1", pod)));
         Files.write(
-                folder.resolve("spool/x.del"),
+                folder.resolve("spool").resolve(Spool.name(new EndpointKey("c1", "eth0"))),
                 request("c1", pod).toBuilder().setCommand("DEL").build().toByteArray());
         Space second = sandbox.add();
         JsonNode next = ok(call("ADD", request("c1", second)));
         assertThat(next.path("ips").path(0).path("address").asText())
                 .as("the old one was deleted first")
                 .isEqualTo("10.1.0.1/32");
-        assertThat(folder.resolve("spool/x.del")).doesNotExist();
+        assertThat(folder.resolve("spool")).isEmptyDirectory();
         onHost(() -> {
             cni.drainSpool();
             return true;
@@ -550,7 +571,7 @@ final class FlowsNetnsTest {
             @Override
             public void onCompleted() {}
         };
-        return onHost(() -> {
+        return onHost(Context.current().wrap(() -> {
             switch (verb) {
                 case "ADD" -> cni.add(named, observer);
                 case "DEL" -> cni.del(named, observer);
@@ -559,7 +580,7 @@ final class FlowsNetnsTest {
                 default -> cni.status(named, observer);
             }
             return replies.getFirst();
-        });
+        }));
     }
 
     /** The result; null when there is none. */

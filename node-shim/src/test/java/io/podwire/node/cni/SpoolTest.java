@@ -1,16 +1,21 @@
 package io.podwire.node.cni;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.podwire.node.cni.CniException.Code;
+import io.podwire.node.plan.EndpointKey;
 import io.podwire.proto.cni.v1.CniRequest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -106,6 +111,62 @@ final class SpoolTest {
             throw new AssertionError("not renamed yet");
         });
         assertThat(files()).containsExactly("x.del.tmp");
+    }
+
+    @Test
+    void whatAKilledShimLeftHalfWrittenGoesAtTheSecondLook() throws IOException {
+        Spool spool = new Spool(temp);
+        put(
+                ".f53f02b3bfe94942dfa819928f8c8cdb.0123456789abcdef",
+                request("half").toByteArray());
+        put("x.del", request("whole").toByteArray());
+        spool.sweep();
+        assertThat(files()).as("it may be on its way").hasSize(2);
+        put(".540c4be81be81cd304bcfdc548133118.0123456789abcdef", new byte[0]);
+        spool.sweep();
+        assertThat(files()).containsExactly(".540c4be81be81cd304bcfdc548133118.0123456789abcdef", "x.del");
+        spool.sweep();
+        assertThat(files()).containsExactly("x.del");
+    }
+
+    @Test
+    void oneAttachmentsDelIsFoundByItsNameAlone() throws IOException {
+        Spool spool = new Spool(temp);
+        // Names that cni-shim gave: FNV-1a of "c1\0eth0" and "abc\0eth1".
+        put("f53f02b3bfe94942dfa819928f8c8cdb.del", request("c1").toByteArray());
+        put("540c4be81be81cd304bcfdc548133118.del", request("abc").toByteArray());
+        List<String> done = new ArrayList<>();
+        spool.drain(new EndpointKey("abc", "eth1"), request -> done.add(request.getContainerId()));
+        spool.drain(new EndpointKey("abc", "eth0"), request -> done.add(request.getContainerId()));
+        assertThat(done).containsExactly("abc");
+        assertThat(files()).containsExactly("f53f02b3bfe94942dfa819928f8c8cdb.del");
+    }
+
+    /** Without that, a drain that read the file before would do the DEL on the ADD after it. */
+    @Test
+    void aDelIsDoneOnceWhenTwoThreadsFindIt() throws Exception {
+        Spool spool = new Spool(temp);
+        put("f53f02b3bfe94942dfa819928f8c8cdb.del", request("c1").toByteArray());
+        CountDownLatch first = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        List<String> done = new CopyOnWriteArrayList<>();
+        Spool.Deleter slow = request -> {
+            done.add(request.getContainerId());
+            first.countDown();
+            try {
+                end.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        };
+        Thread background = Thread.ofPlatform().daemon().start(() -> spool.drain(slow));
+        first.await();
+        Thread add = Thread.ofPlatform().daemon().start(() -> spool.drain(new EndpointKey("c1", "eth0"), slow));
+        await().atMost(Duration.ofSeconds(5)).until(() -> add.getState() == Thread.State.WAITING);
+        end.countDown();
+        background.join();
+        add.join();
+        assertThat(done).as("DELs done").hasSize(1);
     }
 
     private void put(String name, byte[] content) throws IOException {

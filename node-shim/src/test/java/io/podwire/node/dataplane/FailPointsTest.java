@@ -74,6 +74,6 @@ final class FailPointsTest {
                         .forEach(m -> reached.add(m.group(1)));
             }
         }
-        assertThat(reached).isEqualTo(new TreeSet<>(FailPoints.NAMES));
+        assertThat(reached).isEqualTo(new TreeSet<>(FailPoints.NAMES)).hasSameSizeAs(FailPoints.NAMES);
     }
 }
