@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * A process that runs beside the tests and dies with them. It is started by a thread that lives as long
@@ -67,6 +68,11 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
+    /** Its process id; setpriv and the start script have become the program. */
+    public long pid() {
+        return process.pid();
+    }
+
     /** Processes it has started. */
     public List<ProcessHandle> children() {
         return process.descendants().toList();
@@ -106,6 +112,15 @@ public final class Daemon implements AutoCloseable {
         } catch (IllegalStateException e) {
             kill();
             throw e;
+        }
+    }
+
+    /** How many lines of what it has printed since it was first started have a text. */
+    public long logged(String text) {
+        try (Stream<String> lines = Files.lines(log)) {
+            return lines.filter(line -> line.contains(text)).count();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -61,14 +62,25 @@ public record KernelDump(List<String> lines) {
                         + entry.path("dst").asText());
             }
         }
-        String chain = "";
-        for (String line : in(netns, "nft -s list ruleset").lines().toList()) {
-            if (line.endsWith("{")) {
-                chain = line.strip();
-            }
-            lines.add("nft " + chain + " " + line.strip());
-        }
+        json(netns, "nft -s -j list ruleset").path("nftables").forEach(object -> addNft(object, lines));
         return new KernelDump(List.copyOf(lines));
+    }
+
+    /** An object of nf_tables; a set's elements apart, so that a difference names the element. */
+    private static void addNft(JsonNode object, Set<String> lines) {
+        String kind = object.fieldNames().next();
+        if (kind.equals("metainfo") || !(object.get(kind) instanceof ObjectNode fields)) {
+            return;
+        }
+        fields.remove("handle"); // a table that was made anew is the same table
+        JsonNode elements = fields.remove("elem");
+        lines.add("nft " + kind + " " + fields);
+        if (elements != null) {
+            elements.forEach(element -> lines.add("nft element of "
+                    + fields.path("family").asText() + " "
+                    + fields.path("table").asText() + " "
+                    + fields.path("name").asText() + " " + element));
+        }
     }
 
     /** Lines that are here and not in another dump, each on its own. */

@@ -3,10 +3,12 @@ package io.podwire.e2e.mesh;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.podwire.cli.lab.CniAttachment;
 import io.podwire.cli.lab.CniNetwork;
 import io.podwire.cli.lab.CniRuntime;
 import io.podwire.proto.node.v1.NodeStatus;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -157,6 +159,22 @@ public final class MeshNode implements AutoCloseable {
         return KernelDump.of(netns());
     }
 
+    /** What node-shim's process holds now. */
+    public ProcessDump process() {
+        return ProcessDump.of(shim.pid());
+    }
+
+    /** Files below the node's folder, by their paths there: socket, journal, spool. */
+    public List<String> files() {
+        try (Stream<Path> files = Files.walk(folder)) {
+            return files.map(file -> folder.relativize(file).toString())
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Fails unless the kernel holds what it held before, neither more nor less. */
     public void assertUnchanged(KernelDump before, String when) {
         KernelDump now = dump();
@@ -180,6 +198,33 @@ public final class MeshNode implements AutoCloseable {
                         home.resolve("libexec/podwire").toString()),
                 whole,
                 stdin);
+    }
+
+    /**
+     * Starts cni-shim as a runtime does, and does not wait for it: the test may kill it. What it prints is
+     * dropped.
+     *
+     * @param before words before its path, such as a tracer; none
+     */
+    public Process startPlugin(String verb, CniAttachment attachment, String... before) throws IOException {
+        List<String> command = new ArrayList<>(List.of("nsenter", "--net=" + netns(), "--"));
+        command.addAll(List.of(before));
+        command.add(home.resolve("libexec/podwire").toString());
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .redirectError(ProcessBuilder.Redirect.DISCARD);
+        builder.environment()
+                .putAll(Map.of(
+                        "CNI_COMMAND", verb,
+                        "CNI_CONTAINERID", attachment.containerId(),
+                        "CNI_NETNS", attachment.netns(),
+                        "CNI_IFNAME", attachment.ifname(),
+                        "CNI_PATH", home.resolve("libexec").toString()));
+        Process process = builder.start();
+        try (OutputStream stdin = process.getOutputStream()) {
+            stdin.write(configBytes("1.0.0"));
+        }
+        return process;
     }
 
     /** The configuration a runtime gives cni-shim on standard input, with further members. */

@@ -46,7 +46,7 @@ final class FailPointsTest {
         Thread hung = Thread.ofPlatform()
                 .daemon()
                 .start(() -> assertThatIllegalStateException().isThrownBy(() -> points.reach("del.link")));
-        await().atMost(Duration.ofSeconds(5)).until(() -> hung.getState() == Thread.State.WAITING);
+        await().atMost(Duration.ofSeconds(5)).until(() -> hung.getState() == Thread.State.TIMED_WAITING);
         hung.interrupt();
         await().atMost(Duration.ofSeconds(5)).until(() -> !hung.isAlive());
     }
