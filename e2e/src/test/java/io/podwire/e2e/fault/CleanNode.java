@@ -25,7 +25,7 @@ final class CleanNode {
     private final KernelDump kernel;
     private final List<String> namespaces;
     private final List<String> files;
-    private final int free;
+    private int free;
     private Map<String, Integer> descriptors;
 
     private CleanNode(MeshNode node) {
@@ -49,6 +49,11 @@ final class CleanNode {
     /** Another life of node-shim has begun, with descriptors of its own. */
     void otherLife() {
         descriptors = descriptors(node);
+    }
+
+    /** So many pods were there at once that the node owns more blocks than before. */
+    void otherBlocks() {
+        free = node.api().freeAddresses();
     }
 
     /** Fails unless nothing is left and nothing is missing. */

@@ -46,8 +46,7 @@ final class FaultMatrixLabTest {
             "add.rules",
             "add.commit");
     /** Those that go on after a failure: a DEL does every step, and names the first that failed. */
-    private static final List<String> DEL_GOES_ON =
-            List.of("del.begin", "del.rules", "del.route", "del.host");
+    private static final List<String> DEL_GOES_ON = List.of("del.begin", "del.rules", "del.route", "del.host");
 
     private static final List<String> DEL_ENDS = List.of("del.link", "del.release", "del.commit");
     private static final List<String> DEL_STEPS =

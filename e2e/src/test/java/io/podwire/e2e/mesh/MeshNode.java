@@ -27,6 +27,7 @@ import java.util.stream.Stream;
  */
 public final class MeshNode implements AutoCloseable {
     private static final Duration READY = Duration.ofSeconds(90);
+    private static final Duration DRAINED = Duration.ofSeconds(15);
 
     private final String name;
     private final Path home;
@@ -201,30 +202,48 @@ public final class MeshNode implements AutoCloseable {
     }
 
     /**
-     * Starts cni-shim as a runtime does, and does not wait for it: the test may kill it. What it prints is
-     * dropped.
+     * Executes cni-shim for an attachment, with CNI 1.0.0.
      *
-     * @param before words before its path, such as a tracer; none
+     * @param before words before its path, such as a tracer's
      */
-    public Process startPlugin(String verb, CniAttachment attachment, String... before) throws IOException {
-        List<String> command = new ArrayList<>(List.of("nsenter", "--net=" + netns(), "--"));
-        command.addAll(List.of(before));
-        command.add(home.resolve("libexec/podwire").toString());
-        ProcessBuilder builder = new ProcessBuilder(command)
+    public Shell.Ended plugin(String verb, CniAttachment attachment, List<String> before) {
+        Map<String, String> whole = new HashMap<>(env(verb, attachment));
+        whole.put("PATH", System.getenv("PATH"));
+        return Shell.run(pluginCommand(before), whole, configBytes("1.0.0"));
+    }
+
+    /** Starts cni-shim for an attachment and does not wait for it: the test may kill it. Its output is dropped. */
+    public Process startPlugin(String verb, CniAttachment attachment) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(pluginCommand(List.of()))
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(ProcessBuilder.Redirect.DISCARD);
-        builder.environment()
-                .putAll(Map.of(
-                        "CNI_COMMAND", verb,
-                        "CNI_CONTAINERID", attachment.containerId(),
-                        "CNI_NETNS", attachment.netns(),
-                        "CNI_IFNAME", attachment.ifname(),
-                        "CNI_PATH", home.resolve("libexec").toString()));
+        builder.environment().putAll(env(verb, attachment));
         Process process = builder.start();
         try (OutputStream stdin = process.getOutputStream()) {
             stdin.write(configBytes("1.0.0"));
         }
         return process;
+    }
+
+    private List<String> pluginCommand(List<String> before) {
+        List<String> command = new ArrayList<>(List.of("nsenter", "--net=" + netns(), "--"));
+        command.addAll(before);
+        command.add(home.resolve("libexec/podwire").toString());
+        return command;
+    }
+
+    private Map<String, String> env(String verb, CniAttachment attachment) {
+        return Map.of(
+                "CNI_COMMAND",
+                verb,
+                "CNI_CONTAINERID",
+                attachment.containerId(),
+                "CNI_NETNS",
+                attachment.netns(),
+                "CNI_IFNAME",
+                attachment.ifname(),
+                "CNI_PATH",
+                home.resolve("libexec").toString());
     }
 
     /** The configuration a runtime gives cni-shim on standard input, with further members. */
@@ -250,6 +269,11 @@ public final class MeshNode implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Waits until no DEL waits in the spool. */
+    public void awaitDrained() {
+        await("the spool of " + name + " is drained").atMost(DRAINED).until(() -> spooled() == 0);
     }
 
     @Override
