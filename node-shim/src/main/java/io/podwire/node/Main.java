@@ -48,7 +48,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -59,8 +59,8 @@ public final class Main {
     private static final Logger log = LoggerFactory.getLogger(Main.class);
     // A link's removal waits some 20 ms in the kernel: so many can wait at the same time.
     private static final int KERNEL_THREADS = 24;
-    // More than a node has pods: a call may wait up to eight seconds, and none waits for another's thread.
-    private static final int CALL_THREADS = 512;
+    private static final int ADD_THREADS = 64;
+    private static final int OTHER_THREADS = 32;
     private static final Duration CALL_THREAD_IDLE = Duration.ofSeconds(10);
     private static final int CALL_STACK_BYTES = 256 * 1024;
     private static final Duration DRAIN = Duration.ofSeconds(5);
@@ -168,7 +168,8 @@ public final class Main {
                 new GcFlow(node, del),
                 new StatusFlow(upstreams::reasons),
                 new Spool(options.spoolDir()),
-                context.own(callThreads()),
+                context.own(callThreads("add-", ADD_THREADS)),
+                context.own(callThreads("cni-", OTHER_THREADS)),
                 context.meters());
         cni.drainSpool();
         context.own(new EventLoop("spool")).every(DRAIN, cni::drainSpool);
@@ -183,18 +184,20 @@ public final class Main {
     }
 
     /** Platform threads: calls into the kernel would hold a virtual thread's carrier. */
-    private static ExecutorService callThreads() {
-        return new ThreadPoolExecutor(
-                0,
-                CALL_THREADS,
+    private static ExecutorService callThreads(String name, int count) {
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(
+                count,
+                count,
                 CALL_THREAD_IDLE.toSeconds(),
                 TimeUnit.SECONDS,
-                new SynchronousQueue<>(),
+                new LinkedBlockingQueue<>(),
                 Thread.ofPlatform()
-                        .name("cni-", 0)
+                        .name(name, 0)
                         .daemon(true)
                         .stackSize(CALL_STACK_BYTES)
                         .factory());
+        threads.allowCoreThreadTimeOut(true);
+        return threads;
     }
 
     private static AddressBook<EndpointKey> restoredBook(

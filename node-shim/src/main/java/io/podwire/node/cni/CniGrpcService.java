@@ -14,7 +14,6 @@ import io.podwire.proto.cni.v1.CniReply;
 import io.podwire.proto.cni.v1.CniRequest;
 import java.util.Optional;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,13 +27,15 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
     private final GcFlow gc;
     private final StatusFlow status;
     private final Spool spool;
-    private final Executor threads;
+    private final Executor adds;
+    private final Executor others;
     private final MeterRegistry meters;
 
     /**
      * The service of one node.
      *
-     * @param threads for calls: they wait for the kernel, for each other, and for services
+     * @param adds threads for ADDs, which may wait for policy-service
+     * @param others threads for all else, so that no DEL waits behind ADDs that wait
      */
     public CniGrpcService(
             AddFlow add,
@@ -43,7 +44,8 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
             GcFlow gc,
             StatusFlow status,
             Spool spool,
-            Executor threads,
+            Executor adds,
+            Executor others,
             MeterRegistry meters) {
         this.add = add;
         this.del = del;
@@ -51,7 +53,8 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
         this.gc = gc;
         this.status = status;
         this.spool = spool;
-        this.threads = threads;
+        this.adds = adds;
+        this.others = others;
         this.meters = meters;
     }
 
@@ -64,7 +67,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
     @Override
     public void add(CniRequest request, StreamObserver<CniReply> reply) {
         Context caller = Context.current();
-        answer(request, reply, config -> {
+        answer(adds, request, reply, config -> {
             CniCall call = call(request, config);
             // A DEL that waits in the spool is older than this ADD, and wins over the ADD before it.
             spool.drain(call.key(), this::delSpooled);
@@ -74,7 +77,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     @Override
     public void del(CniRequest request, StreamObserver<CniReply> reply) {
-        answer(request, reply, config -> {
+        answer(others, request, reply, config -> {
             del.del(attachment(request, config), config.name());
             return Optional.empty();
         });
@@ -82,7 +85,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     @Override
     public void check(CniRequest request, StreamObserver<CniReply> reply) {
-        answer(request, reply, config -> {
+        answer(others, request, reply, config -> {
             check.check(call(request, config));
             return Optional.empty();
         });
@@ -90,7 +93,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     @Override
     public void gc(CniRequest request, StreamObserver<CniReply> reply) {
-        answer(request, reply, config -> {
+        answer(others, request, reply, config -> {
             gc.collect(config);
             return Optional.empty();
         });
@@ -98,7 +101,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     @Override
     public void status(CniRequest request, StreamObserver<CniReply> reply) {
-        answer(request, reply, config -> {
+        answer(others, request, reply, config -> {
             status.status(config);
             return Optional.empty();
         });
@@ -131,18 +134,8 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
                 .key();
     }
 
-    private void answer(CniRequest request, StreamObserver<CniReply> observer, Verb verb) {
-        try {
-            threads.execute(() -> serve(request, observer, verb));
-        } catch (RejectedExecutionException e) {
-            log.warn("{} of {} refused: too many calls at once", request.getCommand(), request.getContainerId(), e);
-            observer.onNext(reply(
-                    1,
-                    CniResult.error(
-                            Optional.empty(),
-                            new CniException(Code.TRY_AGAIN, "node-shim is busy", "too many CNI calls at once", e))));
-            observer.onCompleted();
-        }
+    private void answer(Executor threads, CniRequest request, StreamObserver<CniReply> observer, Verb verb) {
+        threads.execute(() -> serve(request, observer, verb));
     }
 
     private void serve(CniRequest request, StreamObserver<CniReply> observer, Verb verb) {

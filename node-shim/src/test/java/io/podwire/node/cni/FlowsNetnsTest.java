@@ -164,6 +164,7 @@ final class FlowsNetnsTest {
                 new StatusFlow(() -> List.copyOf(reasons)),
                 new Spool(folder.resolve("spool")),
                 Runnable::run,
+                Runnable::run,
                 new SimpleMeterRegistry());
     }
 
