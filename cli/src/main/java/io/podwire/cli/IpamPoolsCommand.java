@@ -1,7 +1,9 @@
 package io.podwire.cli;
 
+import io.podwire.common.net.IpPrefix;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
+import io.podwire.proto.ipam.v1.Pool;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -40,9 +42,16 @@ final class IpamPoolsCommand implements Callable<Integer> {
                         pool.getName(),
                         pool.getCidr(),
                         "/" + pool.getBlockLength(),
-                        pool.getOwnedBlocks(),
-                        pool.getTotalBlocks()));
+                        Integer.toUnsignedString(pool.getOwnedBlocks()),
+                        total(pool)));
         output.print(answer, table);
         return 0;
+    }
+
+    /** The field's largest value stands for more as well: a power of two tells how many. */
+    private static String total(Pool pool) {
+        return pool.getTotalBlocks() == -1
+                ? "2^" + (pool.getBlockLength() - IpPrefix.parse(pool.getCidr()).length())
+                : Integer.toUnsignedString(pool.getTotalBlocks());
     }
 }

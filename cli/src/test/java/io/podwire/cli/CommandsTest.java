@@ -31,14 +31,15 @@ class CommandsTest {
         try (Serving pools = new Serving(new TwoPages())) {
             Ended table = run("ipam", "pools", "--server", pools.target());
             assertThat(table).as("table").isEqualTo(new Ended(0, """
-                    NAME  CIDR           BLOCK  OWNED  TOTAL
-                    a     10.0.0.0/16    /26    3      1024
-                    b     10.244.0.0/16  /26    0      0
+                    NAME  CIDR              BLOCK  OWNED  TOTAL
+                    a     10.0.0.0/16       /26    3      1024
+                    b     10.244.0.0/16     /26    0      0
+                    six   fd00:10:244::/48  /122   1      2^74
                     """, ""));
             Ended json = run("ipam", "pools", "-o", "json", "--server", pools.target());
             ListPoolsResponse.Builder read = ListPoolsResponse.newBuilder();
             JsonFormat.parser().merge(json.out(), read);
-            assertThat(read.getPoolsList()).as("JSON").containsExactly(TwoPages.A, TwoPages.B);
+            assertThat(read.getPoolsList()).as("JSON").containsExactly(TwoPages.A, TwoPages.B, TwoPages.SIX);
             assertThat(read.getNextPageToken()).as("the last page's token").isEmpty();
         }
     }
@@ -152,6 +153,13 @@ class CommandsTest {
                 .setCidr("10.244.0.0/16")
                 .setBlockLength(26)
                 .build();
+        static final Pool SIX = Pool.newBuilder()
+                .setName("six")
+                .setCidr("fd00:10:244::/48")
+                .setBlockLength(122)
+                .setOwnedBlocks(1)
+                .setTotalBlocks(0xFFFF_FFFF)
+                .build();
 
         @Override
         public void listPools(ListPoolsRequest request, StreamObserver<ListPoolsResponse> observer) {
@@ -161,7 +169,10 @@ class CommandsTest {
                                     .addPools(A)
                                     .setNextPageToken("2")
                                     .build()
-                            : ListPoolsResponse.newBuilder().addPools(B).build());
+                            : ListPoolsResponse.newBuilder()
+                                    .addPools(B)
+                                    .addPools(SIX)
+                                    .build());
             observer.onCompleted();
         }
     }

@@ -13,8 +13,6 @@ import picocli.CommandLine.Option;
 
 /** Options of ipam-service. */
 public final class IpamOptions implements ServiceOptions {
-    private static final int DEFAULT_BLOCK_LENGTH = 26;
-
     @Mixin
     private CommonOptions common = new CommonOptions("127.0.0.1:7471", "127.0.0.1:7481");
 
@@ -56,8 +54,9 @@ public final class IpamOptions implements ServiceOptions {
             names = "--pool",
             paramLabel = "NAME=CIDR[/BLOCK-LENGTH]",
             split = ",",
-            description = "A pool to create at start where it is missing, for example default=10.1.0.0/16/26;"
-                    + " repeat it for more. Block length: 26 or the pool's own, whichever is longer")
+            description = "A pool to create at start where it is missing, for example default=10.1.0.0/16/26 or"
+                    + " default6=fd00:10:1::/48/122; repeat it for more. Block length: 26 (IPv6: 122) or the pool's"
+                    + " own, whichever is longer")
     private List<String> pools = List.of();
 
     /** Where the ledger is kept. */
@@ -118,13 +117,12 @@ public final class IpamOptions implements ServiceOptions {
         String[] nameAndRange = text.split("=", -1);
         String[] parts = nameAndRange.length == 2 ? nameAndRange[1].split("/", -1) : new String[0];
         if (parts.length != 2 && parts.length != 3) {
-            throw new IllegalArgumentException(
-                    "--pool takes NAME=CIDR[/BLOCK-LENGTH] such as default=10.1.0.0/16/26, got '" + text + "'");
+            throw new IllegalArgumentException("--pool takes NAME=CIDR[/BLOCK-LENGTH] such as default=10.1.0.0/16/26 or"
+                    + " default6=fd00:10:1::/48/122, got '" + text + "'");
         }
         try {
             IpPrefix cidr = IpPrefix.parse(parts[0] + "/" + parts[1]);
-            int blockLength =
-                    parts.length == 3 ? Integer.parseInt(parts[2]) : Math.max(DEFAULT_BLOCK_LENGTH, cidr.length());
+            int blockLength = parts.length == 3 ? Integer.parseInt(parts[2]) : Pool.defaultBlockLength(cidr);
             return new Pool(nameAndRange[0], cidr, blockLength);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("--pool " + text + ": " + e.getMessage(), e);

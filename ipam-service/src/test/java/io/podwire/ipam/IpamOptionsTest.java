@@ -40,6 +40,15 @@ class IpamOptionsTest {
     }
 
     @Test
+    void poolsOfBothFamiliesAreTaken() {
+        IpamOptions options = parse(Map.of(
+                "PODWIRE_POOL", "default=10.1.0.0/16,default6=fd00:10:1::/48,b=fd00:10:2::/126,c=fd01::/64/120"));
+        assertThat(options.pools().toString())
+                .isEqualTo("[default=10.1.0.0/16/26, default6=fd00:10:1::/48/122, b=fd00:10:2::/126/126,"
+                        + " c=fd01::/64/120]");
+    }
+
+    @Test
     void environmentTwinsStandInForOptions() {
         IpamOptions options = parse(
                 Map.of("PODWIRE_POOL", "a=10.1.0.0/16/27,b=10.2.0.0/16", "PODWIRE_STORE", "etcd"), "--store=mvstore");
@@ -58,6 +67,9 @@ class IpamOptionsTest {
                 "--pool=a=10.1.0.0/16/8; must be 16 to 32, got 8",
                 "--pool=a=10.1.0.0/16/x; --pool a=10.1.0.0/16/x",
                 "--pool=A=10.1.0.0/16; not a pool name",
+                "--pool=a=fd00::1/48; host bits",
+                "--pool=a=fd00::/48/64; must be 112 to 128, got 64",
+                "--pool=a=fd00::; --pool takes NAME=CIDR",
                 "--store-timeout=PT0S; --store-timeout must be PT0.1S to PT1M",
                 "--etcd-prefix=podwire; --etcd-prefix must start and end with '/'",
                 "--etcd-endpoints=10.0.0.1:2379; --etcd-endpoints",

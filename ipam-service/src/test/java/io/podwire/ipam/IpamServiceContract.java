@@ -11,6 +11,7 @@ import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.service.RunningService;
 import io.podwire.common.service.ServiceRunner;
+import io.podwire.proto.common.v1.IpFamily;
 import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
@@ -101,8 +102,14 @@ abstract class IpamServiceContract {
     }
 
     Block claim(NodeEpoch node, String requestId) {
+        return claim(node, requestId, "", IpFamily.IP_FAMILY_UNSPECIFIED);
+    }
+
+    private Block claim(NodeEpoch node, String requestId, String pool, IpFamily family) {
         return blocks().claimBlock(ClaimBlockRequest.newBuilder()
                 .setNode(node)
+                .setPool(pool)
+                .setFamily(family)
                 .setRequestId(requestId)
                 .build());
     }
@@ -197,6 +204,57 @@ abstract class IpamServiceContract {
     }
 
     @Test
+    void dualStackNodeGetsABlockOfEachFamily() {
+        Pool six = create("six", "fd00:10:1::/48", 0);
+        assertThat(six.getBlockLength()).as("chosen").isEqualTo(122);
+        assertThat(Integer.toUnsignedLong(six.getTotalBlocks()))
+                .as("told of 2^74")
+                .isEqualTo(4_294_967_295L);
+        assertThat(claim(node(1), "r4").getCidr()).as("no family is IPv4").isEqualTo("10.1.0.0/26");
+        Block first = claim(node(1), "r6", "", IpFamily.IP_FAMILY_IPV6);
+        assertThat(first.getCidr()).isEqualTo("fd00:10:1::/122");
+        assertThat(claim(node(1), "r6", "", IpFamily.IP_FAMILY_IPV6))
+                .as("a retry")
+                .isEqualTo(first);
+        assertThat(claim(node(2), "s6", "six", IpFamily.IP_FAMILY_IPV6).getCidr())
+                .isEqualTo("fd00:10:1::40/122");
+        assertThat(failure(() -> claim(node(1), "r6")).reason())
+                .as("that request id took a block of the other family")
+                .isEqualTo(ErrorReason.OWNED_BY_OTHER);
+        assertThat(list("n1")).extracting(Block::getCidr).containsExactly("10.1.0.0/26", "fd00:10:1::/122");
+        assertThat(blocks().listBlocks(ListBlocksRequest.newBuilder()
+                                .setPageToken("six/fd00:10:1::/122")
+                                .build())
+                        .getBlocksList())
+                .extracting(Block::getCidr)
+                .containsExactly("fd00:10:1::40/122");
+
+        release(node(1), "fd00:10:1::/122");
+        assertThat(claim(node(2), "t6", "", IpFamily.IP_FAMILY_IPV6).getCidr())
+                .as("lowest free")
+                .isEqualTo("fd00:10:1::/122");
+    }
+
+    @Test
+    void poolOfTheOtherFamilyIsRefusedWithBothNames() {
+        create("six", "fd00:10:1::/48", 122);
+        ServiceException six = failure(() -> claim(node(1), "r1", "six", IpFamily.IP_FAMILY_UNSPECIFIED));
+        assertThat(six.reason()).isEqualTo(ErrorReason.INVALID_ARGUMENT);
+        assertThat(six).hasMessageContaining("pool six (fd00:10:1::/48) is IPv6, and the block shall be IPv4");
+        ServiceException four = failure(() -> claim(node(1), "r1", "default", IpFamily.IP_FAMILY_IPV6));
+        assertThat(four.reason()).isEqualTo(ErrorReason.INVALID_ARGUMENT);
+        assertThat(four).hasMessageContaining("pool default (10.1.0.0/24) is IPv4, and the block shall be IPv6");
+        assertThat(list("")).isEmpty();
+    }
+
+    @Test
+    void familyWithoutAPoolSaysSo() {
+        ServiceException none = failure(() -> claim(node(1), "r1", "", IpFamily.IP_FAMILY_IPV6));
+        assertThat(none.reason()).isEqualTo(ErrorReason.EXHAUSTED);
+        assertThat(none).hasMessageContaining("there is no IPv6 pool; create one");
+    }
+
+    @Test
     void listsComeInPages() {
         create("a", "10.9.0.0/25", 26);
         IntStream.range(0, 5).forEach(i -> claim(node(i % 2), "r" + i));
@@ -241,6 +299,10 @@ abstract class IpamServiceContract {
         assertThat(failure(() -> create("c", "10.1.0.128/25", 26)))
                 .hasMessageContaining("overlaps pool default=10.1.0.0/24/26");
         assertThat(failure(() -> create("c", "10.3.0.0/16", 15))).hasMessageContaining("must be 16 to 32, got 15");
+        assertThat(failure(() -> create("c", "fd00::/48", 64))).hasMessageContaining("must be 112 to 128, got 64");
+        create("six", "fd00:10:1::/48", 122);
+        assertThat(failure(() -> create("c", "fd00:10::/32", 122)))
+                .hasMessageContaining("overlaps pool six=fd00:10:1::/48/122");
 
         claim(node(1), "r1");
         DeletePoolRequest delete =
@@ -270,11 +332,7 @@ abstract class IpamServiceContract {
                                 .build()))
                         .reason())
                 .isEqualTo(ErrorReason.INVALID_ARGUMENT);
-        assertThat(failure(() -> blocks().claimBlock(ClaimBlockRequest.newBuilder()
-                                .setNode(node(1))
-                                .setRequestId("r")
-                                .setPool("nowhere")
-                                .build()))
+        assertThat(failure(() -> claim(node(1), "r", "nowhere", IpFamily.IP_FAMILY_UNSPECIFIED))
                         .reason())
                 .isEqualTo(ErrorReason.NOT_FOUND);
     }

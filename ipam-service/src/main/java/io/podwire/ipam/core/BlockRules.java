@@ -3,8 +3,6 @@ package io.podwire.ipam.core;
 import io.podwire.common.net.IpPrefix;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * Who gets which block. A block has one owner, an installation of a node; it moves only when its
@@ -14,29 +12,35 @@ import java.util.stream.Collectors;
 public final class BlockRules {
     private BlockRules() {}
 
-    /** Answers a claim: the lowest free block of the first pool by name that has one. */
+    /** Answers a claim: the lowest free block of the first pool by name, of the family, that has one. */
     public static ClaimDecision claim(Ledger ledger, ClaimRequest request) {
         NodeEpoch caller = request.caller();
         Optional<NodeEpoch> newest = ledger.newest(caller);
         if (newest.isPresent() && caller.relationTo(newest.get()) == NodeEpoch.Relation.OLDER) {
             return new ClaimDecision.Stale(newest.get());
         }
+        List<Pool> named =
+                ledger.pools().stream().filter(p -> request.names(p.name())).toList();
+        List<Pool> candidates =
+                named.stream().filter(p -> p.family() == request.family()).toList();
+        if (!request.pool().equals(ClaimRequest.ANY_POOL) && candidates.isEmpty() && !named.isEmpty()) {
+            return new ClaimDecision.OtherFamily(named.getFirst());
+        }
         Optional<Block> taken = ledger.blocks().stream()
                 .filter(b -> b.requestId().equals(request.requestId()))
                 .findFirst();
         if (taken.isPresent()) {
             Block block = taken.get();
-            return block.owner().sameOwner(caller) && request.accepts(block.pool())
+            return block.owner().sameOwner(caller) && request.accepts(block)
                     ? new ClaimDecision.AlreadyHeld(block)
                     : new ClaimDecision.RequestIdTaken(block);
         }
-        List<Pool> candidates =
-                ledger.pools().stream().filter(p -> request.accepts(p.name())).toList();
         if (candidates.isEmpty() && !request.pool().equals(ClaimRequest.ANY_POOL)) {
             return new ClaimDecision.NoSuchPool();
         }
         for (Pool pool : candidates) {
-            Optional<IpPrefix> free = lowestFree(pool, ledger.blocksOf(pool.name()));
+            Optional<IpPrefix> free = FreeBlocks.lowest(
+                    pool, ledger.blocksOf(pool.name()).stream().map(Block::cidr).toList());
             if (free.isPresent()) {
                 return new ClaimDecision.Assign(pool, new Block(pool.name(), free.get(), caller, request.requestId()));
             }
@@ -58,16 +62,5 @@ public final class BlockRules {
         return caller.relationTo(newest) == NodeEpoch.Relation.OLDER
                 ? new ReleaseDecision.Stale(newest)
                 : new ReleaseDecision.Release(block);
-    }
-
-    private static Optional<IpPrefix> lowestFree(Pool pool, List<Block> owned) {
-        Set<IpPrefix> taken = owned.stream().map(Block::cidr).collect(Collectors.toSet());
-        for (int i = 0; i < pool.totalBlocks(); i++) {
-            IpPrefix block = pool.block(i);
-            if (!taken.contains(block)) {
-                return Optional.of(block);
-            }
-        }
-        return Optional.empty();
     }
 }

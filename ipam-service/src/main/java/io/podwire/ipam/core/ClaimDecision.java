@@ -13,12 +13,15 @@ public sealed interface ClaimDecision {
     /** The caller speaks for an older life of its node than {@code newest}. */
     record Stale(NodeEpoch newest) implements ClaimDecision {}
 
-    /** The request id took this block for another owner, or out of a pool that is not asked for now. */
+    /** The request id took this block for another owner, or it is of a pool or family not asked for now. */
     record RequestIdTaken(Block block) implements ClaimDecision {}
 
     /** No pool has the name asked for. */
     record NoSuchPool() implements ClaimDecision {}
 
-    /** Every block of these pools is owned. */
+    /** The pool asked for has addresses of the other family than asked for. */
+    record OtherFamily(Pool pool) implements ClaimDecision {}
+
+    /** Every block of these pools, all of the family, is owned. */
     record Full(List<Pool> pools) implements ClaimDecision {}
 }

@@ -1,5 +1,6 @@
 package io.podwire.ipam.core;
 
+import io.podwire.common.net.IpFamily;
 import java.util.regex.Pattern;
 
 /**
@@ -7,10 +8,11 @@ import java.util.regex.Pattern;
  *
  * @param caller the node
  * @param pool name of the pool to take from, or {@link #ANY_POOL}
+ * @param family of the block's addresses
  * @param requestId unique to this wish and repeated on a retry, 1 to 64 characters of [A-Za-z0-9-]
  */
-public record ClaimRequest(NodeEpoch caller, String pool, String requestId) {
-    /** The first pool by name that has a free block. */
+public record ClaimRequest(NodeEpoch caller, String pool, IpFamily family, String requestId) {
+    /** The first pool by name, of the family, that has a free block. */
     public static final String ANY_POOL = "";
 
     private static final Pattern REQUEST_ID = Pattern.compile("[A-Za-z0-9-]{1,64}");
@@ -26,8 +28,13 @@ public record ClaimRequest(NodeEpoch caller, String pool, String requestId) {
         }
     }
 
-    /** True when the pool may serve this wish. */
-    public boolean accepts(String poolName) {
+    /** True when a pool of this name may serve this wish. */
+    public boolean names(String poolName) {
         return pool.equals(ANY_POOL) || pool.equals(poolName);
+    }
+
+    /** True when the block would serve this wish. */
+    public boolean accepts(Block block) {
+        return names(block.pool()) && block.cidr().family() == family;
     }
 }

@@ -2,30 +2,30 @@ package io.podwire.ipam.core;
 
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import java.math.BigInteger;
 import java.util.regex.Pattern;
 
 /**
  * A range of addresses, split in blocks of one size.
  *
  * @param name an RFC 1123 label
- * @param cidr all its addresses, IPv4
- * @param blockLength prefix length of a block, from the pool's own to 32, and at most 24 more than
- *     the pool's own: a pool has at most 2^24 blocks
+ * @param cidr all its addresses, IPv4 or IPv6
+ * @param blockLength prefix length of a block, from the pool's own to 32 (IPv6: 128); a block has at
+ *     most 2^16 addresses, as its node keeps each of them in memory
  */
 public record Pool(String name, IpPrefix cidr, int blockLength) {
     private static final Pattern LABEL = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
-    private static final int MAX_EXTRA_BITS = 24;
+    private static final int MAX_HOST_BITS = 16;
+    private static final int DEFAULT_HOST_BITS = 6;
 
-    /** Checks name, family and sizes. */
+    /** Checks name and sizes. */
     public Pool {
         checkName(name);
-        if (cidr.family() != IpFamily.V4) {
-            throw new IllegalArgumentException("pool " + name + " needs an IPv4 prefix, got " + cidr);
-        }
-        int longest = Math.min(cidr.family().bits(), cidr.length() + MAX_EXTRA_BITS);
-        if (blockLength < cidr.length() || blockLength > longest) {
-            throw new IllegalArgumentException("block length of pool " + name + " (" + cidr + ") must be "
-                    + cidr.length() + " to " + longest + ", got " + blockLength);
+        int longest = cidr.family().bits();
+        int shortest = Math.max(cidr.length(), longest - MAX_HOST_BITS);
+        if (blockLength < shortest || blockLength > longest) {
+            throw new IllegalArgumentException("block length of pool " + name + " (" + cidr + ") must be " + shortest
+                    + " to " + longest + ", got " + blockLength);
         }
     }
 
@@ -41,19 +41,19 @@ public record Pool(String name, IpPrefix cidr, int blockLength) {
         }
     }
 
-    /** Number of blocks, 1 to 2^24. */
-    public int totalBlocks() {
-        return 1 << (blockLength - cidr.length());
+    /** Block length where none is asked for: 64 addresses, /26 or /122; all of a pool that is smaller. */
+    public static int defaultBlockLength(IpPrefix cidr) {
+        return Math.max(cidr.length(), cidr.family().bits() - DEFAULT_HOST_BITS);
     }
 
-    /**
-     * One of its blocks.
-     *
-     * @param index 0 to {@link #totalBlocks} - 1, by address
-     */
-    public IpPrefix block(int index) {
-        long offset = (long) index << (cidr.family().bits() - blockLength);
-        return new IpPrefix(cidr.address().plus(offset), blockLength);
+    /** Its addresses' family. */
+    public IpFamily family() {
+        return cidr.family();
+    }
+
+    /** Number of blocks, 1 to 2^128. */
+    public BigInteger totalBlocks() {
+        return BigInteger.ONE.shiftLeft(blockLength - cidr.length());
     }
 
     /** name=cidr/blockLength, as the --pool option takes it. */

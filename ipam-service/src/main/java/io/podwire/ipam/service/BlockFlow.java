@@ -34,11 +34,12 @@ public final class BlockFlow {
     /**
      * Gives one more block; the same request gives the same block.
      *
-     * @throws ServiceException STALE_EPOCH, OWNED_BY_OTHER (request id), NOT_FOUND (pool), EXHAUSTED,
-     *     CONTENTION, UNAVAILABLE
+     * @throws ServiceException STALE_EPOCH, OWNED_BY_OTHER (request id), NOT_FOUND (pool),
+     *     INVALID_ARGUMENT (the pool is of the other family), EXHAUSTED, CONTENTION, UNAVAILABLE
      */
     public Block claim(ClaimRequest request) {
-        String attempted = "claim of a block for " + request.caller() + ", request " + request.requestId();
+        String attempted = "claim of an " + request.family().label() + " block for " + request.caller() + ", request "
+                + request.requestId();
         return flow.run(attempted, snapshot -> claimStep(attempted, snapshot, request));
     }
 
@@ -70,12 +71,19 @@ public final class BlockFlow {
                         ErrorReason.NOT_FOUND,
                         attempted + ": there is no pool " + request.pool() + "; create it, or leave the pool empty",
                         Map.of("pool", request.pool()));
+            case ClaimDecision.OtherFamily(Pool pool) ->
+                throw new ServiceException(
+                        ErrorReason.INVALID_ARGUMENT,
+                        attempted + ": pool " + pool.name() + " (" + pool.cidr() + ") is "
+                                + pool.family().label() + ", and the block shall be "
+                                + request.family().label() + "; name a pool of that family, or none",
+                        Map.of("pool", pool.name(), "family", pool.family().label()));
             case ClaimDecision.Full(List<Pool> pools) ->
                 throw new ServiceException(
                         ErrorReason.EXHAUSTED,
                         attempted
                                 + (pools.isEmpty()
-                                        ? ": there is no pool; create one"
+                                        ? ": there is no " + request.family().label() + " pool; create one"
                                         : ": every block is owned in " + names(pools) + "; add a pool"));
         };
     }

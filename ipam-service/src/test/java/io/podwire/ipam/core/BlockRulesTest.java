@@ -2,6 +2,7 @@ package io.podwire.ipam.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import java.util.List;
@@ -18,7 +19,7 @@ class BlockRulesTest {
     }
 
     private static Block block(Pool pool, int index, NodeEpoch owner, String requestId) {
-        return new Block(pool.name(), pool.block(index), owner, requestId);
+        return new Block(pool.name(), PoolBlocks.block(pool, index), owner, requestId);
     }
 
     private static Ledger ledger(Block... blocks) {
@@ -26,7 +27,12 @@ class BlockRulesTest {
     }
 
     private static ClaimDecision claim(Ledger ledger, NodeEpoch caller, String pool, String requestId) {
-        return BlockRules.claim(ledger, new ClaimRequest(caller, pool, requestId));
+        return claim(ledger, caller, pool, IpFamily.V4, requestId);
+    }
+
+    private static ClaimDecision claim(
+            Ledger ledger, NodeEpoch caller, String pool, IpFamily family, String requestId) {
+        return BlockRules.claim(ledger, new ClaimRequest(caller, pool, family, requestId));
     }
 
     @Test
@@ -47,6 +53,36 @@ class BlockRulesTest {
         assertThat(claim(ledger(), N1, "c", "r1")).isEqualTo(new ClaimDecision.NoSuchPool());
         assertThat(claim(new Ledger(List.of(), List.of(), List.of()), N1, "", "r1"))
                 .isEqualTo(new ClaimDecision.Full(List.of()));
+    }
+
+    @Test
+    void familyChoosesAmongThePools() {
+        Pool six = new Pool("a6", IpPrefix.parse("fd00::/121"), 122);
+        Ledger dual = new Ledger(List.of(six, A, B), List.of(block(A, 0, N2, "x")), List.of(N1, N2));
+        assertThat(claim(dual, N1, "", IpFamily.V6, "r1"))
+                .isEqualTo(new ClaimDecision.Assign(six, block(six, 0, N1, "r1")));
+        assertThat(claim(dual, N1, "", IpFamily.V4, "r1"))
+                .isEqualTo(new ClaimDecision.Assign(A, block(A, 1, N1, "r1")));
+        assertThat(claim(dual, N1, "a6", IpFamily.V6, "r1"))
+                .isEqualTo(new ClaimDecision.Assign(six, block(six, 0, N1, "r1")));
+        assertThat(claim(dual, N1, "a6", IpFamily.V4, "r1")).isEqualTo(new ClaimDecision.OtherFamily(six));
+        assertThat(claim(dual, N1, "a", IpFamily.V6, "r1")).isEqualTo(new ClaimDecision.OtherFamily(A));
+        assertThat(claim(dual, N1, "c", IpFamily.V6, "r1")).isEqualTo(new ClaimDecision.NoSuchPool());
+        assertThat(claim(ledger(), N1, "", IpFamily.V6, "r1"))
+                .as("no pool of the family")
+                .isEqualTo(new ClaimDecision.Full(List.of()));
+        assertThat(claim(dual, N2, "", IpFamily.V6, "x"))
+                .as("another family is another wish")
+                .isEqualTo(new ClaimDecision.RequestIdTaken(block(A, 0, N2, "x")));
+    }
+
+    @Test
+    void fullFamilyLeavesTheOtherAlone() {
+        Pool six = new Pool("six", IpPrefix.parse("fd00::/122"), 122);
+        Ledger dual = new Ledger(List.of(six, B), List.of(block(six, 0, N2, "x")), List.of(N1, N2));
+        assertThat(claim(dual, N1, "", IpFamily.V6, "r1")).isEqualTo(new ClaimDecision.Full(List.of(six)));
+        assertThat(claim(dual, N1, "", IpFamily.V4, "r1"))
+                .isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
     }
 
     @Test
@@ -73,25 +109,27 @@ class BlockRulesTest {
     void olderLifeGetsNothingNotEvenItsOwn() {
         Ledger ledger = ledger(block(A, 0, epoch("n1", "u1", 2), "r1"));
         assertThat(claim(ledger, epoch("n1", "u1", 2), "", "r1")).isEqualTo(new ClaimDecision.Stale(N1));
-        assertThat(BlockRules.release(ledger, epoch("n1", "u1", 2), A.block(0)))
+        assertThat(BlockRules.release(ledger, epoch("n1", "u1", 2), PoolBlocks.block(A, 0)))
                 .isEqualTo(new ReleaseDecision.Stale(N1));
     }
 
     @Test
     void ownerReleasesInTheSameOrANewerLife() {
         Block held = block(A, 0, N1, "r1");
-        assertThat(BlockRules.release(ledger(held), N1, A.block(0))).isEqualTo(new ReleaseDecision.Release(held));
-        assertThat(BlockRules.release(ledger(held), epoch("n1", "u1", 9), A.block(0)))
+        assertThat(BlockRules.release(ledger(held), N1, PoolBlocks.block(A, 0)))
+                .isEqualTo(new ReleaseDecision.Release(held));
+        assertThat(BlockRules.release(ledger(held), epoch("n1", "u1", 9), PoolBlocks.block(A, 0)))
                 .isEqualTo(new ReleaseDecision.Release(held));
     }
 
     @Test
     void releaseOfWhatIsNotOwnedChangesNothing() {
         Block ofN2 = block(A, 0, N2, "r1");
-        assertThat(BlockRules.release(ledger(ofN2), N1, A.block(0)))
+        assertThat(BlockRules.release(ledger(ofN2), N1, PoolBlocks.block(A, 0)))
                 .as("it has the next owner already")
                 .isEqualTo(new ReleaseDecision.NotOwned());
-        assertThat(BlockRules.release(ledger(ofN2), N1, A.block(1))).isEqualTo(new ReleaseDecision.NotOwned());
+        assertThat(BlockRules.release(ledger(ofN2), N1, PoolBlocks.block(A, 1)))
+                .isEqualTo(new ReleaseDecision.NotOwned());
         assertThat(BlockRules.release(ledger(ofN2), N2, IpPrefix.parse("10.1.0.0/27")))
                 .as("a part of a block is no block")
                 .isEqualTo(new ReleaseDecision.NotOwned());
@@ -103,7 +141,7 @@ class BlockRulesTest {
         NodeEpoch reinstalled = epoch("n1", "u1-new", 1);
         assertThat(claim(ledger(ofOld), reinstalled, "", "r2"))
                 .isEqualTo(new ClaimDecision.Assign(A, block(A, 1, reinstalled, "r2")));
-        assertThat(BlockRules.release(ledger(ofOld), reinstalled, A.block(0)))
+        assertThat(BlockRules.release(ledger(ofOld), reinstalled, PoolBlocks.block(A, 0)))
                 .isEqualTo(new ReleaseDecision.OtherInstallation(ofOld));
     }
 
@@ -117,5 +155,12 @@ class BlockRulesTest {
                 .isEqualTo(new CreateDecision.Overlap(B));
         assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("10.2.0.64/26"), 26)))
                 .isEqualTo(new CreateDecision.Create());
+        Pool six = new Pool("six", IpPrefix.parse("a01::/16"), 122);
+        assertThat(PoolRules.create(ledger(), six))
+                .as("the same leading bits in another family")
+                .isEqualTo(new CreateDecision.Create());
+        Ledger dual = new Ledger(List.of(A, six), List.of(), List.of());
+        assertThat(PoolRules.create(dual, new Pool("c", IpPrefix.parse("a01:2::/48"), 122)))
+                .isEqualTo(new CreateDecision.Overlap(six));
     }
 }

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.common.net.IpPrefix;
+import java.math.BigInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PoolTest {
@@ -13,29 +15,43 @@ class PoolTest {
         return new Pool("p", IpPrefix.parse(cidr), blockLength);
     }
 
-    @Test
-    void blocksFillThePoolInOrder() {
-        Pool pool = pool("10.1.0.0/16", 26);
-        assertThat(pool.totalBlocks()).as("a /16 in /26").isEqualTo(1024);
-        assertThat(pool.block(0)).hasToString("10.1.0.0/26");
-        assertThat(pool.block(5)).hasToString("10.1.1.64/26");
-        assertThat(pool.block(1023)).hasToString("10.1.255.192/26");
+    @ParameterizedTest
+    @CsvSource({
+        "10.1.0.0/16, 26, 1024",
+        "10.1.0.0/26, 26, 1",
+        "255.0.0.0/8, 32, 16777216",
+        "0.0.0.0/0, 32, 4294967296",
+        "fd00:10:1::/48, 122, 18889465931478580854784",
+        "fd00::/112, 112, 1",
+        "::/0, 128, 340282366920938463463374607431768211456",
+    })
+    void blocksAreCountedWithoutOverflow(String cidr, int blockLength, BigInteger blocks) {
+        assertThat(pool(cidr, blockLength).totalBlocks())
+                .as("%s in /%d", cidr, blockLength)
+                .isEqualTo(blocks);
     }
 
-    @Test
-    void poolMayBeOneBlockOrManySingleAddresses() {
-        assertThat(pool("10.1.0.0/26", 26).totalBlocks()).as("one block").isEqualTo(1);
-        Pool single = pool("255.0.0.0/8", 32);
-        assertThat(single.totalBlocks()).as("2^24 addresses").isEqualTo(1 << 24);
-        assertThat(single.block((1 << 24) - 1)).hasToString("255.255.255.255/32");
+    @ParameterizedTest
+    @CsvSource({
+        "10.1.0.0/16, 26",
+        "10.1.0.0/26, 26",
+        "10.1.0.0/28, 28",
+        "fd00:10:1::/48, 122",
+        "fd00:10:1::/124, 124",
+    })
+    void blockOfNoGivenSizeHas64AddressesOrThePools(String cidr, int length) {
+        assertThat(Pool.defaultBlockLength(IpPrefix.parse(cidr))).as(cidr).isEqualTo(length);
     }
 
     @Test
     void wrongSizesAreRefusedWithTheRange() {
-        assertThatThrownBy(() -> pool("10.1.0.0/16", 15)).hasMessageContaining("must be 16 to 32, got 15");
+        assertThatThrownBy(() -> pool("10.1.0.0/20", 19)).hasMessageContaining("must be 20 to 32, got 19");
         assertThatThrownBy(() -> pool("10.1.0.0/16", 33)).hasMessageContaining("must be 16 to 32, got 33");
-        assertThatThrownBy(() -> pool("0.0.0.0/4", 29)).hasMessageContaining("must be 4 to 28, got 29");
-        assertThatThrownBy(() -> pool("fd00::/64", 120)).hasMessageContaining("IPv4");
+        assertThatThrownBy(() -> pool("10.0.0.0/8", 15)).hasMessageContaining("must be 16 to 32, got 15");
+        assertThatThrownBy(() -> pool("fd00::/48", 64)).hasMessageContaining("must be 112 to 128, got 64");
+        assertThatThrownBy(() -> pool("fd00::/120", 119)).hasMessageContaining("must be 120 to 128, got 119");
+        assertThatThrownBy(() -> pool("fd00::/48", 129)).hasMessageContaining("must be 112 to 128, got 129");
+        assertThatThrownBy(() -> pool("fd00::/48", -1)).hasMessageContaining("must be 112 to 128, got -1");
     }
 
     @ParameterizedTest

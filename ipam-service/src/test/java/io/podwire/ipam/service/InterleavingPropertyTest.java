@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.testing.Seeds;
@@ -12,12 +13,12 @@ import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolBlocks;
 import io.podwire.ipam.service.Interleaving.Body;
 import io.podwire.ipam.service.Interleaving.Turn;
 import io.podwire.ipam.store.LedgerSnapshot;
 import io.podwire.ipam.store.MemoryIpamStore;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -28,6 +29,8 @@ import org.junit.jupiter.api.Test;
 class InterleavingPropertyTest {
     private static final Pool A = new Pool("a", IpPrefix.parse("10.1.0.0/25"), 26);
     private static final Pool B = new Pool("b", IpPrefix.parse("10.2.0.0/24"), 26);
+    private static final Pool SIX = new Pool("six", IpPrefix.parse("fd00:10:1::/121"), 122);
+    private static final List<Pool> POOLS = List.of(A, B, SIX);
 
     private static NodeEpoch epoch(int node, int uid, int counter) {
         return new NodeEpoch(new NodeName("n" + node), "uid-" + uid, "boot-" + counter, counter);
@@ -52,11 +55,11 @@ class InterleavingPropertyTest {
 
     private static Body randomBody(RandomGenerator random) {
         NodeEpoch caller = epoch(random.nextInt(2), random.nextInt(4) / 3, 1 + random.nextInt(3));
-        Pool pool = random.nextBoolean() ? A : B;
-        IpPrefix cidr = pool.block(random.nextInt(2));
-        Pool overlapping = new Pool("c" + random.nextInt(2), pool.cidr(), 27);
+        Pool pool = POOLS.get(random.nextInt(POOLS.size()));
+        IpPrefix cidr = PoolBlocks.block(pool, random.nextInt(2));
+        Pool overlapping = new Pool("c" + random.nextInt(2), pool.cidr(), pool.blockLength() + 1);
         String wish = random.nextBoolean() ? pool.name() : ClaimRequest.ANY_POOL;
-        ClaimRequest request = new ClaimRequest(caller, wish, "r" + random.nextInt(4));
+        ClaimRequest request = new ClaimRequest(caller, wish, pool.family(), "r" + random.nextInt(4));
         return switch (random.nextInt(10)) {
             case 0 -> flow -> answer(() -> new PoolFlow(flow).delete(pool.name()));
             case 1 -> flow -> answer(() -> new PoolFlow(flow).create(overlapping));
@@ -68,8 +71,7 @@ class InterleavingPropertyTest {
     private static MemoryIpamStore started(List<Body> before) {
         MemoryIpamStore store = new MemoryIpamStore();
         CasFlow flow = Interleaving.flow(store);
-        new PoolFlow(flow).create(A);
-        new PoolFlow(flow).create(B);
+        POOLS.forEach(new PoolFlow(flow)::create);
         before.forEach(body -> body.run(flow));
         return store;
     }
@@ -142,7 +144,8 @@ class InterleavingPropertyTest {
             Map<String, ClaimRequest> requests = new TreeMap<>();
             Map<String, List<Turn>> answers = new TreeMap<>();
             for (int i = 0; i < 4; i++) {
-                ClaimRequest request = new ClaimRequest(epoch(i % 2, 0, 1), ClaimRequest.ANY_POOL, "r" + i);
+                IpFamily family = i < 2 ? IpFamily.V4 : IpFamily.V6;
+                ClaimRequest request = new ClaimRequest(epoch(i % 2, 0, 1), ClaimRequest.ANY_POOL, family, "r" + i);
                 requests.put(request.requestId(), request);
                 // The node repeats its request while the first is under way, over another replica.
                 answers.put(
@@ -164,17 +167,22 @@ class InterleavingPropertyTest {
                     .filter(result -> !result.equals("died") && !result.equals(ErrorReason.EXHAUSTED.name()))
                     .forEach(
                             result -> assertThat(result).as("answers to %s", id).isEqualTo(held.get(id))));
-            int total = end.pools().stream().mapToInt(Pool::totalBlocks).sum();
-            assertThat(end.blocks()).as("one block a request, no more").hasSize(Math.min(total, requests.size()));
+            assertThat(end.blocks()).as("one block a request, no more").hasSize(requests.size());
 
             int free = 0;
-            while (!claim(flow, new ClaimRequest(epoch(9, 0, 1), "", "last-" + free))
-                    .equals("EXHAUSTED")) {
-                free++;
+            for (IpFamily family : IpFamily.values()) {
+                while (!claim(flow, new ClaimRequest(epoch(9, 0, 1), ClaimRequest.ANY_POOL, family, "last-" + free))
+                        .equals("EXHAUSTED")) {
+                    free++;
+                }
             }
-            assertThat(end.blocks().size() + free).as("owned + free").isEqualTo(total);
-            assertThat(new HashSet<>(LedgerSnapshot.read(store).ledger().blocks()))
-                    .hasSize(total);
+            List<IpPrefix> all = end.pools().stream()
+                    .flatMap(pool -> PoolBlocks.all(pool).stream())
+                    .toList();
+            assertThat(end.blocks().size() + free).as("owned + free").isEqualTo(all.size());
+            assertThat(LedgerSnapshot.read(store).ledger().blocks())
+                    .extracting(Block::cidr)
+                    .containsExactlyInAnyOrderElementsOf(all);
         });
     }
 }

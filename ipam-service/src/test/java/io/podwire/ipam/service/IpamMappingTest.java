@@ -1,13 +1,19 @@
 package io.podwire.ipam.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolBlocks;
+import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -18,8 +24,8 @@ class IpamMappingTest {
     @Test
     void epochsAndPoolsRoundTrip() {
         assertThat(IpamMapping.epoch(IpamMapping.toProto(NODE))).isEqualTo(NODE);
-        Ledger ledger =
-                new Ledger(List.of(POOL), List.of(new Block("default", POOL.block(0), NODE, "r1")), List.of(NODE));
+        Ledger ledger = new Ledger(
+                List.of(POOL), List.of(new Block("default", PoolBlocks.block(POOL, 0), NODE, "r1")), List.of(NODE));
         io.podwire.proto.ipam.v1.Pool message = IpamMapping.toProto(POOL, ledger);
         assertThat(IpamMapping.pool(message)).isEqualTo(POOL);
         assertThat(message.getOwnedBlocks()).isEqualTo(1);
@@ -27,10 +33,64 @@ class IpamMappingTest {
     }
 
     @Test
+    void moreBlocksThan32BitsHoldAreToldAsTheMost() {
+        Pool six = new Pool("six", IpPrefix.parse("fd00:10:1::/48"), 122);
+        io.podwire.proto.ipam.v1.Pool message =
+                IpamMapping.toProto(six, new Ledger(List.of(six), List.of(), List.of()));
+        assertThat(Integer.toUnsignedLong(message.getTotalBlocks()))
+                .as("of 2^74")
+                .isEqualTo(4_294_967_295L);
+        assertThat(IpamMapping.pool(message)).isEqualTo(six);
+        Pool exact = new Pool("six", IpPrefix.parse("fd00:10:1::/91"), 122);
+        assertThat(Integer.toUnsignedLong(IpamMapping.toProto(exact, new Ledger(List.of(), List.of(), List.of()))
+                        .getTotalBlocks()))
+                .as("2^31")
+                .isEqualTo(2_147_483_648L);
+    }
+
+    @Test
+    void blockLengthIsChosenWhereNoneIsGiven() {
+        assertThat(IpamMapping.pool(pool("10.1.0.0/16", 0)).blockLength()).isEqualTo(26);
+        assertThat(IpamMapping.pool(pool("fd00::/48", 0)).blockLength()).isEqualTo(122);
+        assertThat(IpamMapping.pool(pool("fd00::/126", 0)).blockLength()).isEqualTo(126);
+        assertThatThrownBy(() -> IpamMapping.pool(pool("fd00::/48", 64)))
+                .hasMessageContaining("must be 112 to 128, got 64");
+    }
+
+    private static io.podwire.proto.ipam.v1.Pool pool(String cidr, int blockLength) {
+        return io.podwire.proto.ipam.v1.Pool.newBuilder()
+                .setName("p")
+                .setCidr(cidr)
+                .setBlockLength(blockLength)
+                .build();
+    }
+
+    @Test
+    void claimWithoutAFamilyIsForIpv4() {
+        ClaimBlockRequest.Builder claim = ClaimBlockRequest.newBuilder()
+                .setNode(IpamMapping.toProto(NODE))
+                .setRequestId("r1");
+        assertThat(IpamMapping.claim(claim.build()).family()).isEqualTo(IpFamily.V4);
+        assertThat(IpamMapping.claim(claim.setFamily(io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4)
+                                .build())
+                        .family())
+                .isEqualTo(IpFamily.V4);
+        assertThat(IpamMapping.claim(claim.setFamily(io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV6)
+                                .build())
+                        .family())
+                .isEqualTo(IpFamily.V6);
+        assertThatThrownBy(() -> IpamMapping.claim(claim.setFamilyValue(5).build()))
+                .isInstanceOfSatisfying(
+                        ServiceException.class, e -> assertThat(e.reason()).isEqualTo(ErrorReason.INVALID_ARGUMENT))
+                .hasMessageContaining("got 5");
+    }
+
+    @Test
     void blocksKeepPoolAddressesAndOwner() {
-        io.podwire.proto.ipam.v1.Block message = IpamMapping.toProto(new Block("default", POOL.block(3), NODE, "r1"));
+        io.podwire.proto.ipam.v1.Block message =
+                IpamMapping.toProto(new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"));
         assertThat(message.getPool()).isEqualTo("default");
-        assertThat(IpamMapping.prefix(message.getCidr())).isEqualTo(POOL.block(3));
+        assertThat(IpamMapping.prefix(message.getCidr())).isEqualTo(PoolBlocks.block(POOL, 3));
         assertThat(IpamMapping.epoch(message.getOwner())).isEqualTo(NODE);
     }
 }

@@ -36,6 +36,21 @@ class LedgerCodecTest {
     }
 
     @Test
+    void ipv6KeysAndValuesStayAsTheyAre() {
+        Pool pool = new Pool("default6", IpPrefix.parse("fd00:10:1::/48"), 122);
+        Block block = new Block("default6", IpPrefix.parse("fd00:10:1::40/122"), NODE, "r-1");
+        assertThat(LedgerCodec.encode(pool))
+                .isEqualTo("{\"v\":1,\"name\":\"default6\",\"cidr\":\"fd00:10:1::/48\",\"blockLength\":122}");
+        assertThat(LedgerCodec.key(block)).isEqualTo("blocks/default6/fd00:10:1::40-122");
+        assertThat(LedgerCodec.encodeRequest(block))
+                .isEqualTo("{\"v\":1,\"block\":\"blocks/default6/fd00:10:1::40-122\"}");
+        assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(pool))))
+                .isEqualTo(pool);
+        assertThat(LedgerCodec.block(new Entry("k", 1, LedgerCodec.encode(block))))
+                .isEqualTo(block);
+    }
+
+    @Test
     void valuesReadBackAsTheyWere() {
         assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(POOL))))
                 .isEqualTo(POOL);
