@@ -1,6 +1,7 @@
 package io.podwire.node.netlink;
 
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.MacAddress;
 import io.podwire.node.ffm.Errno;
 import io.podwire.node.netlink.rt.AddressCodec;
 import io.podwire.node.netlink.rt.BridgePort;
@@ -11,6 +12,7 @@ import io.podwire.node.netlink.rt.LinkCodec;
 import io.podwire.node.netlink.rt.Neighbour;
 import io.podwire.node.netlink.rt.NeighbourCodec;
 import io.podwire.node.netlink.rt.NewLink;
+import io.podwire.node.netlink.rt.ProxyNeighbour;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteCodec;
 import io.podwire.node.netlink.wire.NlMessage;
@@ -134,6 +136,40 @@ public final class Rtnetlink implements AutoCloseable {
         change("set alias '" + alias + "' of link ", index, out -> LinkCodec.writeAlias(out, index, alias, false));
     }
 
+    /** Sets a link's Ethernet address. */
+    public void setMac(int index, MacAddress mac) {
+        change("set MAC " + mac + " of link ", index, out -> LinkCodec.writeMac(out, index, mac));
+    }
+
+    /**
+     * Sets a link's name, 1 to 15 bytes; kernels before 6.2 want the link down for that.
+     *
+     * @throws NetlinkException EEXIST when the name is taken
+     */
+    public void setName(int index, String name) {
+        change("set name '" + name + "' of link ", index, out -> LinkCodec.writeName(out, index, name));
+    }
+
+    /** Has a link take every frame, or only those for it. */
+    public void setPromiscuous(int index, boolean on) {
+        change("set promiscuous " + on + " on link ", index, out -> LinkCodec.writePromiscuous(out, index, on));
+    }
+
+    /** Has a link take all multicast frames, or only those of its groups. */
+    public void setAllMulticast(int index, boolean on) {
+        change("set allmulti " + on + " on link ", index, out -> LinkCodec.writeAllMulticast(out, index, on));
+    }
+
+    /**
+     * Moves a link to another namespace. It arrives down, without addresses, and with another index where its
+     * own is taken there.
+     *
+     * @throws NetlinkException EEXIST when its name is taken there; the link stays where it is
+     */
+    public void moveTo(int index, Netns target) {
+        change("move to " + target + " link ", index, out -> LinkCodec.writeMove(out, index, target.fd()));
+    }
+
     /** Makes a link a port of {@code master}, or of nothing when that is 0. */
     public void setMaster(int index, int master) {
         change("set master " + master + " of link ", index, out -> LinkCodec.writeMaster(out, index, master));
@@ -200,14 +236,19 @@ public final class Rtnetlink implements AutoCloseable {
                 Errno.ENODEV);
     }
 
-    /** The main table's unicast and blackhole routes, whoever made them. */
+    /** The main table's routes that forward or refuse, whoever made them. */
     public List<Route> routes(IpFamily family) {
+        return routes(family, Route.MAIN);
+    }
+
+    /** The routes of a table that forward or refuse, whoever made them; none when there is no such table. */
+    public List<Route> routes(IpFamily family, long table) {
         try {
             return socket.dump(
-                    () -> "list routes of " + family,
+                    () -> "list routes of " + family + " in table " + table,
                     RouteCodec.GET,
-                    out -> RouteCodec.writeDump(out, family),
-                    RouteCodec::read);
+                    out -> RouteCodec.writeDump(out, family, table),
+                    message -> RouteCodec.read(message).filter(route -> route.table() == table));
         } catch (NetlinkException e) {
             // A namespace that never had a route has no table yet, and strict checking makes that an error.
             if (e.errno() == Errno.ENOENT) {
@@ -218,8 +259,8 @@ public final class Rtnetlink implements AutoCloseable {
     }
 
     /**
-     * Adds a route in place of the one with the same destination and the kernel's default metric, even
-     * where another program made that: look first where that matters.
+     * Adds a route in place of the one with the same destination and metric in its table, even where
+     * another program made that: look first where that matters.
      */
     public void replaceRoute(Route route) {
         socket.change(() -> "replace " + route, RouteCodec.NEW, PUT, out -> RouteCodec.write(out, route));
@@ -228,7 +269,7 @@ public final class Rtnetlink implements AutoCloseable {
     /**
      * Adds a route.
      *
-     * @return false when there is one with the same destination and the kernel's default metric
+     * @return false when there is one with the same destination and metric in its table
      */
     public boolean addRoute(Route route) {
         return socket.change(
@@ -240,7 +281,8 @@ public final class Rtnetlink implements AutoCloseable {
     }
 
     /**
-     * Deletes a route that agrees with all that is said of it, its protocol included.
+     * Deletes a route that agrees with all that is said of it, its protocol included. An IPv4 metric of 0
+     * says nothing: the route of the smallest metric goes.
      *
      * @return false when there is none, or its link is gone
      */
@@ -280,6 +322,35 @@ public final class Rtnetlink implements AutoCloseable {
                 NeighbourCodec.DELETE,
                 0,
                 out -> NeighbourCodec.write(out, neighbour),
+                Errno.ENOENT,
+                Errno.ENODEV);
+    }
+
+    /** The addresses of the family that the node answers for on a device. */
+    public List<ProxyNeighbour> proxyNeighbours(IpFamily family) {
+        return socket.dump(
+                () -> "list proxy neighbours of " + family,
+                NeighbourCodec.GET,
+                out -> NeighbourCodec.writeProxyDump(out, family),
+                NeighbourCodec::readProxy);
+    }
+
+    /** Answers for an address; once is enough. */
+    public void replaceProxyNeighbour(ProxyNeighbour proxy) {
+        socket.change(() -> "replace " + proxy, NeighbourCodec.NEW, PUT, out -> NeighbourCodec.writeProxy(out, proxy));
+    }
+
+    /**
+     * Does not answer for an address any more.
+     *
+     * @return false when it did not, or the link is gone
+     */
+    public boolean deleteProxyNeighbour(ProxyNeighbour proxy) {
+        return socket.change(
+                () -> "delete " + proxy,
+                NeighbourCodec.DELETE,
+                0,
+                out -> NeighbourCodec.writeProxy(out, proxy),
                 Errno.ENOENT,
                 Errno.ENODEV);
     }

@@ -19,8 +19,11 @@ public final class AddressCodec {
     private static final int HEADER = 8;
     private static final int IFA_ADDRESS = 1;
     private static final int IFA_LOCAL = 2;
-    /** The address belongs to this node alone, duplicate detection would only delay it. */
+    /** All flags; the header has room for the first eight. */
+    private static final int IFA_FLAGS = 8;
+
     private static final int IFA_F_NODAD = 0x02;
+    private static final int IFA_F_NOPREFIXROUTE = 0x200;
 
     private AddressCodec() {}
 
@@ -33,18 +36,23 @@ public final class AddressCodec {
     public static void write(NlWriter out, InterfaceAddress address) {
         IpFamily family = address.address().family();
         out.put8(Families.number(family)).put8(address.length());
-        out.put8(family == IpFamily.V6 ? IFA_F_NODAD : 0).put8(address.scope().number());
-        out.put32(address.ifindex());
+        int flags = family == IpFamily.V6 ? IFA_F_NODAD : 0;
+        out.put8(flags).put8(address.scope().number()).put32(address.ifindex());
         out.address(IFA_LOCAL, address.address());
         out.address(IFA_ADDRESS, address.address());
+        out.u32(IFA_FLAGS, address.prefixRoute() ? flags : flags | IFA_F_NOPREFIXROUTE);
     }
 
     /** The address of an RTM_NEWADDR; empty for families and scopes that Podwire does not know. */
     public static Optional<InterfaceAddress> read(NlMessage message) {
-        Optional<Scope> scope = Scope.of(message.u8(3));
-        if (Families.of(message.u8(0)).isEmpty() || scope.isEmpty()) {
+        Optional<IpFamily> family = Families.of(message.u8(0));
+        // An IPv6 address says its scope itself.
+        Optional<Scope> scope =
+                family.equals(Optional.of(IpFamily.V6)) ? Optional.of(Scope.GLOBAL) : Scope.of(message.u8(3));
+        if (family.isEmpty() || scope.isEmpty()) {
             return Optional.empty();
         }
+        int flags = message.u8(2);
         // IFA_LOCAL is the address itself; IFA_ADDRESS is the other end's where there is one. IPv6 has
         // IFA_ADDRESS alone.
         Optional<IpAddress> local = Optional.empty();
@@ -54,12 +62,14 @@ public final class AddressCodec {
             switch (in.type()) {
                 case IFA_LOCAL -> local = Optional.of(in.address());
                 case IFA_ADDRESS -> address = Optional.of(in.address());
+                case IFA_FLAGS -> flags = in.i32();
                 default -> {}
             }
         }
         int length = message.u8(1);
         int ifindex = message.i32(4);
         Optional<IpAddress> own = local.isPresent() ? local : address;
-        return own.map(a -> new InterfaceAddress(ifindex, a, length, scope.get()));
+        boolean prefixRoute = (flags & IFA_F_NOPREFIXROUTE) == 0;
+        return own.map(a -> new InterfaceAddress(ifindex, a, length, scope.get(), prefixRoute));
     }
 }

@@ -9,6 +9,8 @@ package io.podwire.node.netlink.rt;
  * @param multicastFlood frames for unknown groups go out of it
  * @param broadcastFlood broadcast frames go out of it
  * @param hairpin a frame may leave through the port that it came from
+ * @param neighbourSuppression the bridge answers ARP and ND requests that come in by it where it knows the
+ *     neighbour, and does not flood the others' requests to it; since Linux 4.15
  */
 public record BridgePort(
         boolean isolated,
@@ -16,4 +18,16 @@ public record BridgePort(
         boolean unicastFlood,
         boolean multicastFlood,
         boolean broadcastFlood,
-        boolean hairpin) {}
+        boolean hairpin,
+        boolean neighbourSuppression) {
+    /** A port for which the bridge answers no request. */
+    public BridgePort(
+            boolean isolated,
+            boolean learning,
+            boolean unicastFlood,
+            boolean multicastFlood,
+            boolean broadcastFlood,
+            boolean hairpin) {
+        this(isolated, learning, unicastFlood, multicastFlood, broadcastFlood, hairpin, false);
+    }
+}

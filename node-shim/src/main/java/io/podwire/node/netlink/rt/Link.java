@@ -13,6 +13,8 @@ import java.util.OptionalInt;
  * @param mac its Ethernet address; empty for devices of another link layer
  * @param mtu bytes
  * @param up IFF_UP: set up by its administrator (not: has a carrier)
+ * @param promiscuous IFF_PROMISC: set so by its administrator (not: by a bridge or macvlan that needs it)
+ * @param allMulticast IFF_ALLMULTI: likewise
  * @param master ifindex of the bridge or other master that it belongs to
  * @param kind what it is
  * @param bridgePort its port flags, when its master is a bridge
@@ -26,6 +28,8 @@ public record Link(
         Optional<MacAddress> mac,
         int mtu,
         boolean up,
+        boolean promiscuous,
+        boolean allMulticast,
         OptionalInt master,
         LinkKind kind,
         Optional<BridgePort> bridgePort,

@@ -20,6 +20,8 @@ public final class LinkCodec {
 
     private static final int HEADER = 16;
     private static final int IFF_UP = 1;
+    private static final int IFF_PROMISC = 0x100;
+    private static final int IFF_ALLMULTI = 0x200;
     private static final int IFLA_ADDRESS = 1;
     private static final int IFLA_IFNAME = 3;
     private static final int IFLA_MTU = 4;
@@ -49,6 +51,7 @@ public final class LinkCodec {
     private static final int IFLA_BRPORT_UNICAST_FLOOD = 9;
     private static final int IFLA_BRPORT_MCAST_FLOOD = 27;
     private static final int IFLA_BRPORT_BCAST_FLOOD = 30;
+    private static final int IFLA_BRPORT_NEIGH_SUPPRESS = 32;
     private static final int IFLA_BRPORT_ISOLATED = 33;
     private static final int IFLA_INET6_ADDR_GEN_MODE = 8;
     private static final int IN6_ADDR_GEN_MODE_NONE = 1;
@@ -126,7 +129,43 @@ public final class LinkCodec {
 
     /** Sets a link up or down. */
     public static void writeUp(NlWriter out, int index, boolean up) {
-        header(out, index, up ? IFF_UP : 0, IFF_UP);
+        flag(out, index, IFF_UP, up);
+    }
+
+    /** Has a link take every frame, or only those for it. */
+    public static void writePromiscuous(NlWriter out, int index, boolean on) {
+        flag(out, index, IFF_PROMISC, on);
+    }
+
+    /** Has a link take all multicast frames, or only those of its groups. */
+    public static void writeAllMulticast(NlWriter out, int index, boolean on) {
+        flag(out, index, IFF_ALLMULTI, on);
+    }
+
+    private static void flag(NlWriter out, int index, int flag, boolean on) {
+        header(out, index, on ? flag : 0, flag);
+    }
+
+    /** Sets a link's Ethernet address. */
+    public static void writeMac(NlWriter out, int index, MacAddress mac) {
+        header(out, index, 0, 0);
+        out.mac(IFLA_ADDRESS, mac);
+    }
+
+    /** Sets a link's name. */
+    public static void writeName(NlWriter out, int index, String name) {
+        NewLink.checkName(name);
+        header(out, index, 0, 0);
+        out.text(IFLA_IFNAME, name);
+    }
+
+    /**
+     * Moves a link to the namespace of an open file. Without a new name: do_setlink() in
+     * net/core/rtnetlink.c renames after the move, and a name that is taken there is an error then.
+     */
+    public static void writeMove(NlWriter out, int index, int netnsFd) {
+        header(out, index, 0, 0);
+        out.u32(IFLA_NET_NS_FD, netnsFd);
     }
 
     /** Sets a link's alias, and the link up if asked. */
@@ -160,6 +199,7 @@ public final class LinkCodec {
                 data.flag(IFLA_BRPORT_MCAST_FLOOD, port.multicastFlood());
                 data.flag(IFLA_BRPORT_BCAST_FLOOD, port.broadcastFlood());
                 data.flag(IFLA_BRPORT_ISOLATED, port.isolated());
+                data.flag(IFLA_BRPORT_NEIGH_SUPPRESS, port.neighbourSuppression());
             });
         });
     }
@@ -203,8 +243,20 @@ public final class LinkCodec {
                 default -> {}
             }
         }
-        boolean up = (message.i32(8) & IFF_UP) != 0;
-        return Optional.of(new Link(message.i32(4), name, alias, mac, mtu, up, master, info.kind(), info.port(), peer));
+        int flags = message.i32(8);
+        return Optional.of(new Link(
+                message.i32(4),
+                name,
+                alias,
+                mac,
+                mtu,
+                (flags & IFF_UP) != 0,
+                (flags & IFF_PROMISC) != 0,
+                (flags & IFF_ALLMULTI) != 0,
+                master,
+                info.kind(),
+                info.port(),
+                peer));
     }
 
     private record LinkInfo(LinkKind kind, Optional<BridgePort> port) {
@@ -260,6 +312,7 @@ public final class LinkCodec {
         boolean multicast = false;
         boolean broadcast = false;
         boolean hairpin = false;
+        boolean suppression = false;
         while (in.next()) {
             switch (in.type()) {
                 case IFLA_BRPORT_ISOLATED -> isolated = in.flag();
@@ -268,10 +321,11 @@ public final class LinkCodec {
                 case IFLA_BRPORT_MCAST_FLOOD -> multicast = in.flag();
                 case IFLA_BRPORT_BCAST_FLOOD -> broadcast = in.flag();
                 case IFLA_BRPORT_MODE -> hairpin = in.flag();
+                case IFLA_BRPORT_NEIGH_SUPPRESS -> suppression = in.flag();
                 default -> {}
             }
         }
-        return new BridgePort(isolated, learning, unicast, multicast, broadcast, hairpin);
+        return new BridgePort(isolated, learning, unicast, multicast, broadcast, hairpin, suppression);
     }
 
     private static void header(NlWriter out, int index, int flags, int change) {

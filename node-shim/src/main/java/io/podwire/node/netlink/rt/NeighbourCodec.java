@@ -26,12 +26,19 @@ public final class NeighbourCodec {
     private static final int NUD_PERMANENT = 0x80;
     private static final int NTF_SELF = 0x02;
     private static final int NTF_MASTER = 0x04;
+    private static final int NTF_PROXY = 0x08;
+    private static final int NTF_ROUTER = 0x80;
 
     private NeighbourCodec() {}
 
     /** Asks for the family's neighbours. */
     public static void writeDump(NlWriter out, IpFamily family) {
         header(out, Families.number(family), 0, 0, 0);
+    }
+
+    /** Asks for the family's proxy entries. */
+    public static void writeProxyDump(NlWriter out, IpFamily family) {
+        header(out, Families.number(family), 0, 0, NTF_PROXY);
     }
 
     /** Asks for all forwarding entries. */
@@ -42,9 +49,16 @@ public final class NeighbourCodec {
     /** The neighbour, to replace or delete. */
     public static void write(NlWriter out, Neighbour neighbour) {
         int state = neighbour.permanent() ? NUD_PERMANENT : NUD_REACHABLE;
-        header(out, Families.number(neighbour.address().family()), neighbour.ifindex(), state, 0);
+        int flags = neighbour.router() ? NTF_ROUTER : 0;
+        header(out, Families.number(neighbour.address().family()), neighbour.ifindex(), state, flags);
         out.address(NDA_DST, neighbour.address());
         out.mac(NDA_LLADDR, neighbour.mac());
+    }
+
+    /** The proxy entry, to replace or delete. */
+    public static void writeProxy(NlWriter out, ProxyNeighbour proxy) {
+        header(out, Families.number(proxy.address().family()), proxy.ifindex(), 0, NTF_PROXY);
+        out.address(NDA_DST, proxy.address());
     }
 
     /** The forwarding entry, to replace or delete. */
@@ -65,11 +79,13 @@ public final class NeighbourCodec {
 
     /**
      * The neighbour of an RTM_NEWNEIGH; empty for one whose link-layer address is not known or not an
-     * Ethernet address, and for the kernel's own NUD_NOARP entries (multicast, loopback).
+     * Ethernet address, for proxy entries, and for the kernel's own NUD_NOARP entries (multicast,
+     * loopback).
      */
     public static Optional<Neighbour> read(NlMessage message) {
         int state = message.u16(8);
-        if (Families.of(message.u8(0)).isEmpty() || (state & NUD_NOARP) != 0) {
+        int flags = message.u8(10);
+        if (Families.of(message.u8(0)).isEmpty() || (state & NUD_NOARP) != 0 || (flags & NTF_PROXY) != 0) {
             return Optional.empty();
         }
         Optional<IpAddress> address = Optional.empty();
@@ -86,7 +102,24 @@ public final class NeighbourCodec {
             return Optional.empty();
         }
         boolean permanent = (state & NUD_PERMANENT) != 0;
-        return Optional.of(new Neighbour(message.i32(4), address.get(), mac.get(), permanent));
+        boolean router = (flags & NTF_ROUTER) != 0;
+        return Optional.of(new Neighbour(message.i32(4), address.get(), mac.get(), permanent, router));
+    }
+
+    /** The proxy entry of an RTM_NEWNEIGH; empty for another neighbour, and for one of all devices. */
+    public static Optional<ProxyNeighbour> readProxy(NlMessage message) {
+        int ifindex = message.i32(4);
+        if (Families.of(message.u8(0)).isEmpty() || (message.u8(10) & NTF_PROXY) == 0 || ifindex == 0) {
+            return Optional.empty();
+        }
+        Optional<IpAddress> address = Optional.empty();
+        NlReader in = message.attributes(HEADER);
+        while (in.next()) {
+            if (in.type() == NDA_DST) {
+                address = Optional.of(in.address());
+            }
+        }
+        return address.map(a -> new ProxyNeighbour(ifindex, a));
     }
 
     /** The forwarding entry of an RTM_NEWNEIGH; empty for an entry of one VLAN. */

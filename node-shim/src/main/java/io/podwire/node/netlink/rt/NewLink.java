@@ -37,7 +37,7 @@ public record NewLink(
     }
 
     /** IFNAMSIZ, linux/if.h; '%' would make the kernel number the device, the rest dev_valid_name() refuses. */
-    private static void checkName(String name) {
+    static void checkName(String name) {
         boolean valid = !name.isEmpty()
                 && name.length() <= 15
                 && !name.equals(".")

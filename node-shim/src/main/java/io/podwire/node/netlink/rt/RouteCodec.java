@@ -9,7 +9,7 @@ import io.podwire.node.netlink.wire.NlWriter;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** struct rtmsg and its attributes, linux/rtnetlink.h: routes of the main table. */
+/** struct rtmsg and its attributes, linux/rtnetlink.h. */
 public final class RouteCodec {
     /** RTM_NEWROUTE. */
     public static final int NEW = 24;
@@ -22,21 +22,32 @@ public final class RouteCodec {
     private static final int RTA_DST = 1;
     private static final int RTA_OIF = 4;
     private static final int RTA_GATEWAY = 5;
+    private static final int RTA_PRIORITY = 6;
     private static final int RTA_PREFSRC = 7;
     private static final int RTA_METRICS = 8;
     private static final int RTA_TABLE = 15;
+    private static final int RTA_PREF = 20;
     private static final int RTAX_MTU = 2;
-    private static final int RT_TABLE_MAIN = 254;
+    private static final int RTAX_ADVMSS = 8;
     private static final int RTNH_F_ONLINK = 4;
     /** An entry of the IPv6 route cache, which a dump lists too. */
     private static final int RTM_F_CLONED = 0x200;
 
+    /** The first device of every namespace, lo: where the kernel puts an IPv6 route that refuses. */
+    private static final int LOOPBACK = 1;
+
     private RouteCodec() {}
 
-    /** Asks for the family's main table (kernels without strict checks answer with all tables). */
-    public static void writeDump(NlWriter out, IpFamily family) {
+    /** Asks for one table of the family (kernels without strict checks answer with all tables). */
+    public static void writeDump(NlWriter out, IpFamily family, long table) {
         out.put8(Families.number(family)).put8(0).put8(0).put8(0);
-        out.put8(RT_TABLE_MAIN).put8(0).put8(0).put8(0).put32(0);
+        out.put8(shortTable(table)).put8(0).put8(0).put8(0).put32(0);
+        out.u32(RTA_TABLE, (int) table);
+    }
+
+    /** The header's byte for the table: RT_TABLE_UNSPEC where RTA_TABLE alone can tell. */
+    private static int shortTable(long table) {
+        return table <= 0xFF ? (int) table : 0;
     }
 
     /** The route, to replace or delete. */
@@ -46,7 +57,7 @@ public final class RouteCodec {
                 .put8(destination.length())
                 .put8(0)
                 .put8(0);
-        out.put8(RT_TABLE_MAIN)
+        out.put8(shortTable(route.table()))
                 .put8(route.protocol())
                 .put8(route.scope().number())
                 .put8(route.type().number());
@@ -55,12 +66,33 @@ public final class RouteCodec {
             out.address(RTA_DST, destination.address());
         }
         route.gateway().ifPresent(gateway -> out.address(RTA_GATEWAY, gateway));
-        route.ifindex().ifPresent(ifindex -> out.u32(RTA_OIF, ifindex));
+        device(route).ifPresent(ifindex -> out.u32(RTA_OIF, ifindex));
         route.preferredSource().ifPresent(source -> out.address(RTA_PREFSRC, source));
-        route.mtu().ifPresent(mtu -> out.nested(RTA_METRICS, metrics -> metrics.u32(RTAX_MTU, mtu)));
+        if (route.mtu().isPresent() || route.advmss().isPresent()) {
+            out.nested(RTA_METRICS, metrics -> {
+                route.mtu().ifPresent(mtu -> metrics.u32(RTAX_MTU, mtu));
+                route.advmss().ifPresent(advmss -> metrics.u32(RTAX_ADVMSS, advmss));
+            });
+        }
+        if (route.metric() != 0) {
+            out.u32(RTA_PRIORITY, (int) route.metric());
+        }
+        out.u32(RTA_TABLE, (int) route.table());
+        if (destination.family() == IpFamily.V6) {
+            out.u8(RTA_PREF, route.preference().number());
+        }
     }
 
-    /** The route of an RTM_NEWROUTE; empty for other tables, families, types and scopes than Podwire's. */
+    /**
+     * IPv6 deletes by destination and device, and never looks at the type: without a device, the
+     * deletion of a blackhole would take a forwarding route for it (ip6_route_del() in net/ipv6/route.c).
+     */
+    private static OptionalInt device(Route route) {
+        boolean refuses = route.type() != RouteType.UNICAST;
+        return refuses && route.destination().family() == IpFamily.V6 ? OptionalInt.of(LOOPBACK) : route.ifindex();
+    }
+
+    /** The route of an RTM_NEWROUTE or RTM_DELROUTE; empty for families, types and scopes that are not here. */
     public static Optional<Route> read(NlMessage message) {
         Optional<IpFamily> family = Families.of(message.u8(0));
         Optional<RouteScope> scope = RouteScope.of(message.u8(6));
@@ -73,8 +105,10 @@ public final class RouteCodec {
         Optional<IpAddress> gateway = Optional.empty();
         Optional<IpAddress> source = Optional.empty();
         OptionalInt ifindex = OptionalInt.empty();
-        OptionalInt mtu = OptionalInt.empty();
-        int table = message.u8(4);
+        Limits limits = Limits.NONE;
+        long table = message.u8(4);
+        long metric = 0;
+        RoutePreference preference = RoutePreference.MEDIUM;
         NlReader in = message.attributes(HEADER);
         while (in.next()) {
             switch (in.type()) {
@@ -82,30 +116,51 @@ public final class RouteCodec {
                 case RTA_GATEWAY -> gateway = Optional.of(in.address());
                 case RTA_PREFSRC -> source = Optional.of(in.address());
                 case RTA_OIF -> ifindex = OptionalInt.of(in.i32());
-                case RTA_TABLE -> table = in.i32();
-                case RTA_METRICS -> mtu = readMtu(in.nested());
+                case RTA_TABLE -> table = in.u32();
+                case RTA_PRIORITY -> metric = in.u32();
+                case RTA_PREF -> preference = RoutePreference.of(in.u8());
+                case RTA_METRICS -> limits = readLimits(in.nested());
                 default -> {}
             }
         }
-        if (table != RT_TABLE_MAIN) {
-            return Optional.empty();
+        if (table == 0) {
+            return Optional.empty(); // RT_TABLE_UNSPEC: what some kernels show of IPv6's null route
         }
-        if (type.get() == RouteType.BLACKHOLE) {
-            ifindex = OptionalInt.empty(); // IPv6 names lo, whatever was asked for
+        if (type.get() != RouteType.UNICAST) {
+            ifindex = OptionalInt.empty(); // IPv6 names lo
         }
         IpPrefix prefix = new IpPrefix(destination, message.u8(1));
         boolean onlink = (flags & RTNH_F_ONLINK) != 0;
-        return Optional.of(
-                new Route(prefix, gateway, ifindex, scope.get(), onlink, message.u8(5), source, mtu, type.get()));
+        return Optional.of(new Route(
+                prefix,
+                gateway,
+                ifindex,
+                scope.get(),
+                onlink,
+                message.u8(5),
+                source,
+                limits.mtu(),
+                limits.advmss(),
+                type.get(),
+                metric,
+                table,
+                preference));
     }
 
-    private static OptionalInt readMtu(NlReader metrics) {
+    private record Limits(OptionalInt mtu, OptionalInt advmss) {
+        static final Limits NONE = new Limits(OptionalInt.empty(), OptionalInt.empty());
+    }
+
+    private static Limits readLimits(NlReader metrics) {
         OptionalInt mtu = OptionalInt.empty();
+        OptionalInt advmss = OptionalInt.empty();
         while (metrics.next()) {
-            if (metrics.type() == RTAX_MTU) {
-                mtu = OptionalInt.of(metrics.i32());
+            switch (metrics.type()) {
+                case RTAX_MTU -> mtu = OptionalInt.of(metrics.i32());
+                case RTAX_ADVMSS -> advmss = OptionalInt.of(metrics.i32());
+                default -> {}
             }
         }
-        return mtu;
+        return new Limits(mtu, advmss);
     }
 }

@@ -7,7 +7,9 @@ public enum RouteType {
     /** RTN_UNICAST: forwards. */
     UNICAST(1),
     /** RTN_BLACKHOLE: drops without a word. */
-    BLACKHOLE(6);
+    BLACKHOLE(6),
+    /** RTN_UNREACHABLE: drops, with an ICMP error to the sender. */
+    UNREACHABLE(7);
 
     private final int number;
 
@@ -23,6 +25,7 @@ public enum RouteType {
         return switch (number) {
             case 1 -> Optional.of(UNICAST);
             case 6 -> Optional.of(BLACKHOLE);
+            case 7 -> Optional.of(UNREACHABLE);
             default -> Optional.empty();
         };
     }

@@ -1,5 +1,6 @@
 package io.podwire.node.netlink.rt;
 
+import io.podwire.common.net.IpAddress;
 import java.util.Optional;
 
 /** How far an interface address is good: rtm_scope, linux/rtnetlink.h. */
@@ -19,6 +20,14 @@ public enum Scope {
 
     int number() {
         return number;
+    }
+
+    /** As rt_scope() in net/ipv6/addrconf.c; addresses of a site (fec0::/10, RFC 3879) count as global. */
+    static Scope ofV6(IpAddress address) {
+        if (address.high() == 0 && address.low() == 1) {
+            return HOST;
+        }
+        return address.high() >>> 54 == 0xfe80 >>> 6 ? LINK : GLOBAL;
     }
 
     static Optional<Scope> of(int number) {

@@ -84,6 +84,11 @@ public final class NlReader {
         return data.getInt(start);
     }
 
+    /** Its value as four bytes, native order, unsigned. */
+    public long u32() {
+        return Integer.toUnsignedLong(i32());
+    }
+
     /** Its value as text: UTF-8 up to the closing NUL. */
     public String text() {
         int end = length > 0 && data.get(start + length - 1) == 0 ? length - 1 : length;

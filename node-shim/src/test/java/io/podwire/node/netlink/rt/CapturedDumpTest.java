@@ -86,7 +86,8 @@ class CapturedDumpTest {
                 .containsExactly(
                         route("fd00:2::/64", "fd00:9::7", 2, RouteScope.GLOBAL, RouteProtocol.PODWIRE, ""),
                         Route.blackhole(IpPrefix.parse("fd00:3::/64")),
-                        route("fd00:9::/64", "", 2, RouteScope.GLOBAL, RouteProtocol.KERNEL, ""));
+                        route("fd00:9::/64", "", 2, RouteScope.GLOBAL, RouteProtocol.KERNEL, "")
+                                .withMetric(256));
     }
 
     @Test
@@ -131,6 +132,8 @@ class CapturedDumpTest {
                 Optional.of(mac(mac)),
                 mtu,
                 true,
+                false,
+                false,
                 wantMaster,
                 kind,
                 Optional.ofNullable(port),

@@ -25,7 +25,7 @@ class CodecRoundTripTest {
             IpAddress address = address(random, family(random));
             Scope scope = pick(random, Scope.values());
             InterfaceAddress want = new InterfaceAddress(
-                    index(random), address, random.nextInt(address.family().bits() + 1), scope);
+                    index(random), address, random.nextInt(address.family().bits() + 1), scope, random.nextBoolean());
             assertThat(AddressCodec.read(message(out -> AddressCodec.write(out, want))))
                     .as("read back")
                     .contains(want);
@@ -36,17 +36,21 @@ class CodecRoundTripTest {
     void routes() {
         Seeds.forEach(CodecRoundTripTest.class, 300, random -> {
             IpFamily family = family(random);
-            boolean blackhole = random.nextInt(4) == 0;
+            RouteType type = pick(random, RouteType.values());
             Route want = new Route(
                     IpPrefix.containing(address(random, family), random.nextInt(family.bits() + 1)),
                     maybe(random, address(random, family)),
-                    blackhole ? OptionalInt.empty() : maybe(random, index(random)),
+                    type == RouteType.UNICAST ? maybe(random, index(random)) : OptionalInt.empty(),
                     pick(random, RouteScope.values()),
                     random.nextBoolean(),
                     random.nextInt(256),
                     maybe(random, address(random, family)),
                     maybe(random, 1280 + random.nextInt(8000)),
-                    blackhole ? RouteType.BLACKHOLE : RouteType.UNICAST);
+                    maybe(random, 1220 + random.nextInt(8000)),
+                    type,
+                    u32(random),
+                    Math.max(1, u32(random)),
+                    pick(random, RoutePreference.values()));
             assertThat(RouteCodec.read(message(out -> RouteCodec.write(out, want))))
                     .as("read back")
                     .contains(want);
@@ -56,11 +60,25 @@ class CodecRoundTripTest {
     @Test
     void neighboursAndForwardingEntries() {
         Seeds.forEach(CodecRoundTripTest.class, 300, random -> {
-            Neighbour neighbour =
-                    new Neighbour(index(random), address(random, family(random)), mac(random), random.nextBoolean());
+            Neighbour neighbour = new Neighbour(
+                    index(random),
+                    address(random, family(random)),
+                    mac(random),
+                    random.nextBoolean(),
+                    random.nextBoolean());
             assertThat(NeighbourCodec.read(message(out -> NeighbourCodec.write(out, neighbour))))
                     .as("read back")
                     .contains(neighbour);
+            ProxyNeighbour proxy = new ProxyNeighbour(index(random), address(random, family(random)));
+            assertThat(NeighbourCodec.readProxy(message(out -> NeighbourCodec.writeProxy(out, proxy))))
+                    .as("read back")
+                    .contains(proxy);
+            assertThat(NeighbourCodec.read(message(out -> NeighbourCodec.writeProxy(out, proxy))))
+                    .as("a proxy entry is no neighbour")
+                    .isEmpty();
+            assertThat(NeighbourCodec.readProxy(message(out -> NeighbourCodec.write(out, neighbour))))
+                    .as("a neighbour is no proxy entry")
+                    .isEmpty();
             FdbEntry entry = new FdbEntry(
                     index(random),
                     mac(random),
@@ -105,6 +123,8 @@ class CodecRoundTripTest {
                     link.mac(),
                     link.mtu().getAsInt(),
                     link.up(),
+                    false,
+                    false,
                     link.master(),
                     wantKind,
                     Optional.empty(),
@@ -124,6 +144,7 @@ class CodecRoundTripTest {
                     random.nextBoolean(),
                     random.nextBoolean(),
                     random.nextBoolean(),
+                    random.nextBoolean(),
                     random.nextBoolean());
             assertThat(LinkCodec.read(message(out -> LinkCodec.writeBridgePort(out, 7, port)))
                             .flatMap(Link::bridgePort))
@@ -135,6 +156,65 @@ class CodecRoundTripTest {
                     .as("read back")
                     .contains(alias);
         });
+    }
+
+    @Test
+    void flagsAndNamesAreToldApart() {
+        Seeds.forEach(CodecRoundTripTest.class, 30, random -> {
+            boolean on = random.nextBoolean();
+            MacAddress mac = mac(random);
+            Link promiscuous = link(out -> LinkCodec.writePromiscuous(out, 7, on));
+            Link allMulticast = link(out -> LinkCodec.writeAllMulticast(out, 7, on));
+            assertThat(promiscuous.promiscuous()).as("promiscuous").isEqualTo(on);
+            assertThat(promiscuous.allMulticast() || promiscuous.up())
+                    .as("others")
+                    .isFalse();
+            assertThat(allMulticast.allMulticast()).as("allmulti").isEqualTo(on);
+            assertThat(allMulticast.promiscuous() || allMulticast.up())
+                    .as("others")
+                    .isFalse();
+            assertThat(link(out -> LinkCodec.writeMac(out, 7, mac)).mac())
+                    .as("mac")
+                    .contains(mac);
+            assertThat(link(out -> LinkCodec.writeName(out, 7, "eth7")).name())
+                    .as("name")
+                    .isEqualTo("eth7");
+        });
+    }
+
+    private static Link link(Consumer<NlWriter> body) {
+        return LinkCodec.read(message(body)).orElseThrow();
+    }
+
+    @Test
+    void wantedIpv6RoutesSayWhatTheKernelWillSay() {
+        IpPrefix prefix = IpPrefix.parse("fd00:2::/64");
+        Route wanted = Route.onLink(prefix, 3);
+        assertThat(wanted.scope()).as("scope").isEqualTo(RouteScope.GLOBAL);
+        assertThat(wanted.metric()).as("metric").isEqualTo(1024);
+        Route preferred = Route.onLink(IpPrefix.parse("10.0.0.0/8"), 3).withPreference(RoutePreference.HIGH);
+        assertThat(preferred.preference()).as("of IPv4").isEqualTo(RoutePreference.MEDIUM);
+        assertThat(preferred.metric()).as("of IPv4").isZero();
+        assertThat(new InterfaceAddress(3, IpAddress.parse("fe80::1"), 64, Scope.GLOBAL).scope())
+                .as("scope of a link-local address")
+                .isEqualTo(Scope.LINK);
+        assertThat(new InterfaceAddress(3, IpAddress.parse("febf::1"), 64, Scope.GLOBAL).scope())
+                .as("scope of fe80::/10")
+                .isEqualTo(Scope.LINK);
+        assertThat(new InterfaceAddress(3, IpAddress.parse("fec0::1"), 64, Scope.LINK).scope())
+                .as("scope of a site's address")
+                .isEqualTo(Scope.GLOBAL);
+    }
+
+    @Test
+    void rangesOfRoutes() {
+        Route route = Route.onLink(IpPrefix.parse("fd00:2::/64"), 3);
+        assertThatThrownBy(() -> route.withMetric(1L << 32)).as("metric").hasMessageContaining("0 to 4294967295, got");
+        assertThatThrownBy(() -> route.withMetric(-1)).as("metric").hasMessageContaining("0 to 4294967295, got -1");
+        assertThatThrownBy(() -> route.inTable(0)).as("table").hasMessageContaining("1 to 4294967295, got 0");
+        assertThatThrownBy(() -> Route.via(IpPrefix.parse("fd00:2::/64"), IpAddress.parse("10.0.0.1"), 3))
+                .as("gateway")
+                .hasMessageContaining("of its family, got 10.0.0.1");
     }
 
     @Test
@@ -169,6 +249,11 @@ class CodecRoundTripTest {
         out.begin(1, 0, 1);
         body.accept(out);
         return NlMessage.take(out.finish());
+    }
+
+    /** 0 and numbers of all sizes up to 32 bits. */
+    private static long u32(RandomGenerator random) {
+        return random.nextLong(1L << 32) >>> random.nextInt(33);
     }
 
     private static IpFamily family(RandomGenerator random) {
