@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.node.address.AddressBook;
@@ -45,7 +46,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -92,26 +95,31 @@ public final class Main {
         Netns own = context.own(Netns.own());
         Rtnetlink host = context.own(Rtnetlink.open());
         Underlay underlay = Underlay.find(host, options.underlayInterface());
-        int podMtu = options.mtu() == 0 ? underlay.innerMtu() : options.mtu();
+        int podMtu = podMtu(options, underlay);
+        AttachmentTable attachments = new AttachmentTable(journal);
+        Set<IpFamily> served = served(options, attachments);
         ExecutorService kernelThreads = context.own(Executors.newFixedThreadPool(
                 KERNEL_THREADS,
                 Thread.ofPlatform().name("kernel-", 0).daemon(true).factory()));
+        Sysctl sysctl = new Sysctl(options.sysctlDir());
         BridgeWiring wiring = new BridgeWiring(
                 context.own(new RtnetlinkPool()),
                 context.own(LinkEvents.open()),
                 kernelThreads,
-                new Sysctl(options.sysctlDir()),
+                sysctl,
+                served,
                 failPoints);
-        wiring.prepare(podMtu);
+        wiring.prepare(podMtu, Set.of(underlay.ifname()));
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
-        RulesetReconciler ruleset = new RulesetReconciler(context.own(KernelNft.open()), rules, options.vxlanPort());
+        RulesetReconciler ruleset =
+                new RulesetReconciler(context.own(KernelNft.open()), rules, served, options.vxlanPort());
         RouteReconciler.Vxlan vxlan =
                 new RouteReconciler.Vxlan(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
-        RouteReconciler routes = new RouteReconciler(host, context.own(new EventLoop("routes")), underlay, vxlan);
+        RouteReconciler routes =
+                new RouteReconciler(host, context.own(new EventLoop("routes")), underlay, vxlan, served, sysctl);
 
         // What the journal knows.
-        AttachmentTable attachments = new AttachmentTable(journal);
         AddressBook<EndpointKey> book = restoredBook(options, journal, attachments, time);
         if (options.policyService().isEmpty()) {
             log.warn("no --policy-service: no policy is enforced on this node");
@@ -129,7 +137,8 @@ public final class Main {
                         context.own(new EventLoop("route")),
                         time,
                         self,
-                        underlay.subnet(),
+                        underlay.ends(),
+                        served,
                         routes));
         Upstreams upstreams = new Upstreams(
                 options, self, journal, book, time, underlay, vxlan, routes, ruleset, wiring, policy, route);
@@ -140,7 +149,7 @@ public final class Main {
                 self,
                 journal,
                 book,
-                options.pool(),
+                options.pools(),
                 options.lowWater(),
                 upstreams::blocksChanged);
 
@@ -149,6 +158,7 @@ public final class Main {
                 own,
                 attachments,
                 book,
+                options.families(),
                 wiring,
                 ruleset,
                 upstreams,
@@ -180,7 +190,31 @@ public final class Main {
         context.readyWhen("ruleset", ruleset::healthy);
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);
-        meters(context.meters(), attachments, book, ruleset, time);
+        meters(context.meters(), options, attachments, book, ruleset, time);
+    }
+
+    /**
+     * What new pods get an address of, and what a pod of the journal still has one of: a pod keeps its
+     * IPv6 when the node is started without it.
+     */
+    private static Set<IpFamily> served(NodeOptions options, AttachmentTable attachments) {
+        Set<IpFamily> served = EnumSet.copyOf(options.families());
+        attachments.all().forEach(a -> served.addAll(a.addresses().families()));
+        if (!served.equals(options.families())) {
+            log.info("pods have addresses of {}, new ones get {}", served, options.families());
+        }
+        return served;
+    }
+
+    private static int podMtu(NodeOptions options, Underlay underlay) {
+        int mtu = options.mtu() == 0 ? underlay.innerMtu() : options.mtu();
+        int least = NodeOptions.leastMtu(options.families());
+        if (mtu < least) {
+            throw new IllegalArgumentException("the underlay interface " + underlay.ifname() + " has MTU "
+                    + underlay.mtu() + ", which leaves pods " + mtu + " and they need " + least
+                    + " at least: raise it, or give --mtu where packets between nodes need not fit");
+        }
+        return mtu;
     }
 
     /** Platform threads: calls into the kernel would hold a virtual thread's carrier. */
@@ -204,7 +238,7 @@ public final class Main {
             NodeOptions options, Journal journal, AttachmentTable attachments, TimeSource time) {
         AddressBook<EndpointKey> book = new AddressBook<>(options.coolDown());
         journal.blocks().keySet().forEach(book::addBlock);
-        attachments.all().forEach(a -> book.restore(a.key(), a.address()));
+        attachments.all().forEach(a -> a.addresses().stream().forEach(address -> book.restore(a.key(), address)));
         journal.cooling().forEach(address -> book.restoreCooling(address, time.monotonic()));
         return book;
     }
@@ -217,6 +251,7 @@ public final class Main {
 
     private static void meters(
             MeterRegistry meters,
+            NodeOptions options,
             AttachmentTable attachments,
             AddressBook<EndpointKey> book,
             RulesetReconciler ruleset,
@@ -224,9 +259,12 @@ public final class Main {
         Gauge.builder("podwire.endpoints", attachments, a -> a.all().size())
                 .description("attachments in the journal")
                 .register(meters);
-        Gauge.builder("podwire.addresses.free", book, b -> b.free(time.monotonic()))
-                .description("addresses of this node's blocks that an ADD could take now")
-                .register(meters);
+        for (IpFamily family : options.families()) {
+            Gauge.builder("podwire.addresses.free", book, b -> b.free(family, time.monotonic()))
+                    .description("addresses of this node's blocks that an ADD could take now, by family")
+                    .tag("family", family.label())
+                    .register(meters);
+        }
         Gauge.builder("podwire.policy.revision", ruleset, RulesetReconciler::revision)
                 .description("revision of the program in the kernel, 0 without one")
                 .register(meters);

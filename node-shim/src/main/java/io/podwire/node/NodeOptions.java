@@ -1,5 +1,6 @@
 package io.podwire.node;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.service.CommonOptions;
 import io.podwire.common.service.ServiceOptions;
@@ -7,10 +8,14 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -55,8 +60,8 @@ public final class NodeOptions implements ServiceOptions {
     @Option(
             names = "--mtu",
             paramLabel = "BYTES",
-            description = "MTU of pods, 0 or 576 to 65535. 0: the underlay's less 50 for VXLAN. Default:"
-                    + " ${DEFAULT-VALUE}")
+            description = "MTU of pods, 0 or 576 to 65535, with IPv6 from 1280. 0: the underlay's less VXLAN's headers,"
+                    + " 50 over IPv4 and 70 over IPv6. Default: ${DEFAULT-VALUE}")
     private int mtu;
 
     @Option(
@@ -71,13 +76,24 @@ public final class NodeOptions implements ServiceOptions {
             description = "UDP port of VXLAN, 1 to 65535, the same on all nodes. Default: ${DEFAULT-VALUE}")
     private int vxlanPort = 4789;
 
-    @Option(names = "--pool", paramLabel = "NAME", description = "Pool to claim blocks from. Default: any")
-    private String pool = "";
+    @Option(
+            names = "--ip-families",
+            paramLabel = "FAMILIES",
+            description = "What each pod gets an address of: ipv4, ipv6 or ipv4,ipv6. Default: ${DEFAULT-VALUE}")
+    private String ipFamilies = "ipv4";
+
+    @Option(
+            names = "--pool",
+            paramLabel = "NAME",
+            split = ",",
+            description = "Pool to claim blocks from; with two families give it twice, IPv4's pool first. Default: any")
+    private List<String> pools = List.of();
 
     @Option(
             names = "--low-water",
             paramLabel = "COUNT",
-            description = "Claim a further block when fewer addresses are free, 1 to 1024. Default: ${DEFAULT-VALUE}")
+            description = "Claim a further block when fewer addresses of a family are free, 1 to 1024. Default:"
+                    + " ${DEFAULT-VALUE}")
     private int lowWater = 8;
 
     @Option(
@@ -104,7 +120,12 @@ public final class NodeOptions implements ServiceOptions {
     @Override
     public void check() {
         var _ = nodeName();
-        range("--mtu", mtu, mtu == 0 ? 0 : 576, 65_535);
+        Set<IpFamily> families = families();
+        range("--mtu", mtu, mtu == 0 ? 0 : leastMtu(families), 65_535);
+        if (!pools.isEmpty() && pools.size() != families.size()) {
+            throw new IllegalArgumentException("--pool must be given once for each family of --ip-families "
+                    + ipFamilies + ", or never, got " + pools);
+        }
         range("--vxlan-vni", vxlanVni, 1, (1 << 24) - 1);
         range("--vxlan-port", vxlanPort, 1, 65_535);
         range("--low-water", lowWater, 1, 1024);
@@ -115,6 +136,11 @@ public final class NodeOptions implements ServiceOptions {
             throw new IllegalArgumentException(
                     "--state-dir and --spool-dir must be absolute paths, got " + stateDir + " and " + spoolDir);
         }
+    }
+
+    /** The least MTU of a pod with these families, in bytes (RFC 8200 §5). */
+    static int leastMtu(Set<IpFamily> families) {
+        return families.contains(IpFamily.V6) ? 1280 : 576;
     }
 
     private static void range(String option, int value, int from, int to) {
@@ -185,12 +211,29 @@ public final class NodeOptions implements ServiceOptions {
         return vxlanPort;
     }
 
-    /** Pool to claim from; empty for any. */
-    public String pool() {
-        return pool;
+    /** What each pod gets an address of. */
+    public Set<IpFamily> families() {
+        return switch (ipFamilies) {
+            case "ipv4" -> EnumSet.of(IpFamily.V4);
+            case "ipv6" -> EnumSet.of(IpFamily.V6);
+            case "ipv4,ipv6" -> EnumSet.allOf(IpFamily.class);
+            default ->
+                throw new IllegalArgumentException(
+                        "--ip-families must be ipv4, ipv6 or ipv4,ipv6, got '" + ipFamilies + "'");
+        };
     }
 
-    /** Free addresses below which a block is claimed. */
+    /** The families, each with the pool to claim from; empty for any. */
+    public Map<IpFamily, String> pools() {
+        Map<IpFamily, String> byFamily = new EnumMap<>(IpFamily.class);
+        int i = 0;
+        for (IpFamily family : families()) {
+            byFamily.put(family, pools.isEmpty() ? "" : pools.get(i++));
+        }
+        return byFamily;
+    }
+
+    /** Free addresses of a family below which a block is claimed. */
     public int lowWater() {
         return lowWater;
     }

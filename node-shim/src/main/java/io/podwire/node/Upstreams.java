@@ -2,7 +2,8 @@ package io.podwire.node;
 
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpAddress;
-import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.node.address.AddressBook;
 import io.podwire.node.cni.Node;
@@ -23,16 +24,16 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The three services as the node uses them: what an endpoint or a block that comes or goes means for
  * each, and whether the node can serve an ADD without them.
  */
 final class Upstreams implements Node.Services {
-    /** Owner of the VXLAN device's address in the address book. */
+    /** Owner of the VXLAN device's addresses in the address book. */
     static final EndpointKey TUNNEL = new EndpointKey("podwire-node", "pwvx");
-
-    private static final String TUNNEL_FACT = "tunnel-address";
 
     private final NodeOptions options;
     private final NodeIdentity self;
@@ -78,7 +79,9 @@ final class Upstreams implements Node.Services {
     /** Tells what the journal knows, then connects. */
     void start(List<Attachment> known, IpamClient client) {
         ipam = Optional.of(client);
-        journal.fact(TUNNEL_FACT).map(IpAddress::parse).ifPresent(address -> book.restore(TUNNEL, address));
+        for (IpFamily family : IpFamily.values()) {
+            journal.fact(tunnelFact(family)).map(IpAddress::parse).ifPresent(address -> book.restore(TUNNEL, address));
+        }
         if (!book.blocks().isEmpty()) {
             blocksChanged();
         }
@@ -87,31 +90,47 @@ final class Upstreams implements Node.Services {
         client.start();
     }
 
-    /** The node has other blocks than before: its tunnel gets an address, and the others learn them. */
+    private static String tunnelFact(IpFamily family) {
+        return switch (family) {
+            case V4 -> "tunnel-address";
+            case V6 -> "tunnel-address-6";
+        };
+    }
+
+    /** The node has other blocks than before: its tunnel gets its addresses, and the others learn them. */
     void blocksChanged() {
         if (route.isEmpty()) {
             return;
         }
-        Optional<IpAddress> tunnel = book.take(TUNNEL, time.monotonic());
-        tunnel.ifPresent(address -> {
-            if (!journal.fact(TUNNEL_FACT).equals(Optional.of(address.toString()))) {
-                journal.putFact(TUNNEL_FACT, address.toString());
-            }
-            routes.tunnelAddress(address);
-        });
-        List<IpPrefix> prefixes = book.blocks();
+        Optional<PodAddresses> tunnel = tunnelAddresses();
+        tunnel.ifPresent(routes::tunnelAddresses);
         route.get()
                 .announce(new RemoteNode(
                         self.name(),
-                        underlay.address(),
-                        underlay.length(),
-                        tunnel.map(address -> new RemoteNode.Vtep(vxlan.mac(), address)),
-                        prefixes));
+                        underlay.ends(),
+                        tunnel.map(addresses -> new RemoteNode.Vtep(vxlan.mac(), addresses.first())),
+                        book.blocks()));
+    }
+
+    /** Unlike a pod's, one of them is better than none: the tunnel carries both families with either. */
+    private Optional<PodAddresses> tunnelAddresses() {
+        List<IpAddress> taken = new ArrayList<>();
+        for (IpFamily family : options.families()) {
+            book.take(TUNNEL, Set.of(family), time.monotonic())
+                    .map(PodAddresses::first)
+                    .ifPresent(address -> {
+                        if (!journal.fact(tunnelFact(family)).equals(Optional.of(address.toString()))) {
+                            journal.putFact(tunnelFact(family), address.toString());
+                        }
+                        taken.add(address);
+                    });
+        }
+        return taken.isEmpty() ? Optional.empty() : Optional.of(new PodAddresses(taken));
     }
 
     @Override
     public void up(Attachment a) {
-        policy.ifPresent(p -> p.announce(a.key(), a.pod(), a.address()));
+        policy.ifPresent(p -> p.announce(a.key(), a.pod(), a.addresses()));
     }
 
     @Override
@@ -120,7 +139,7 @@ final class Upstreams implements Node.Services {
     }
 
     @Override
-    public void addressTaken() {
+    public void addressesTaken() {
         ipam.ifPresent(IpamClient::used);
     }
 
@@ -134,9 +153,17 @@ final class Upstreams implements Node.Services {
         return ipam.map(IpamClient::problem).orElse("");
     }
 
-    /** True when an address can be taken. */
+    /** True when an address of each family can be taken. */
     boolean hasAddresses() {
-        return book.free(time.monotonic()) > 0;
+        return free() > 0;
+    }
+
+    /** How many pods could have addresses now. */
+    private int free() {
+        return options.families().stream()
+                .mapToInt(family -> book.free(family, time.monotonic()))
+                .min()
+                .orElseThrow();
     }
 
     /** True when programs arrive, or none are asked for. */
@@ -152,7 +179,11 @@ final class Upstreams implements Node.Services {
         }
         if (!hasAddresses()) {
             String problem = supplyProblem();
-            reasons.add("no free address in this node's blocks " + book.blocks()
+            String missing = options.families().stream()
+                    .filter(family -> book.free(family, time.monotonic()) == 0)
+                    .map(IpFamily::label)
+                    .collect(Collectors.joining(" and "));
+            reasons.add("no free " + missing + " address in this node's blocks " + book.blocks()
                     + (problem.isEmpty() ? "" : "; " + problem));
         }
         if (!policyReady()) {
@@ -160,8 +191,8 @@ final class Upstreams implements Node.Services {
                     + " is not reached: a pod that it does not cover does not start");
         }
         if (!wiring.bridgeNetfilterOff()) {
-            reasons.add("another program set net.bridge.bridge-nf-call-iptables to 1: set it to 0, or pods lose"
-                    + " translated packets");
+            reasons.add("another program set net.bridge.bridge-nf-call-iptables or bridge-nf-call-ip6tables to 1: set"
+                    + " both to 0, or pods lose translated packets");
         }
         return reasons;
     }
@@ -174,7 +205,7 @@ final class Upstreams implements Node.Services {
                 .setRelease(ServiceRunner.RELEASE)
                 .setReady(reasons.isEmpty())
                 .addAllReasons(reasons)
-                .setFreeAddresses(book.free(time.monotonic()))
+                .setFreeAddresses(free())
                 .setPolicyRevision(ruleset.revision())
                 .setPolicyEnforced(policy.isPresent());
         book.blocks().forEach(b -> status.addBlocks(b.toString()));

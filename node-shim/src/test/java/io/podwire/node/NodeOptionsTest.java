@@ -3,6 +3,7 @@ package io.podwire.node;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceRunner;
 import java.nio.file.Path;
@@ -61,7 +62,8 @@ final class NodeOptionsTest {
         assertThat(options.vxlanPort()).isEqualTo(8472);
         assertThat(options.lowWater()).isEqualTo(3);
         assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(5));
-        assertThat(options.pool()).as("the command line wins").isEqualTo("red");
+        assertThat(options.families()).containsExactly(IpFamily.V4);
+        assertThat(options.pools()).as("the command line wins").isEqualTo(Map.of(IpFamily.V4, "red"));
         assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/x/y.sock")));
     }
 
@@ -80,6 +82,10 @@ final class NodeOptionsTest {
                 "--cool-down=PT-1S",
                 "--state-dir=relative",
                 "--spool-dir=relative",
+                "--ip-families=ipv6,ipv4",
+                "--ip-families=",
+                "--ip-families=4",
+                "--pool=red,blue",
                 "--node-name=UPPER",
                 "--node-name=a_b"
             })
@@ -104,6 +110,29 @@ final class NodeOptionsTest {
             })
     void theEdgesAreAllowed(String edge) {
         parse(Map.of(), "--ipam-service=i:1", "--node-name=n1", edge).check();
+    }
+
+    @Test
+    void eachFamilyHasItsPoolIpv4First() {
+        NodeOptions dual = parse(Map.of(), "--ipam-service=i:1", "--ip-families=ipv4,ipv6", "--pool=a", "--pool=b");
+        dual.check();
+        assertThat(dual.families()).containsExactly(IpFamily.V4, IpFamily.V6);
+        assertThat(dual.pools()).isEqualTo(Map.of(IpFamily.V4, "a", IpFamily.V6, "b"));
+        NodeOptions twin = parse(
+                Map.of("PODWIRE_POOL", "a,b", "PODWIRE_IP_FAMILIES", "ipv4,ipv6", "PODWIRE_MTU", "1280"),
+                "--ipam-service=i:1");
+        twin.check();
+        assertThat(twin.pools()).as("the environment twin").isEqualTo(dual.pools());
+        NodeOptions any = parse(Map.of(), "--ipam-service=i:1", "--ip-families=ipv6");
+        any.check();
+        assertThat(any.pools()).isEqualTo(Map.of(IpFamily.V6, ""));
+        assertThatIllegalArgumentException()
+                .isThrownBy(parse(Map.of(), "--ipam-service=i:1", "--ip-families=ipv4,ipv6", "--pool=a")::check)
+                .withMessageContaining("--pool must be given once for each family");
+        assertThatIllegalArgumentException()
+                .as("IPv6 has no smaller links")
+                .isThrownBy(parse(Map.of(), "--ipam-service=i:1", "--ip-families=ipv6", "--mtu=1279")::check)
+                .withMessageContaining("--mtu must be 1280 to 65535");
     }
 
     @Test

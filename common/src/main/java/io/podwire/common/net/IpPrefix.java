@@ -49,6 +49,11 @@ public record IpPrefix(IpAddress address, int length) implements Comparable<IpPr
         return new IpPrefix(masked(address, length), length);
     }
 
+    /** All addresses of a family: 0.0.0.0/0 or ::/0. */
+    public static IpPrefix all(IpFamily family) {
+        return new IpPrefix(new IpAddress(family, 0, 0), 0);
+    }
+
     /** The prefix of this one address: /32 or /128. */
     public static IpPrefix ofHost(IpAddress address) {
         return new IpPrefix(address, address.family().bits());

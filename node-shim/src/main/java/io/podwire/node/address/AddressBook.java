@@ -1,11 +1,16 @@
 package io.podwire.node.address;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.PodAddresses;
+import java.math.BigInteger;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -16,18 +21,23 @@ import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
- * Which address of the node's own blocks belongs to which owner. No I/O and no clock: time is an
+ * Which addresses of the node's own blocks belong to which owner. No I/O and no clock: time is an
  * argument. Guarded by its own monitor, held for microseconds.
  *
- * <p>An owner asking twice gets the same address. A released address cools down before anyone gets
- * it again, and of a block's free addresses the one released longest ago is taken first, so that
- * late packets and stale conntrack entries of its last owner meet nobody.
+ * <p>An owner takes one address of each family that it wants, all or none; asking twice, it gets the
+ * same. A released address cools down before anyone gets it again, and of a block's free addresses the
+ * one released longest ago is taken first, so that late packets and stale conntrack entries of its
+ * last owner meet nobody.
  *
  * @param <O> the owner's type, with equals
  */
 public final class AddressBook<O> {
+    /** Of a block with more addresses, as IPv6 allows, only so many are used: a node has fewer pods. */
+    static final int MOST_OF_A_BLOCK = 1 << 12;
+
     private record Cooling(IpAddress address, Duration until) {}
 
     /** A free address; those never released come first, then the one released longest ago. */
@@ -45,7 +55,7 @@ public final class AddressBook<O> {
     /** Free addresses of each block, the one to take first at the head. */
     private final TreeMap<IpPrefix, SortedSet<Free>> blocks = new TreeMap<>();
 
-    private final Map<O, IpAddress> byOwner = new HashMap<>();
+    private final Map<O, EnumMap<IpFamily, IpAddress>> byOwner = new HashMap<>();
     private final Map<IpAddress, O> byAddress = new HashMap<>();
     private final Deque<Cooling> cooling = new ArrayDeque<>();
     private final Set<IpAddress> coolingSet = new HashSet<>();
@@ -72,7 +82,8 @@ public final class AddressBook<O> {
             return;
         }
         SortedSet<Free> free = new TreeSet<>();
-        for (int i = 0; i < block.size().intValueExact(); i++) {
+        int size = block.size().min(BigInteger.valueOf(MOST_OF_A_BLOCK)).intValueExact();
+        for (int i = 0; i < size; i++) {
             IpAddress address = block.address().plus(i);
             if (!byAddress.containsKey(address) && !coolingSet.contains(address)) {
                 free.add(entry(address));
@@ -92,36 +103,47 @@ public final class AddressBook<O> {
     }
 
     /**
-     * Takes an address for an owner.
+     * Takes an address of each of these families for an owner; what it holds already it keeps.
      *
+     * @param families at least one
      * @param now a monotonic time
-     * @return the owner's address, or empty when every address is in use or cooling
+     * @return the owner's addresses of these families; empty, and nothing taken, when every address of
+     *     one of them is in use or cooling
      */
-    public synchronized Optional<IpAddress> take(O owner, Duration now) {
-        IpAddress held = byOwner.get(owner);
-        if (held != null) {
-            return Optional.of(held);
-        }
+    public synchronized Optional<PodAddresses> take(O owner, Set<IpFamily> families, Duration now) {
         expire(now);
-        Optional<IpAddress> free = blocks.values().stream()
-                .filter(set -> !set.isEmpty())
+        Map<IpFamily, IpAddress> held = held(owner);
+        List<IpAddress> addresses = new ArrayList<>();
+        for (IpFamily family : families) {
+            Optional<IpAddress> address = Optional.ofNullable(held.get(family)).or(() -> next(family));
+            if (address.isEmpty()) {
+                return Optional.empty();
+            }
+            addresses.add(address.get());
+        }
+        addresses.forEach(address -> put(owner, address));
+        return Optional.of(new PodAddresses(addresses));
+    }
+
+    private Optional<IpAddress> next(IpFamily family) {
+        return freeOf(family)
+                .filter(free -> !free.isEmpty())
                 .findFirst()
-                .map(set -> set.first().address());
-        free.ifPresent(address -> put(owner, address));
-        return free;
+                .map(free -> free.first().address());
     }
 
     /**
      * Records that an owner has an address, as found in the journal.
      *
-     * @throws IllegalStateException when another owner has it, or the owner has another address
+     * @throws IllegalStateException when another owner has it, or the owner has another address of the
+     *     same family
      */
     public synchronized void restore(O owner, IpAddress address) {
         O holder = byAddress.get(address);
         if (holder != null && !holder.equals(owner)) {
             throw new IllegalStateException(address + " is held by " + holder + ", cannot restore it for " + owner);
         }
-        IpAddress held = byOwner.get(owner);
+        IpAddress held = held(owner).get(address.family());
         if (held != null && !held.equals(address)) {
             throw new IllegalStateException(owner + " holds " + held + ", cannot restore " + address + " for it");
         }
@@ -141,24 +163,24 @@ public final class AddressBook<O> {
     }
 
     /**
-     * Ends an owner's hold; its address cools down. Releasing what is not held does nothing.
+     * Ends an owner's hold of all its addresses; they cool down. Releasing what is not held does nothing.
      *
      * @param now a monotonic time
-     * @return the address that cools down now, or empty
+     * @return the addresses that cool down now, IPv4 first
      */
-    public synchronized Optional<IpAddress> release(O owner, Duration now) {
-        IpAddress address = byOwner.remove(owner);
-        if (address == null) {
-            return Optional.empty();
-        }
-        byAddress.remove(address);
-        cool(address, now);
-        return Optional.of(address);
+    public synchronized List<IpAddress> release(O owner, Duration now) {
+        List<IpAddress> addresses = List.copyOf(held(owner).values());
+        byOwner.remove(owner);
+        addresses.forEach(address -> {
+            byAddress.remove(address);
+            cool(address, now);
+        });
+        return addresses;
     }
 
-    /** The address an owner holds. */
-    public synchronized Optional<IpAddress> heldBy(O owner) {
-        return Optional.ofNullable(byOwner.get(owner));
+    /** The addresses an owner holds, IPv4 first; none: it holds none. */
+    public synchronized List<IpAddress> heldBy(O owner) {
+        return List.copyOf(held(owner).values());
     }
 
     /** Addresses that cool down now, longest first. */
@@ -168,13 +190,24 @@ public final class AddressBook<O> {
     }
 
     /**
-     * How many addresses could be taken now.
+     * How many addresses of a family could be taken now.
      *
      * @param now a monotonic time
      */
-    public synchronized int free(Duration now) {
+    public synchronized int free(IpFamily family, Duration now) {
         expire(now);
-        return blocks.values().stream().mapToInt(Set::size).sum();
+        return freeOf(family).mapToInt(Set::size).sum();
+    }
+
+    private Map<IpFamily, IpAddress> held(O owner) {
+        return byOwner.getOrDefault(owner, new EnumMap<>(IpFamily.class));
+    }
+
+    /** Free addresses of each block of a family, in the order of blocks. */
+    private Stream<SortedSet<Free>> freeOf(IpFamily family) {
+        return blocks.entrySet().stream()
+                .filter(block -> block.getKey().family() == family)
+                .map(Map.Entry::getValue);
     }
 
     private Free entry(IpAddress address) {
@@ -196,7 +229,7 @@ public final class AddressBook<O> {
     }
 
     private void put(O owner, IpAddress address) {
-        byOwner.put(owner, address);
+        byOwner.computeIfAbsent(owner, _ -> new EnumMap<>(IpFamily.class)).put(address.family(), address);
         byAddress.put(address, owner);
         freeAround(address).ifPresent(free -> free.remove(entry(address)));
         released.remove(address);

@@ -3,6 +3,7 @@ package io.podwire.node.api;
 import io.grpc.stub.StreamObserver;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpAddress;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
@@ -101,7 +102,8 @@ public final class NodeGrpcService extends NodeGrpc.NodeImplBase {
                         .setNamespace(a.pod().namespace())
                         .setName(a.pod().name())
                         .setUid(a.pod().uid()))
-                .setAddress(a.address().toString())
+                .setAddress(a.addresses().first().toString())
+                .addAllAddresses(a.addresses().stream().map(IpAddress::toString).toList())
                 .setMac(a.mac().toString())
                 .setHostIfname(a.hostIfname())
                 .setNetns(a.netnsPath())

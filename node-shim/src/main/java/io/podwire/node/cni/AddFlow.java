@@ -1,7 +1,8 @@
 package io.podwire.node.cni;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.Entrance;
 import io.podwire.node.dataplane.PodNames;
@@ -19,11 +20,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * ADD: address, announcement, journal, wiring, rules, journal, answer.
+ * ADD: addresses, announcement, journal, wiring, rules, journal, answer.
  *
  * <p>The wiring runs while policy-service compiles. That opens nothing: what comes from a port that
  * the anti-spoofing set does not name is dropped, and the endpoint enters that set in the same
@@ -62,7 +64,7 @@ public final class AddFlow {
             Optional<Attachment> known = withoutUnfinished(node.attachments().get(call.key()));
             Attachment attachment =
                     known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began, abandoned);
-            return CniResult.added(call.config(), attachment, PodNames.GATEWAY.toString());
+            return CniResult.added(call.config(), attachment, PodNames::gateway);
         } finally {
             lock.unlock();
         }
@@ -94,7 +96,7 @@ public final class AddFlow {
     private static Attachment repeated(CniCall call, Attachment known, Netns pod) throws CniException {
         if (known.netnsInode() == pod.inode()
                 && known.network().equals(call.config().name())) {
-            log.info("ADD of {} was repeated: answering what it has, {}", call.key(), known.address());
+            log.info("ADD of {} was repeated: answering what it has, {}", call.key(), known.addresses());
             return known;
         }
         throw new CniException(
@@ -114,7 +116,7 @@ public final class AddFlow {
 
     private Attachment intent(CniCall call, Path path, Netns pod, Duration began) throws CniException {
         EndpointKey key = call.key();
-        IpAddress address = takeAddress(key, began);
+        PodAddresses addresses = takeAddresses(key, began);
         return new Attachment(
                 key,
                 call.config().name(),
@@ -122,8 +124,8 @@ public final class AddFlow {
                 path.toString(),
                 pod.inode(),
                 PodNames.hostIfname(key),
-                PodNames.podMac(address),
-                address,
+                PodNames.podMac(addresses),
+                addresses,
                 node.podMtu(),
                 Attachment.State.INTENT,
                 0,
@@ -213,12 +215,13 @@ public final class AddFlow {
         return to.minus(from).toNanos() / 1000;
     }
 
-    private IpAddress takeAddress(EndpointKey key, Duration began) throws CniException {
+    private PodAddresses takeAddresses(EndpointKey key, Duration began) throws CniException {
         while (true) {
-            Optional<IpAddress> address = node.addresses().take(key, node.time().monotonic());
-            if (address.isPresent()) {
-                node.services().addressTaken();
-                return address.get();
+            Optional<PodAddresses> addresses =
+                    node.addresses().take(key, node.families(), node.time().monotonic());
+            if (addresses.isPresent()) {
+                node.services().addressesTaken();
+                return addresses.get();
             }
             // A burst of ADDs can be faster than the claim of a further block: wait for its answer.
             if (!node.services().supply(left(began))) {
@@ -233,10 +236,15 @@ public final class AddFlow {
 
     private CniException exhausted() {
         String problem = node.services().supplyProblem();
+        String missing = node.families().stream()
+                .filter(family -> node.addresses().free(family, node.time().monotonic()) == 0)
+                .map(IpFamily::label)
+                .collect(Collectors.joining(" and "));
         return new CniException(
                 Code.TRY_AGAIN,
                 "no free address",
-                "every address of this node's blocks " + node.addresses().blocks() + " is in use or cools down"
+                "every " + (missing.isEmpty() ? "" : missing + " ") + "address of this node's blocks "
+                        + node.addresses().blocks() + " is in use or cools down"
                         + (problem.isEmpty() ? "" : "; " + problem));
     }
 

@@ -2,6 +2,7 @@ package io.podwire.node.cni;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.common.net.IpAddress;
 import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Attachment;
@@ -68,9 +69,11 @@ public final class CheckFlow {
         }
         Attachment attachment = known.get();
         List<Finding> findings = new ArrayList<>();
-        if (!names(prevResult, attachment)) {
-            findings.add(new Finding(
-                    "address", attachment.address().toString(), "is the container's, but prevResult does not name it"));
+        for (IpAddress address : attachment.addresses().list()) {
+            if (!names(prevResult, address)) {
+                findings.add(new Finding(
+                        "address", address.toString(), "is the container's, but prevResult does not name it"));
+            }
         }
         if (!node.ruleset().healthy()) {
             findings.add(new Finding("nft", "podwire", "the kernel refused the ruleset, see node-shim's log"));
@@ -90,12 +93,21 @@ public final class CheckFlow {
         return findings;
     }
 
-    private static boolean names(ObjectNode prevResult, Attachment attachment) {
+    private static boolean names(ObjectNode prevResult, IpAddress address) {
         for (JsonNode ip : prevResult.path("ips")) {
-            if (ip.path("address").asText("").startsWith(attachment.address() + "/")) {
+            if (addressOf(ip.path("address").asText("")).equals(Optional.of(address))) {
                 return true;
             }
         }
         return false;
+    }
+
+    /** Of CIDR text with or without host bits; an IPv6 address has several spellings. */
+    private static Optional<IpAddress> addressOf(String cidr) {
+        try {
+            return Optional.of(IpAddress.parse(cidr.substring(0, Math.max(0, cidr.indexOf('/')))));
+        } catch (IllegalArgumentException _) {
+            return Optional.empty();
+        }
     }
 }

@@ -2,9 +2,12 @@ package io.podwire.node.cni;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** Results and errors as JSON, in the version the configuration asks for (CNI 1.1, "Result types"). */
 final class CniResult {
@@ -13,15 +16,16 @@ final class CniResult {
     /**
      * The result of an ADD. What a plugin before Podwire in the chain produced stays in it.
      *
-     * @param gateway next hop of the pod's default route
+     * @param gateway next hop of the pod's default route of a family
      */
-    static ObjectNode added(NetworkConfig config, Attachment attachment, String gateway) {
+    static ObjectNode added(NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway) {
         return config.version().atLeast(CniVersion.V0_3_0)
                 ? current(config, attachment, gateway)
                 : legacy(config, attachment, gateway);
     }
 
-    private static ObjectNode current(NetworkConfig config, Attachment attachment, String gateway) {
+    private static ObjectNode current(
+            NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway) {
         ObjectNode result =
                 config.prevResult().map(ObjectNode::deepCopy).orElseGet(NetworkConfig.JSON::createObjectNode);
         result.put("cniVersion", config.version().text());
@@ -36,26 +40,46 @@ final class CniResult {
             host.put("mtu", attachment.mtu());
             inside.put("mtu", attachment.mtu());
         }
-        ObjectNode ip = result.withArray("ips").addObject();
-        if (!config.version().atLeast(CniVersion.V1_0_0)) {
-            ip.put("version", "4");
+        for (IpAddress address : attachment.addresses().list()) {
+            String via = gateway.apply(address.family()).toString();
+            ObjectNode ip = result.withArray("ips").addObject();
+            if (!config.version().atLeast(CniVersion.V1_0_0)) {
+                ip.put("version", version(address.family()));
+            }
+            ip.put("address", IpPrefix.ofHost(address).toString())
+                    .put("gateway", via)
+                    .put("interface", interfaces.size() - 1);
+            result.withArray("routes")
+                    .addObject()
+                    .put("dst", IpPrefix.all(address.family()).toString())
+                    .put("gw", via);
         }
-        ip.put("address", IpPrefix.ofHost(attachment.address()).toString())
-                .put("gateway", gateway)
-                .put("interface", interfaces.size() - 1);
-        result.withArray("routes").addObject().put("dst", "0.0.0.0/0").put("gw", gateway);
         putDns(config, result);
         return result;
     }
 
-    private static ObjectNode legacy(NetworkConfig config, Attachment attachment, String gateway) {
+    private static ObjectNode legacy(
+            NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway) {
         ObjectNode result = NetworkConfig.JSON.createObjectNode();
         result.put("cniVersion", config.version().text());
-        ObjectNode ip4 = result.putObject("ip4");
-        ip4.put("ip", IpPrefix.ofHost(attachment.address()).toString()).put("gateway", gateway);
-        ip4.putArray("routes").addObject().put("dst", "0.0.0.0/0").put("gw", gateway);
+        for (IpAddress address : attachment.addresses().list()) {
+            String via = gateway.apply(address.family()).toString();
+            ObjectNode ip = result.putObject("ip" + version(address.family()));
+            ip.put("ip", IpPrefix.ofHost(address).toString()).put("gateway", via);
+            ip.putArray("routes")
+                    .addObject()
+                    .put("dst", IpPrefix.all(address.family()).toString())
+                    .put("gw", via);
+        }
         putDns(config, result);
         return result;
+    }
+
+    private static String version(IpFamily family) {
+        return switch (family) {
+            case V4 -> "4";
+            case V6 -> "6";
+        };
     }
 
     private static void putDns(NetworkConfig config, ObjectNode result) {

@@ -50,7 +50,7 @@ public final class GcFlow {
         List<String> failures = new ArrayList<>();
         for (Attachment attachment : node.attachments().all(Attachment.State.ATTACHED)) {
             if (attachment.network().equals(config.name()) && !valid.contains(attachment.key())) {
-                log.info("GC removes {} with {}", attachment.key(), attachment.address());
+                log.info("GC removes {} with {}", attachment.key(), attachment.addresses());
                 try {
                     del.del(attachment.key(), config.name());
                 } catch (RuntimeException e) {

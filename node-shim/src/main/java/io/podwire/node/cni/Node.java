@@ -2,6 +2,7 @@ package io.podwire.node.cni;
 
 import com.google.common.util.concurrent.Striped;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpFamily;
 import io.podwire.node.address.AddressBook;
 import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.EveryStep;
@@ -14,6 +15,7 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.PodName;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Lock;
 
@@ -23,6 +25,7 @@ import java.util.concurrent.locks.Lock;
  * @param own the node's own network namespace
  * @param attachments journal of attachments
  * @param addresses the node's addresses
+ * @param families what a new pod gets an address of, each
  * @param wiring pods' kernel objects
  * @param ruleset the kernel's ruleset
  * @param services what the flows need of the services
@@ -35,6 +38,7 @@ public record Node(
         Netns own,
         AttachmentTable attachments,
         AddressBook<EndpointKey> addresses,
+        Set<IpFamily> families,
         BridgeWiring wiring,
         RulesetReconciler ruleset,
         Services services,
@@ -51,14 +55,14 @@ public record Node(
         /** Tells policy-service that an endpoint is gone. */
         void down(EndpointKey key);
 
-        /** An address was taken from the node's blocks: few may be left. */
-        void addressTaken();
+        /** Addresses were taken from the node's blocks: few may be left. */
+        void addressesTaken();
 
         /**
          * Asks ipam-service for addresses and waits for its answer.
          *
          * @param longest how long to wait
-         * @return true when there may be addresses now, false when ipam-service gave none
+         * @return true when there may be addresses of each family now, false when ipam-service gave none
          */
         boolean supply(Duration longest);
 
@@ -74,7 +78,7 @@ public record Node(
                 a.pod().uid(),
                 a.hostIfname(),
                 a.mac(),
-                a.address());
+                a.addresses());
     }
 
     /**

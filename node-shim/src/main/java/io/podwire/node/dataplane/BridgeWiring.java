@@ -2,8 +2,9 @@ package io.podwire.node.dataplane;
 
 import static io.podwire.node.dataplane.PodNames.BRIDGE;
 import static io.podwire.node.dataplane.PodNames.BRIDGE_MAC;
-import static io.podwire.node.dataplane.PodNames.GATEWAY;
+import static io.podwire.node.dataplane.PodNames.gateway;
 
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
@@ -21,7 +22,6 @@ import io.podwire.node.netlink.rt.NewLink;
 import io.podwire.node.netlink.rt.NewLinkKind;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteProtocol;
-import io.podwire.node.netlink.rt.RouteScope;
 import io.podwire.node.netlink.rt.Scope;
 import io.podwire.node.netns.Netns;
 import java.io.IOException;
@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
@@ -42,9 +43,15 @@ import org.slf4j.LoggerFactory;
  * The bridge mode: how one pod is wired to its node.
  *
  * <p>A veth pair, its host end an isolated port of the bridge without learning or flooding, so that
- * pods share no link. The pod has one /32 and a default route through a link-local gateway on the
- * bridge. Neighbours are permanent on both sides and the FDB is static: nothing on the path asks
- * with ARP, and every packet is routed through the host's forward hook, where policy sits.
+ * pods share no link. The pod has a /32, a /128 or both, and for each a default route through a
+ * link-local gateway on the bridge. Neighbours are permanent on both sides and the FDB is static:
+ * nothing on the path asks with ARP or neighbour discovery, and every packet is routed through the
+ * host's forward hook, where policy sits.
+ *
+ * <p>No IPv6 address is looked for elsewhere before it is used (duplicate address detection, RFC 4862
+ * §5.4, would hold a pod up for a second): an address has one owner by its block, the anti-spoofing set
+ * drops whatever another sends from it, and the question would not pass the bridge. Pods have no
+ * link-local address, so their kernels ask for no router; they heed none either.
  *
  * <p>Safe for several threads: each call touches the objects of one pod only.
  */
@@ -57,32 +64,58 @@ public final class BridgeWiring {
     private final Executor kernelThreads;
     private final Sysctl sysctl;
     private final FailPoints failPoints;
+    private final Set<IpFamily> families;
     private volatile int bridgeIndex = -1;
 
     /**
      * Wires pods to the bridge of the namespace that the sockets belong to.
      *
      * @param kernelThreads for the removal of links: the kernel keeps who asks for it waiting
+     * @param families what pods have addresses of, at least one
      */
     public BridgeWiring(
-            RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads, Sysctl sysctl, FailPoints failPoints) {
+            RtnetlinkPool sockets,
+            LinkEvents events,
+            Executor kernelThreads,
+            Sysctl sysctl,
+            Set<IpFamily> families,
+            FailPoints failPoints) {
         this.sockets = sockets;
         this.events = events;
         this.kernelThreads = kernelThreads;
         this.sysctl = sysctl;
+        this.families = Set.copyOf(families);
         this.failPoints = failPoints;
     }
 
     /**
      * Makes the bridge and the sysctls as they must be; changes nothing that is right already.
      *
-     * @param mtu of the bridge, in bytes
+     * @param mtu of the bridge, in bytes; with IPv6 1280 or more
+     * @param uplinks interfaces whose router advertisements the node goes on to heed
      * @throws IOException when a sysctl cannot be written
      */
-    public void prepare(int mtu) throws IOException {
+    public void prepare(int mtu, Set<String> uplinks) throws IOException {
         sockets.run(BridgeWiring::ensureBridge);
         sysctls();
+        if (families.contains(IpFamily.V6)) {
+            ipv6(uplinks);
+        } else {
+            Ipv6Host.off(sysctl, BRIDGE);
+        }
         sockets.run(host -> finishBridge(host, mtu));
+    }
+
+    private void ipv6(Set<String> uplinks) throws IOException {
+        sockets.run(host ->
+                host.disableIpv6LinkLocal(host.link(BRIDGE).orElseThrow().index()));
+        Ipv6Host.byHand(sysctl, BRIDGE);
+        try (Rtnetlink host = Rtnetlink.open()) {
+            Ipv6Host.forward(sysctl, host, uplinks);
+        }
+        if (sysctl.ensure("net/bridge/bridge-nf-call-ip6tables", "0")) {
+            log.info("set net.bridge.bridge-nf-call-ip6tables to 0: pods' packets pass the forward hook routed");
+        }
     }
 
     private static void ensureBridge(Rtnetlink host) {
@@ -110,7 +143,9 @@ public final class BridgeWiring {
         if (bridge.mtu() != mtu) {
             host.setMtu(bridge.index(), mtu);
         }
-        host.replaceAddress(new InterfaceAddress(bridge.index(), GATEWAY, 32, Scope.LINK));
+        for (IpFamily family : families) {
+            host.replaceAddress(new InterfaceAddress(bridge.index(), gateway(family), family.bits(), Scope.LINK));
+        }
         if (!bridge.up()) {
             host.setUp(bridge.index());
         }
@@ -123,8 +158,6 @@ public final class BridgeWiring {
         // The kernel sends them unless both settings are off.
         sysctl.ensure("net/ipv4/conf/all/send_redirects", "0");
         sysctl.ensure("net/ipv4/conf/" + BRIDGE + "/send_redirects", "0");
-        // Pods have no IPv6 here: no link-local address on the bridge, no router solicitations.
-        sysctl.ensure("net/ipv6/conf/" + BRIDGE + "/disable_ipv6", "1");
         // With 1, br_netfilter bridges packets that were DNATed into an isolated port, where they die.
         if (sysctl.ensure("net/bridge/bridge-nf-call-iptables", "0")) {
             log.info("set net.bridge.bridge-nf-call-iptables to 0: pods' packets pass the forward hook routed");
@@ -134,9 +167,13 @@ public final class BridgeWiring {
     /** True when no program has switched br_netfilter on again since {@link #prepare}. */
     public boolean bridgeNetfilterOff() {
         try {
-            return sysctl.read("net/bridge/bridge-nf-call-iptables").orElse("0").equals("0");
+            return sysctl.read("net/bridge/bridge-nf-call-iptables").orElse("0").equals("0")
+                    && (!families.contains(IpFamily.V6)
+                            || sysctl.read("net/bridge/bridge-nf-call-ip6tables")
+                                    .orElse("0")
+                                    .equals("0"));
         } catch (IOException e) {
-            log.warn("cannot read net.bridge.bridge-nf-call-iptables", e);
+            log.warn("cannot read net.bridge.bridge-nf-call-iptables and -ip6tables", e);
             return false;
         }
     }
@@ -157,7 +194,7 @@ public final class BridgeWiring {
         try (entrance) {
             sockets.run(host -> outside(host, attachment, entrance.pod()));
             failPoints.reach("add.host");
-            inside(entrance.socket(), attachment);
+            inside(entrance, attachment);
         }
         failPoints.reach("add.pod");
     }
@@ -181,50 +218,43 @@ public final class BridgeWiring {
         failPoints.reach("add.port");
         host.replaceFdb(fdb(attachment, port));
         failPoints.reach("add.fdb");
-        host.replaceNeighbour(neighbour(attachment));
-        failPoints.reach("add.neighbour");
-        host.replaceRoute(route(attachment));
+        for (IpAddress address : attachment.addresses().list()) {
+            host.replaceNeighbour(neighbour(attachment, address));
+            failPoints.reach("add.neighbour");
+            host.replaceRoute(route(address));
+        }
     }
 
-    private void inside(Rtnetlink in, Attachment attachment) {
-        int index = in.link(attachment.key().ifname()).orElseThrow().index();
+    private void inside(Entrance entrance, Attachment attachment) {
+        Rtnetlink in = entrance.socket();
+        String ifname = attachment.key().ifname();
+        int index = in.link(ifname).orElseThrow().index();
         in.disableIpv6LinkLocal(index);
-        in.replaceAddress(new InterfaceAddress(index, attachment.address(), 32, Scope.GLOBAL));
-        failPoints.reach("add.pod-address");
+        for (IpAddress address : attachment.addresses().list()) {
+            if (address.family() == IpFamily.V6) {
+                failPoints.reach("add.ipv6");
+                entrance.settings(() -> Ipv6Host.byHand(sysctl, ifname));
+            }
+            int length = address.family().bits();
+            in.replaceAddress(new InterfaceAddress(index, address, length, Scope.GLOBAL));
+            failPoints.reach("add.pod-address");
+        }
         in.setUp(index);
         failPoints.reach("add.pod-up");
-        in.replaceNeighbour(new Neighbour(index, GATEWAY, BRIDGE_MAC, true));
-        failPoints.reach("add.pod-neighbour");
-        // A container's second interface leaves the first one its default route.
-        in.addRoute(defaultRoute(index));
+        for (IpFamily family : attachment.addresses().families()) {
+            in.replaceNeighbour(new Neighbour(index, gateway(family), BRIDGE_MAC, true));
+            failPoints.reach("add.pod-neighbour");
+            // A container's second interface leaves the first one its default route.
+            in.addRoute(Route.via(IpPrefix.all(family), gateway(family), index));
+        }
     }
 
-    private static Route defaultRoute(int index) {
-        return new Route(
-                IpPrefix.parse("0.0.0.0/0"),
-                Optional.of(GATEWAY),
-                OptionalInt.of(index),
-                RouteScope.GLOBAL,
-                true,
-                RouteProtocol.PODWIRE,
-                Optional.empty(),
-                OptionalInt.empty());
+    private Route route(IpAddress address) {
+        return Route.onLink(IpPrefix.ofHost(address), bridgeIndex);
     }
 
-    private Route route(Attachment attachment) {
-        return new Route(
-                IpPrefix.ofHost(attachment.address()),
-                Optional.empty(),
-                OptionalInt.of(bridgeIndex),
-                RouteScope.LINK,
-                false,
-                RouteProtocol.PODWIRE,
-                Optional.empty(),
-                OptionalInt.empty());
-    }
-
-    private Neighbour neighbour(Attachment attachment) {
-        return new Neighbour(bridgeIndex, attachment.address(), attachment.mac(), true);
+    private Neighbour neighbour(Attachment attachment, IpAddress address) {
+        return new Neighbour(bridgeIndex, address, attachment.mac(), true);
     }
 
     private static FdbEntry fdb(Attachment attachment, int port) {
@@ -237,9 +267,11 @@ public final class BridgeWiring {
      */
     public void detach(Attachment attachment) {
         EveryStep steps = new EveryStep();
-        steps.run(() -> sockets.run(host -> host.deleteRoute(route(attachment))));
-        steps.run(() -> failPoints.reach("del.route"));
-        steps.run(() -> sockets.run(host -> host.deleteNeighbour(neighbour(attachment))));
+        for (IpAddress address : attachment.addresses().list()) {
+            steps.run(() -> sockets.run(host -> host.deleteRoute(route(address))));
+            steps.run(() -> failPoints.reach("del.route"));
+            steps.run(() -> sockets.run(host -> host.deleteNeighbour(neighbour(attachment, address))));
+        }
         steps.run(() -> failPoints.reach("del.host"));
         steps.run(() -> sockets.call(host -> host.link(attachment.hostIfname()))
                 .filter(link -> isOurs(link, attachment))
@@ -282,7 +314,7 @@ public final class BridgeWiring {
     /** Differences between an attachment and the kernel, on both sides of the pair. */
     public List<Finding> check(Attachment attachment, Netns pod) {
         List<Finding> findings = new ArrayList<>();
-        KernelView view = sockets.call(KernelView::of);
+        KernelView view = sockets.call(host -> KernelView.of(host, families));
         checkHost(attachment, view, findings);
         checkInside(attachment, pod, findings);
         return findings;
@@ -302,11 +334,13 @@ public final class BridgeWiring {
         } else if (!link.bridgePort().equals(Optional.of(POD_PORT))) {
             findings.add(new Finding("link", a.hostIfname(), "its bridge port has other flags: " + link.bridgePort()));
         }
-        if (!view.routes().contains(route(a))) {
-            findings.add(new Finding("route", a.address() + "/32", "no route to " + BRIDGE));
-        }
-        if (!view.neighbours().contains(neighbour(a))) {
-            findings.add(new Finding("neighbour", a.address().toString(), "no permanent neighbour on " + BRIDGE));
+        for (IpAddress address : a.addresses().list()) {
+            if (!view.routes().contains(route(address))) {
+                findings.add(new Finding("route", IpPrefix.ofHost(address).toString(), "no route to " + BRIDGE));
+            }
+            if (!view.neighbours().contains(neighbour(a, address))) {
+                findings.add(new Finding("neighbour", address.toString(), "no permanent neighbour on " + BRIDGE));
+            }
         }
         if (!view.fdb().contains(fdb(a, link.index()))) {
             findings.add(new Finding("fdb", a.mac().toString(), "no static entry on " + a.hostIfname()));
@@ -328,24 +362,31 @@ public final class BridgeWiring {
             if (!link.mac().equals(Optional.of(a.mac()))) {
                 findings.add(new Finding("link", ifname, "has MAC address " + link.mac() + " instead of " + a.mac()));
             }
-            boolean addressed = in.addresses().stream()
-                    .anyMatch(x -> x.ifindex() == link.index() && x.address().equals(a.address()));
-            if (!addressed) {
-                findings.add(new Finding("address", a.address().toString(), "is gone from " + ifname));
-            }
-            boolean routed = in.routes(IpFamily.V4).stream()
-                    .anyMatch(r -> r.destination().length() == 0 && r.gateway().equals(Optional.of(GATEWAY)));
-            if (!routed) {
-                findings.add(new Finding("route", "default", "is gone in the container, or has another gateway"));
-            }
-            boolean resolved = in.neighbours(IpFamily.V4).stream()
-                    .anyMatch(n -> n.ifindex() == link.index()
-                            && n.address().equals(GATEWAY)
-                            && n.mac().equals(BRIDGE_MAC)
-                            && n.permanent());
-            if (!resolved) {
-                findings.add(new Finding("neighbour", GATEWAY.toString(), "is gone in the container"));
-            }
+            List<InterfaceAddress> addresses = in.addresses();
+            a.addresses().stream().forEach(address -> {
+                boolean addressed = addresses.stream()
+                        .anyMatch(
+                                x -> x.ifindex() == link.index() && x.address().equals(address));
+                if (!addressed) {
+                    findings.add(new Finding("address", address.toString(), "is gone from " + ifname));
+                }
+                checkGateway(in, link, address.family(), findings);
+            });
+        }
+    }
+
+    private static void checkGateway(Rtnetlink in, Link link, IpFamily family, List<Finding> findings) {
+        IpAddress gateway = gateway(family);
+        boolean routed = in.routes(family).stream()
+                .anyMatch(r -> r.destination().length() == 0 && r.gateway().equals(Optional.of(gateway)));
+        if (!routed) {
+            findings.add(new Finding(
+                    "route",
+                    family == IpFamily.V4 ? "default" : "default " + family.label(),
+                    "is gone in the container, or has another gateway"));
+        }
+        if (!in.neighbours(family).contains(new Neighbour(link.index(), gateway, BRIDGE_MAC, true))) {
+            findings.add(new Finding("neighbour", gateway.toString(), "is gone in the container"));
         }
     }
 
@@ -356,7 +397,7 @@ public final class BridgeWiring {
      */
     public List<Finding> audit(List<Attachment> attachments) {
         List<Finding> findings = new ArrayList<>();
-        KernelView view = sockets.call(KernelView::of);
+        KernelView view = sockets.call(host -> KernelView.of(host, families));
         attachments.forEach(a -> checkHost(a, view, findings));
         Map<String, Attachment> byLink =
                 attachments.stream().collect(Collectors.toMap(Attachment::hostIfname, Function.identity()));
@@ -364,14 +405,19 @@ public final class BridgeWiring {
                 .filter(link -> link.master().equals(OptionalInt.of(bridgeIndex)) && !byLink.containsKey(link.name()))
                 .forEach(link -> findings.add(
                         new Finding("link", link.name(), "is a port of " + BRIDGE + " and belongs to no attachment")));
-        List<Route> routes = attachments.stream().map(this::route).toList();
+        List<Route> routes = attachments.stream()
+                .flatMap(a -> a.addresses().stream())
+                .map(this::route)
+                .toList();
         view.routes().stream()
                 .filter(r -> r.protocol() == RouteProtocol.PODWIRE
                         && r.ifindex().equals(OptionalInt.of(bridgeIndex))
                         && !routes.contains(r))
                 .forEach(r ->
                         findings.add(new Finding("route", r.destination().toString(), "belongs to no attachment")));
-        List<Neighbour> neighbours = attachments.stream().map(this::neighbour).toList();
+        List<Neighbour> neighbours = attachments.stream()
+                .flatMap(a -> a.addresses().stream().map(address -> neighbour(a, address)))
+                .toList();
         view.neighbours().stream()
                 .filter(n -> n.ifindex() == bridgeIndex && n.permanent() && !neighbours.contains(n))
                 .forEach(n ->
@@ -382,11 +428,15 @@ public final class BridgeWiring {
     /** One look at the kernel's tables. */
     private record KernelView(
             Map<String, Link> links, List<Route> routes, List<Neighbour> neighbours, List<FdbEntry> fdb) {
-        static KernelView of(Rtnetlink host) {
+        static KernelView of(Rtnetlink host, Set<IpFamily> families) {
             return new KernelView(
                     host.links().stream().collect(Collectors.toMap(Link::name, Function.identity())),
-                    host.routes(IpFamily.V4),
-                    host.neighbours(IpFamily.V4),
+                    families.stream()
+                            .flatMap(family -> host.routes(family).stream())
+                            .toList(),
+                    families.stream()
+                            .flatMap(family -> host.neighbours(family).stream())
+                            .toList(),
                     host.fdb());
         }
     }

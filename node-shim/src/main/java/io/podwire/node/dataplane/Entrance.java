@@ -3,6 +3,8 @@ package io.podwire.node.dataplane;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsThread;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.concurrent.Future;
 
 /**
@@ -21,6 +23,29 @@ public final class Entrance implements AutoCloseable {
 
     Netns pod() {
         return pod;
+    }
+
+    /** Does something with the pod's own kernel settings, on a thread inside. */
+    void settings(Settings body) {
+        try {
+            NetnsThread.call(pod, () -> {
+                body.run();
+                return true;
+            });
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new UncheckedIOException("in the pod: " + e.getMessage(), e);
+        } catch (Exception e) {
+            throw new AssertionError("settings are files, which throw nothing else", e);
+        }
+    }
+
+    /** Reads and writes kernel settings. */
+    @FunctionalInterface
+    interface Settings {
+        /** Does it. */
+        void run() throws IOException;
     }
 
     /** Waits for the socket. */

@@ -14,7 +14,10 @@ import org.slf4j.LoggerFactory;
  * the place is reached the N-th time. With none set, reaching one costs a look into an empty map.
  */
 public final class FailPoints {
-    /** The places, in the order an ADD, a DEL and the drain of the spool reach them. */
+    /**
+     * The places, in the order an ADD, a DEL and the drain of the spool reach them; add.ipv6 where a pod gets an IPv6
+     * address.
+     */
     public static final List<String> NAMES = List.of(
             "add.address",
             "add.announce",
@@ -24,6 +27,7 @@ public final class FailPoints {
             "add.fdb",
             "add.neighbour",
             "add.host",
+            "add.ipv6",
             "add.pod-address",
             "add.pod-up",
             "add.pod-neighbour",

@@ -3,8 +3,11 @@ package io.podwire.node.dataplane;
 import com.google.common.hash.Hashing;
 import com.google.common.io.BaseEncoding;
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.plan.EndpointKey;
 import java.nio.charset.StandardCharsets;
 
@@ -19,11 +22,13 @@ public final class PodNames {
     public static final String VXLAN = "pwvx";
     /**
      * The bridge's MAC address: the same on every node, since no two bridges share a link. Pods' begin
-     * with 02:70.
+     * with 02:70 or 02:76.
      */
     public static final MacAddress BRIDGE_MAC = MacAddress.locallyAdministered(0x71_7730_0001L);
     /** The pods' gateway, on the bridge (RFC 3927: link-local, so it collides with no route). */
     public static final IpAddress GATEWAY = IpAddress.parse("169.254.1.1");
+    /** The pods' IPv6 gateway, on the bridge (RFC 4291 §2.5.6). */
+    public static final IpAddress GATEWAY_6 = IpAddress.parse("fe80::1");
 
     private static final String ALIAS_PREFIX = "podwire ";
     // IFALIASZ is 256 with its NUL, linux/if.h.
@@ -46,12 +51,32 @@ public final class PodNames {
         return alias.length() <= MAX_ALIAS ? alias : alias.substring(0, MAX_ALIAS);
     }
 
+    /** The pods' gateway of a family. */
+    public static IpAddress gateway(IpFamily family) {
+        return switch (family) {
+            case V4 -> GATEWAY;
+            case V6 -> GATEWAY_6;
+        };
+    }
+
     /**
-     * MAC address of a pod's interface, made of its IPv4 address: unique on the node as long as the
-     * address is, and the same again when the address is.
+     * MAC address of a pod's interface, made of its IPv4 address or, where it has none, of its IPv6
+     * address: unique on the node as long as the address is, and the same again when the address is. Of
+     * an IPv6 address the last 32 bits count, mixed with a hash of the others: in two blocks that are no
+     * part of one /96 the same one is as likely as for two random numbers of 32 bits.
      */
-    public static MacAddress podMac(IpAddress address) {
-        return MacAddress.locallyAdministered(0x70_0000_0000L | address.low());
+    public static MacAddress podMac(PodAddresses addresses) {
+        IpAddress address = addresses.first();
+        return switch (address.family()) {
+            case V4 -> MacAddress.locallyAdministered(0x70_0000_0000L | address.low());
+            case V6 -> {
+                IpPrefix around = IpPrefix.containing(address, 96);
+                int hash = Hashing.sha256()
+                        .hashString("pod " + around, StandardCharsets.UTF_8)
+                        .asInt();
+                yield MacAddress.locallyAdministered(0x76_0000_0000L | ((address.low() ^ hash) & 0xFFFF_FFFFL));
+            }
+        };
     }
 
     /** MAC address of a node's VXLAN device, made of its name: it survives the device. */

@@ -5,8 +5,8 @@ import static io.podwire.node.dataplane.PodNames.VXLAN;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
-import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.rt.FdbEntry;
@@ -18,15 +18,17 @@ import io.podwire.node.netlink.rt.NewLink;
 import io.podwire.node.netlink.rt.NewLinkKind;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteProtocol;
-import io.podwire.node.netlink.rt.RouteScope;
 import io.podwire.node.netlink.rt.Scope;
 import io.podwire.node.plan.RoutePlan;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,8 +48,10 @@ public final class RouteReconciler {
     private final EventLoop loop;
     private final Underlay underlay;
     private final Vxlan vxlan;
+    private final Set<IpFamily> families;
+    private final Sysctl sysctl;
     private Optional<RoutePlan> plan = Optional.empty();
-    private Optional<IpAddress> tunnelAddress = Optional.empty();
+    private Optional<PodAddresses> tunnelAddresses = Optional.empty();
 
     /**
      * The node's VXLAN device as it must be.
@@ -58,24 +62,31 @@ public final class RouteReconciler {
      */
     public record Vxlan(int vni, int port, MacAddress mac) {}
 
-    /** A reconciler that has not touched the kernel yet; it looks every 30 s and on each change. */
-    public RouteReconciler(Rtnetlink host, EventLoop loop, Underlay underlay, Vxlan vxlan) {
+    /**
+     * A reconciler that has not touched the kernel yet; it looks every 30 s and on each change.
+     *
+     * @param families what pods have addresses of: routes of others are not its own
+     */
+    public RouteReconciler(
+            Rtnetlink host, EventLoop loop, Underlay underlay, Vxlan vxlan, Set<IpFamily> families, Sysctl sysctl) {
         this.host = host;
         this.loop = loop;
         this.underlay = underlay;
         this.vxlan = vxlan;
+        this.families = Set.copyOf(families);
+        this.sysctl = sysctl;
         loop.every(AUDIT, this::apply);
     }
 
     /**
      * Makes the VXLAN device.
      *
-     * @param address of the node on it, from one of the node's blocks: the source of what the node
-     *     itself sends to pods behind the tunnel
+     * @param addresses of the node on it, from the node's blocks: the sources of what the node itself
+     *     sends to pods behind the tunnel
      */
-    public void tunnelAddress(IpAddress address) {
+    public void tunnelAddresses(PodAddresses addresses) {
         loop.execute(() -> {
-            tunnelAddress = Optional.of(address);
+            tunnelAddresses = Optional.of(addresses);
             apply();
         });
     }
@@ -90,15 +101,16 @@ public final class RouteReconciler {
 
     private void apply() {
         try {
-            OptionalInt device =
-                    tunnelAddress.isPresent() ? OptionalInt.of(ensureDevice(tunnelAddress.get())) : OptionalInt.empty();
+            OptionalInt device = tunnelAddresses.isPresent()
+                    ? OptionalInt.of(ensureDevice(tunnelAddresses.get()))
+                    : OptionalInt.empty();
             plan.ifPresent(p -> reconcile(p, device));
-        } catch (NetlinkException e) {
+        } catch (NetlinkException | IOException e) {
             log.error("programming routes failed, next try in {} s or at the next change", AUDIT.toSeconds(), e);
         }
     }
 
-    private int ensureDevice(IpAddress address) {
+    private int ensureDevice(PodAddresses addresses) throws IOException {
         Optional<Link> found = host.link(VXLAN);
         if (found.isPresent() && !isAsPlanned(found.get())) {
             log.warn("{} is not as it must be ({}), making it anew", VXLAN, found.get());
@@ -118,12 +130,19 @@ public final class RouteReconciler {
             log.info("made {} with VNI {} over {}", VXLAN, vxlan.vni(), underlay.ifname());
         }
         Link device = host.link(VXLAN).orElseThrow();
+        if (families.contains(IpFamily.V6)) {
+            host.disableIpv6LinkLocal(device.index());
+            Ipv6Host.byHand(sysctl, VXLAN);
+        }
         host.addresses().stream()
                 .filter(a -> a.ifindex() == device.index()
-                        && a.address().family() == IpFamily.V4
-                        && !a.address().equals(address))
+                        && families.contains(a.address().family())
+                        && !addresses.list().contains(a.address()))
                 .forEach(host::deleteAddress);
-        host.replaceAddress(new InterfaceAddress(device.index(), address, 32, Scope.GLOBAL));
+        for (IpAddress address : addresses.list()) {
+            int length = address.family().bits();
+            host.replaceAddress(new InterfaceAddress(device.index(), address, length, Scope.GLOBAL));
+        }
         if (!device.up()) {
             host.setUp(device.index());
         }
@@ -142,19 +161,18 @@ public final class RouteReconciler {
 
     private void reconcile(RoutePlan plan, OptionalInt device) {
         Set<Route> routes = new LinkedHashSet<>();
-        plan.direct().forEach(d -> routes.add(route(d.destination(), d.via(), underlay.ifindex())));
+        plan.direct().forEach(d -> routes.add(Route.via(d.destination(), d.via(), underlay.ifindex())));
         if (device.isPresent()) {
             int index = device.getAsInt();
             Set<Neighbour> neighbours = new LinkedHashSet<>();
             Set<FdbEntry> fdb = new LinkedHashSet<>();
             plan.tunnelled().forEach(t -> {
-                routes.add(route(t.destination(), t.via(), index));
+                routes.add(Route.via(t.destination(), t.via(), index));
                 neighbours.add(new Neighbour(index, t.via(), t.mac(), true));
                 fdb.add(FdbEntry.ofVxlan(index, t.mac(), t.underlay()));
             });
             // Adds go before the routes that need them, removals after: the order of a packet's path.
-            Set<Neighbour> neighboursNow =
-                    kept(host.neighbours(IpFamily.V4), n -> n.ifindex() == index && n.permanent());
+            Set<Neighbour> neighboursNow = kept(ofEach(host::neighbours), n -> n.ifindex() == index && n.permanent());
             Set<FdbEntry> fdbNow = kept(
                     host.fdb(),
                     f -> f.ifindex() == index && f.vxlanDestination().isPresent());
@@ -170,7 +188,7 @@ public final class RouteReconciler {
 
     private void reconcileRoutes(Set<Route> desired, OptionalInt device) {
         Set<Route> now = kept(
-                host.routes(IpFamily.V4),
+                ofEach(host::routes),
                 r -> r.protocol() == RouteProtocol.PODWIRE
                         && (r.ifindex().equals(OptionalInt.of(underlay.ifindex()))
                                 || (device.isPresent() && r.ifindex().equals(device))));
@@ -189,16 +207,8 @@ public final class RouteReconciler {
         });
     }
 
-    private static Route route(IpPrefix destination, IpAddress via, int ifindex) {
-        return new Route(
-                destination,
-                Optional.of(via),
-                OptionalInt.of(ifindex),
-                RouteScope.GLOBAL,
-                true,
-                RouteProtocol.PODWIRE,
-                Optional.empty(),
-                OptionalInt.empty());
+    private <T> List<T> ofEach(Function<IpFamily, List<T>> dump) {
+        return families.stream().flatMap(family -> dump.apply(family).stream()).toList();
     }
 
     private static <T> Set<T> kept(Iterable<T> all, Predicate<T> filter) {

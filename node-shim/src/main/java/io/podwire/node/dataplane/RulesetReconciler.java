@@ -1,6 +1,7 @@
 package io.podwire.node.dataplane;
 
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpFamily;
 import io.podwire.node.nft.backend.NftBackend;
 import io.podwire.node.nft.backend.NftException;
 import io.podwire.node.nft.diff.NftDiff;
@@ -17,6 +18,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
@@ -34,6 +36,7 @@ public final class RulesetReconciler {
 
     private final NftBackend backend;
     private final EventLoop loop;
+    private final Set<IpFamily> families;
     private final int vxlanPort;
 
     private final RulesetPlanner planner = new RulesetPlanner();
@@ -50,11 +53,13 @@ public final class RulesetReconciler {
      * A reconciler that has not touched the kernel yet.
      *
      * @param backend belongs to the node's network namespace
+     * @param families what pods have addresses of: that of every endpoint is among them
      * @param vxlanPort UDP port whose packets pods must not send
      */
-    public RulesetReconciler(NftBackend backend, EventLoop loop, int vxlanPort) {
+    public RulesetReconciler(NftBackend backend, EventLoop loop, Set<IpFamily> families, int vxlanPort) {
         this.backend = backend;
         this.loop = loop;
+        this.families = Set.copyOf(families);
         this.vxlanPort = vxlanPort;
     }
 
@@ -173,8 +178,8 @@ public final class RulesetReconciler {
     private void apply() throws NftException {
         healthy = false;
         Optional<NodeProgram> enforced = program.map(p -> p.withArrived(endpoints.values()));
-        Ruleset desired =
-                planner.plan(new RulesetInput(PodNames.BRIDGE, List.copyOf(endpoints.values()), enforced, vxlanPort));
+        Ruleset desired = planner.plan(
+                new RulesetInput(PodNames.BRIDGE, families, List.copyOf(endpoints.values()), enforced, vxlanPort));
         Transaction change = applied.map(before -> NftDiff.between(before, desired))
                 .orElseGet(() -> Transaction.replaceAll(desired));
         // After a refusal the kernel's state is not known: the next try writes everything.

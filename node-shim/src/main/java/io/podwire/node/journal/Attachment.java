@@ -1,7 +1,7 @@
 package io.podwire.node.journal;
 
-import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.plan.EndpointKey;
 import java.time.Instant;
 
@@ -15,7 +15,7 @@ import java.time.Instant;
  * @param netnsInode inode of the network namespace at ADD: the same path may later be another one
  * @param hostIfname host end of the veth pair
  * @param mac the container's interface's
- * @param address the container's
+ * @param addresses the container's
  * @param mtu of both ends, in bytes
  * @param state how far its ADD came
  * @param policyRevision revision that covered it when its ADD returned; 0 without policy-service
@@ -29,7 +29,7 @@ public record Attachment(
         long netnsInode,
         String hostIfname,
         MacAddress mac,
-        IpAddress address,
+        PodAddresses addresses,
         int mtu,
         State state,
         long policyRevision,
@@ -61,6 +61,17 @@ public record Attachment(
     /** The same attachment, its ADD done. */
     public Attachment attached(long revision, Instant now) {
         return new Attachment(
-                key, network, pod, netnsPath, netnsInode, hostIfname, mac, address, mtu, State.ATTACHED, revision, now);
+                key,
+                network,
+                pod,
+                netnsPath,
+                netnsInode,
+                hostIfname,
+                mac,
+                addresses,
+                mtu,
+                State.ATTACHED,
+                revision,
+                now);
     }
 }

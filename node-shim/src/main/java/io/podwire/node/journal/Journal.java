@@ -1,11 +1,14 @@
 package io.podwire.node.journal;
 
+import com.fasterxml.jackson.annotation.JsonAlias;
+import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
@@ -40,6 +43,9 @@ import org.h2.mvstore.MVStoreException;
  * <p>Safe for several threads.
  */
 public final class Journal implements AutoCloseable {
+    /** Format of the entries, 1 up to release 0.1: a newer release reads an older format, never the other way round. */
+    static final int FORMAT = 2;
+
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
             .build();
@@ -114,6 +120,11 @@ public final class Journal implements AutoCloseable {
     }
 
     private Life beginLife(String bootId) {
+        int format = Integer.parseInt(meta.getOrDefault("format", "1"));
+        if (format > FORMAT) {
+            throw new JournalException("the journal " + file + " has format " + format + ", this release reads 1 to "
+                    + FORMAT + ": start the release that wrote it, or a newer one");
+        }
         String uid = meta.computeIfAbsent("node-uid", _ -> UUID.randomUUID().toString());
         long counter = Long.parseLong(meta.getOrDefault("counter", "0")) + 1;
         boolean sameBoot = bootId.equals(meta.get("boot-id"));
@@ -128,6 +139,7 @@ public final class Journal implements AutoCloseable {
         });
         meta.put("counter", Long.toString(counter));
         meta.put("boot-id", bootId);
+        meta.put("format", Integer.toString(FORMAT));
         store.commit();
         return new Life(uid, counter, sameBoot);
     }
@@ -158,7 +170,7 @@ public final class Journal implements AutoCloseable {
     }
 
     /**
-     * Removes an attachment and notes that its address cools down, as one change.
+     * Removes an attachment and notes that its addresses cool down, as one change.
      *
      * @param coolingNow every address that cools down now, longest first
      */
@@ -320,7 +332,7 @@ public final class Journal implements AutoCloseable {
         }
     }
 
-    /** How an attachment stands in the file. */
+    /** How an attachment stands in the file. Format 1 had one "address", which reads as a list of one. */
     record AttachmentRow(
             String containerId,
             String ifname,
@@ -333,7 +345,10 @@ public final class Journal implements AutoCloseable {
             long netnsInode,
             String hostIfname,
             String mac,
-            String address,
+
+            @JsonAlias("address") @JsonFormat(with = JsonFormat.Feature.ACCEPT_SINGLE_VALUE_AS_ARRAY)
+            List<String> addresses,
+
             int mtu,
             Attachment.State state,
             long policyRevision,
@@ -351,7 +366,7 @@ public final class Journal implements AutoCloseable {
                     a.netnsInode(),
                     a.hostIfname(),
                     a.mac().toString(),
-                    a.address().toString(),
+                    a.addresses().stream().map(IpAddress::toString).toList(),
                     a.mtu(),
                     a.state(),
                     a.policyRevision(),
@@ -367,7 +382,7 @@ public final class Journal implements AutoCloseable {
                     netnsInode,
                     hostIfname,
                     MacAddress.parse(mac),
-                    IpAddress.parse(address),
+                    PodAddresses.parse(addresses),
                     mtu,
                     state,
                     policyRevision,

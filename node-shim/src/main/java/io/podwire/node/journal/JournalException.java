@@ -7,6 +7,10 @@ public final class JournalException extends RuntimeException {
     @Serial
     private static final long serialVersionUID = 1L;
 
+    JournalException(String message) {
+        super(message);
+    }
+
     JournalException(String message, Throwable cause) {
         super(message, cause);
     }

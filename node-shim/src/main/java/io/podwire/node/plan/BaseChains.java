@@ -2,6 +2,7 @@ package io.podwire.node.plan;
 
 import static io.podwire.node.nft.model.Match.is;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.node.nft.model.Action;
 import io.podwire.node.nft.model.Chain;
 import io.podwire.node.nft.model.Field;
@@ -10,7 +11,11 @@ import io.podwire.node.nft.model.Match;
 import io.podwire.node.nft.model.Rule;
 import io.podwire.node.nft.model.Value;
 import io.podwire.node.nft.model.Verdict;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -23,13 +28,6 @@ import java.util.stream.Stream;
  * about a flow pass by themselves: their own protocol is ICMP, so rules with ports could not judge them.
  */
 final class BaseChains {
-    /** Verdict by pod address, for flows that the pod was called by. */
-    static final String INGRESS_MAP = "ingress-4";
-    /** Verdict by pod address, for flows that the pod opened. */
-    static final String EGRESS_MAP = "egress-4";
-    /** Who may send by which bridge port. */
-    static final String SOURCES = "endpoints";
-
     /** All host ends of veths are named so. The kernel's "meta ibrname" would need a module that is not everywhere. */
     private static final Value POD_PORT = new Value.Interface("pw*");
 
@@ -41,85 +39,102 @@ final class BaseChains {
     private static final int BRIDGE_FIRST = -300;
 
     private static final Verdict RETURN = new Verdict.Return();
-    private static final Rule NO_IPV6 = Rule.drop("ipv6", is(Field.FAMILY, "ipv6"));
-    private static final Rule FLOW_ERRORS = Rule.of(
-            RETURN,
-            is(Field.FLOW_STATE, "related"),
-            is(Field.ICMP_TYPE, "destination-unreachable", "time-exceeded", "parameter-problem"));
     private static final Rule NO_FLOW = Rule.drop("no-flow", is(Field.FLOW_STATE, "invalid", "untracked"));
 
-    private BaseChains() {}
+    private static final int DHCP_SERVER = 67;
+    private static final int DHCPV6_SERVER = 547;
+    private static final int VXLAN = 4789;
 
-    /** Chains of the inet table. */
-    static List<Chain> inet(String bridge) {
-        Value name = new Value.Interface(bridge);
-        Match in = is(Field.IIFNAME, name);
-        Match out = is(Field.OIFNAME, name);
-        Match notIn = new Match.Not(Field.IIFNAME, name);
-        Match notOut = new Match.Not(Field.OIFNAME, name);
+    private final Set<IpFamily> families;
+
+    private BaseChains(Set<IpFamily> families) {
+        this.families = families;
+    }
+
+    /** Chains of the inet table of a node that serves these families. */
+    static List<Chain> inet(String bridge, Set<IpFamily> families) {
+        return new BaseChains(families).inet(new Value.Interface(bridge));
+    }
+
+    /** Chains of the bridge table. */
+    static List<Chain> bridge(int vxlanPort, Set<IpFamily> families) {
+        return new BaseChains(families).bridge(vxlanPort);
+    }
+
+    private List<Chain> inet(Value bridge) {
+        Match in = is(Field.IIFNAME, bridge);
+        Match out = is(Field.OIFNAME, bridge);
+        Match notIn = new Match.Not(Field.IIFNAME, bridge);
+        Match notOut = new Match.Not(Field.OIFNAME, bridge);
         Match original = is(Field.FLOW_DIRECTION, "original");
         Match reply = is(Field.FLOW_DIRECTION, "reply");
         Verdict fromPods = new Verdict.Jump(FROM_PODS);
         Verdict toPods = new Verdict.Jump(TO_PODS);
+        List<Rule> pass = new ArrayList<>(notServed(Field.FAMILY, FamilyTerms::protocol));
+        pass.addAll(flowErrors());
+        pass.add(NO_FLOW);
+
+        // Between pods, and between pods and elsewhere. A flow between two pods of this node is
+        // judged by both ends: a chain that lets it pass returns here.
+        List<Rule> forward = new ArrayList<>(List.of(Rule.of(RETURN, notIn, notOut)));
+        forward.addAll(pass);
+        forward.addAll(List.of(
+                Rule.of(fromPods, in, original),
+                Rule.of(fromPods, out, reply),
+                Rule.of(toPods, out, original),
+                Rule.of(toPods, in, reply)));
+
+        // From pods to their node: egress, as to anywhere. Replies of pods to it pass.
+        List<Rule> input = new ArrayList<>(List.of(Rule.of(RETURN, notIn)));
+        input.addAll(pass);
+        input.add(Rule.of(fromPods, original));
+
+        // From the node: it may reach its pods (kubelet's probes). The kernel answers packets that
+        // leave by the interface they came by with redirects: pods must not heed them.
+        List<Rule> output = new ArrayList<>(List.of(Rule.of(RETURN, notOut)));
+        output.addAll(notServed(Field.FAMILY, FamilyTerms::protocol));
+        output.addAll(redirects());
+        output.addAll(flowErrors());
+        output.add(Rule.of(fromPods, reply));
+
         return List.of(
-                // Between pods, and between pods and elsewhere. A flow between two pods of this node is
-                // judged by both ends: a chain that lets it pass returns here.
-                new Chain.Base(
-                        "forward",
-                        Hook.FORWARD,
-                        FILTER,
-                        List.of(
-                                Rule.of(RETURN, notIn, notOut),
-                                NO_IPV6,
-                                FLOW_ERRORS,
-                                NO_FLOW,
-                                Rule.of(fromPods, in, original),
-                                Rule.of(fromPods, out, reply),
-                                Rule.of(toPods, out, original),
-                                Rule.of(toPods, in, reply))),
-                // From pods to their node: egress, as to anywhere. Replies of pods to it pass.
-                new Chain.Base(
-                        "input",
-                        Hook.INPUT,
-                        FILTER,
-                        List.of(Rule.of(RETURN, notIn), NO_IPV6, FLOW_ERRORS, NO_FLOW, Rule.of(fromPods, original))),
-                // From the node: it may reach its pods (kubelet's probes). The kernel answers packets that
-                // leave by the interface they came by with ICMP redirects: pods must not heed them.
-                new Chain.Base(
-                        "output",
-                        Hook.OUTPUT,
-                        FILTER,
-                        List.of(
-                                Rule.of(RETURN, notOut),
-                                NO_IPV6,
-                                Rule.drop("icmp-redirect", is(Field.ICMP_TYPE, "redirect")),
-                                FLOW_ERRORS,
-                                Rule.of(fromPods, reply))),
-                lookup(FROM_PODS, Field.FLOW_SOURCE, EGRESS_MAP),
-                lookup(TO_PODS, Field.FLOW_DESTINATION, INGRESS_MAP));
+                new Chain.Base("forward", Hook.FORWARD, FILTER, forward),
+                new Chain.Base("input", Hook.INPUT, FILTER, input),
+                new Chain.Base("output", Hook.OUTPUT, FILTER, output),
+                lookup(FROM_PODS, FamilyTerms::flowSource, FamilyTerms::egressMap),
+                lookup(TO_PODS, FamilyTerms::flowDestination, FamilyTerms::ingressMap));
     }
 
-    /** Chains of the bridge table. */
-    static List<Chain> bridge(int vxlanPort) {
+    private List<Chain> bridge(int vxlanPort) {
+        List<Rule> prerouting = new ArrayList<>(List.of(
+                Rule.of(RETURN, new Match.Not(Field.IIFNAME, POD_PORT)),
+                Rule.drop("vlan", is(Field.ETHER_TYPE, "8021q", "8021ad")),
+                // Neighbours are permanent on both sides: nobody needs to ask.
+                Rule.drop("arp", is(Field.ETHER_TYPE, "arp"))));
+        prerouting.addAll(notServed(Field.ETHER_TYPE, FamilyTerms::etherType));
+        if (served(IpFamily.V6)) {
+            prerouting.addAll(neighbourDiscovery());
+        }
+        prerouting.add(Rule.drop("ether-type", new Match.Not(Field.ETHER_TYPE, etherTypes())));
+        prerouting.add(Rule.drop(
+                "dhcp-server",
+                new Match.OneOf(
+                        Field.UDP_SOURCE_PORT,
+                        served(IpFamily.V6) ? ports(DHCP_SERVER, DHCPV6_SERVER) : ports(DHCP_SERVER))));
+        prerouting.add(Rule.drop("vxlan", new Match.OneOf(Field.UDP_DESTINATION_PORT, ports(VXLAN, vxlanPort))));
+        if (served(IpFamily.V4)) {
+            prerouting.add(Rule.of(RETURN, honest(IpFamily.V4)));
+        }
+        if (served(IpFamily.V6)) {
+            // RFC 7112: a first fragment holds all extension headers. Where it does not, what is
+            // behind them cannot be told here, and would be neighbour discovery after reassembly.
+            prerouting.add(Rule.of(
+                    RETURN, new Match.OneOf(Field.PROTOCOL, List.of(new Value.Span(0, 255))), honest(IpFamily.V6)));
+            prerouting.add(Rule.drop("ipv6-headers", honest(IpFamily.V6)));
+        }
+        prerouting.add(Rule.drop("spoofed"));
         return List.of(
-                new Chain.Base(
-                        "prerouting",
-                        Hook.PREROUTING,
-                        BRIDGE_FIRST,
-                        List.of(
-                                Rule.of(RETURN, new Match.Not(Field.IIFNAME, POD_PORT)),
-                                Rule.drop("vlan", is(Field.ETHER_TYPE, "8021q", "8021ad")),
-                                // Neighbours are permanent on both sides: nobody needs to ask.
-                                Rule.drop("arp", is(Field.ETHER_TYPE, "arp")),
-                                Rule.drop("ipv6", is(Field.ETHER_TYPE, "ip6")),
-                                Rule.drop("ether-type", new Match.Not(Field.ETHER_TYPE, new Value.Symbol("ip"))),
-                                Rule.drop("dhcp-server", is(Field.UDP_SOURCE_PORT, new Value.Span(67, 67))),
-                                Rule.drop("vxlan", new Match.OneOf(Field.UDP_DESTINATION_PORT, vxlan(vxlanPort))),
-                                Rule.of(
-                                        RETURN,
-                                        new Match.InSet(
-                                                List.of(Field.IIFNAME, Field.ETHER_SOURCE, Field.IP_SOURCE), SOURCES)),
-                                Rule.drop("spoofed"))),
+                new Chain.Base("prerouting", Hook.PREROUTING, BRIDGE_FIRST, prerouting),
                 // Ports are isolated and every packet is routed: no frame is bridged.
                 new Chain.Base(
                         "forward",
@@ -130,13 +145,105 @@ final class BaseChains {
                                 Rule.drop("bridged-to", is(Field.OIFNAME, POD_PORT)))));
     }
 
-    private static Chain lookup(String name, Field key, String map) {
-        return new Chain.Regular(name, List.of(Rule.of(new Action.Lookup(key, map)), Rule.drop("not-covered")));
+    /**
+     * What IPv6 has in place of ARP, wherever it is behind extension headers. Nothing of it is needed:
+     * neighbours and routers are set by hand, and no duplicate is looked for. Later fragments have no
+     * type to look at; the kernel takes no fragmented discovery (RFC 6980).
+     */
+    private static List<Rule> neighbourDiscovery() {
+        return List.of(
+                Rule.drop("ra", is(Field.ICMPV6_TYPE, "nd-router-advert")),
+                Rule.drop(
+                        "nd",
+                        is(
+                                Field.ICMPV6_TYPE,
+                                "nd-router-solicit",
+                                "nd-neighbor-solicit",
+                                "nd-neighbor-advert",
+                                "nd-redirect",
+                                "ind-neighbor-solicit",
+                                "ind-neighbor-advert")),
+                Rule.drop(
+                        "mld",
+                        is(
+                                Field.ICMPV6_TYPE,
+                                "mld-listener-query",
+                                "mld-listener-report",
+                                "mld-listener-done",
+                                "mld2-listener-report")));
     }
 
-    /** RFC 7348's port and ours. */
-    private static List<Value> vxlan(int port) {
-        return Stream.of(4789, port)
+    private List<Rule> flowErrors() {
+        List<Rule> rules = new ArrayList<>();
+        if (served(IpFamily.V4)) {
+            rules.add(Rule.of(
+                    RETURN,
+                    is(Field.FLOW_STATE, "related"),
+                    is(Field.ICMP_TYPE, "destination-unreachable", "time-exceeded", "parameter-problem")));
+        }
+        if (served(IpFamily.V6)) {
+            rules.add(Rule.of(
+                    RETURN,
+                    is(Field.FLOW_STATE, "related"),
+                    is(
+                            Field.ICMPV6_TYPE,
+                            "destination-unreachable",
+                            "packet-too-big",
+                            "time-exceeded",
+                            "parameter-problem")));
+        }
+        return rules;
+    }
+
+    private List<Rule> redirects() {
+        List<Rule> rules = new ArrayList<>();
+        if (served(IpFamily.V4)) {
+            rules.add(Rule.drop("icmp-redirect", is(Field.ICMP_TYPE, "redirect")));
+        }
+        if (served(IpFamily.V6)) {
+            // Unlike IPv4's, no setting of the kernel keeps it from making them.
+            rules.add(Rule.drop("icmpv6-redirect", is(Field.ICMPV6_TYPE, "nd-redirect")));
+        }
+        return rules;
+    }
+
+    /** A drop, counted under the family's name, of each family that pods have no address of. */
+    private List<Rule> notServed(Field field, Function<FamilyTerms, String> term) {
+        return Arrays.stream(IpFamily.values())
+                .filter(family -> !served(family))
+                .map(FamilyTerms::of)
+                .map(terms -> Rule.drop(terms.protocol(), is(field, term.apply(terms))))
+                .toList();
+    }
+
+    private Chain lookup(String name, Function<FamilyTerms, Field> key, Function<FamilyTerms, String> map) {
+        List<Rule> rules = new ArrayList<>();
+        for (IpFamily family : families) {
+            FamilyTerms terms = FamilyTerms.of(family);
+            rules.add(Rule.of(new Action.Lookup(key.apply(terms), map.apply(terms))));
+        }
+        rules.add(Rule.drop("not-covered"));
+        return new Chain.Regular(name, rules);
+    }
+
+    /** The sender has this interface, MAC and IP address. */
+    private static Match honest(IpFamily family) {
+        FamilyTerms terms = FamilyTerms.of(family);
+        return new Match.InSet(List.of(Field.IIFNAME, Field.ETHER_SOURCE, terms.source()), terms.sources());
+    }
+
+    private List<Value> etherTypes() {
+        return families.stream()
+                .<Value>map(family -> new Value.Symbol(FamilyTerms.of(family).etherType()))
+                .toList();
+    }
+
+    private boolean served(IpFamily family) {
+        return families.contains(family);
+    }
+
+    private static List<Value> ports(Integer... ports) {
+        return Stream.of(ports)
                 .distinct()
                 .sorted()
                 .<Value>map(p -> new Value.Span(p, p))

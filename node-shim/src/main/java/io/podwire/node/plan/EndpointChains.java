@@ -1,5 +1,6 @@
 package io.podwire.node.plan;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.node.nft.model.Chain;
 import io.podwire.node.nft.model.Field;
 import io.podwire.node.nft.model.Identifiers;
@@ -18,22 +19,24 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
  * A policy as verdicts, and as a chain for each isolated direction. A chain is named after what it
  * says: endpoints with the same policy share it, so most ADDs change elements only, and its drop
- * counter counts for the policies that it names.
+ * counter counts for the policies that it names. Both families of an endpoint have the same chain: of
+ * its rules about peers, those of the other family match nothing.
  */
 final class EndpointChains {
     private static final Verdict PASS = new Verdict.Return();
     private static final Value.Span ALL_PORTS = new Value.Span(0, 65535);
 
-    private final Map<String, String> setNames;
+    private final Map<String, Map<IpFamily, String>> setNames;
     private final List<Chain> chains = new ArrayList<>();
     private final SortedMap<String, NftSet.Ports> portSets = new TreeMap<>();
 
-    private EndpointChains(Map<String, String> setNames) {
+    private EndpointChains(Map<String, Map<IpFamily, String>> setNames) {
         this.setNames = setNames;
     }
 
@@ -50,16 +53,17 @@ final class EndpointChains {
     /**
      * The part of an endpoint with this policy.
      *
-     * @param setNames nft name of each address set by id; a rule about any other set matches nothing
+     * @param setNames nft names of each address set by id, one for each family that the node serves; a
+     *     rule about any other set matches nothing
      */
-    static Part of(EndpointPolicy policy, Map<String, String> setNames) {
+    static Part of(EndpointPolicy policy, Map<String, Map<IpFamily, String>> setNames) {
         EndpointChains maker = new EndpointChains(setNames);
-        Verdict ingress = maker.direction("ingress-", Field.FLOW_SOURCE, policy.ingress());
-        Verdict egress = maker.direction("egress-", Field.FLOW_DESTINATION, policy.egress());
+        Verdict ingress = maker.direction("ingress-", FamilyTerms::flowSource, policy.ingress());
+        Verdict egress = maker.direction("egress-", FamilyTerms::flowDestination, policy.egress());
         return new Part(ingress, egress, List.copyOf(maker.chains), List.copyOf(maker.portSets.values()));
     }
 
-    private Verdict direction(String prefix, Field peer, DirectionPolicy policy) {
+    private Verdict direction(String prefix, Function<FamilyTerms, Field> peer, DirectionPolicy policy) {
         if (!policy.isolated()) {
             return PASS;
         }
@@ -80,13 +84,17 @@ final class EndpointChains {
         return new Verdict.Goto(name);
     }
 
-    private List<List<Match>> peers(Field peer, PolicyRule rule) {
-        return rule.anyPeer()
-                ? List.of(List.of())
-                : rule.addressSets().stream()
-                        .filter(setNames::containsKey)
-                        .map(id -> List.of(Match.in(peer, setNames.get(id))))
-                        .toList();
+    private List<List<Match>> peers(Function<FamilyTerms, Field> peer, PolicyRule rule) {
+        if (rule.anyPeer()) {
+            return List.of(List.of());
+        }
+        List<List<Match>> matches = new ArrayList<>();
+        for (String id : rule.addressSets()) {
+            setNames.getOrDefault(id, Map.of())
+                    .forEach(
+                            (family, name) -> matches.add(List.of(Match.in(peer.apply(FamilyTerms.of(family)), name))));
+        }
+        return matches;
     }
 
     private List<List<Match>> ports(PolicyRule rule) {

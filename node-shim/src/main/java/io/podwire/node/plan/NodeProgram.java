@@ -70,9 +70,11 @@ public record NodeProgram(
             if (!endpoints.containsKey(endpoint.key())) {
                 expectation(endpoint).ifPresent(pod -> {
                     nextEndpoints.put(endpoint.key(), pod.policy());
+                    List<IpPrefix> hosts =
+                            endpoint.addresses().stream().map(IpPrefix::ofHost).toList();
                     pod.addressSets()
                             .forEach(id -> more.computeIfAbsent(id, _ -> new TreeSet<>())
-                                    .add(IpPrefix.ofHost(endpoint.address())));
+                                    .addAll(hosts));
                 });
             }
         }

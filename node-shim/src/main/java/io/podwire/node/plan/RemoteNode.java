@@ -11,23 +11,33 @@ import java.util.Optional;
  * How another node and its pods are reached.
  *
  * @param node its name
- * @param underlay its address on the underlay
- * @param underlayLength prefix length of its underlay subnet
+ * @param underlay its places on the underlay, one or one of each family; VXLAN goes to the first
  * @param vtep its VXLAN end; empty when it has none
  * @param prefixes what it owns
  */
-public record RemoteNode(
-        NodeName node, IpAddress underlay, int underlayLength, Optional<Vtep> vtep, List<IpPrefix> prefixes) {
-    /** Copies the list. */
+public record RemoteNode(NodeName node, List<UnderlayEnd> underlay, Optional<Vtep> vtep, List<IpPrefix> prefixes) {
+    /** Checks that there is a place, and copies. */
     public RemoteNode {
+        underlay = List.copyOf(underlay);
         prefixes = List.copyOf(prefixes);
+        if (underlay.isEmpty()) {
+            throw new IllegalArgumentException("node " + node + " has no underlay address");
+        }
+    }
+
+    /** Its underlay address in this subnet. */
+    Optional<IpAddress> in(IpPrefix subnet) {
+        return underlay.stream()
+                .map(UnderlayEnd::address)
+                .filter(subnet::contains)
+                .findFirst();
     }
 
     /**
      * A VXLAN tunnel end point (RFC 7348).
      *
      * @param mac of its device
-     * @param address of its device, in one of its node's prefixes
+     * @param address of its device, in one of its node's prefixes; with two families the IPv4 one
      */
     public record Vtep(MacAddress mac, IpAddress address) {}
 }

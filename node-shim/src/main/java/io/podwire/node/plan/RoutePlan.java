@@ -1,15 +1,18 @@
 package io.podwire.node.plan;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * Which routes lead to the other nodes' pods: through the underlay where the other node shares our
- * subnet, else through VXLAN.
+ * subnet of the same family, else through VXLAN.
  *
  * @param direct routes through the underlay
  * @param tunnelled routes through the VXLAN device, with what makes their next hop resolvable
@@ -32,31 +35,60 @@ public record RoutePlan(List<Direct> direct, List<Tunnelled> tunnelled) {
      * A route through VXLAN.
      *
      * @param destination the other node's prefix
-     * @param via address of the other node's VXLAN device: a next hop on our VXLAN device
+     * @param via a next hop on our VXLAN device: the address of the other node's, or for IPv6 the
+     *     link-local one that belongs to its MAC address, whether it has that or not
      * @param mac of that device: permanent neighbour of {@code via}
      * @param underlay where packets for that MAC address are sent: permanent FDB entry
      */
     public record Tunnelled(IpPrefix destination, IpAddress via, MacAddress mac, IpAddress underlay) {}
 
     /**
-     * The plan for one node. A node that is neither on our subnet nor has a VXLAN end is left out.
+     * The plan for one node. A prefix whose node has neither an address of its family on a subnet of
+     * ours nor a VXLAN end that we reach is left out.
      *
-     * @param subnet our own underlay subnet
+     * @param own our places on the underlay, one or one of each family; VXLAN leaves by the first
+     * @param families what our pods have addresses of: prefixes of others are left out
      * @param others every other node
      */
-    public static RoutePlan plan(IpPrefix subnet, Collection<RemoteNode> others) {
+    public static RoutePlan plan(List<UnderlayEnd> own, Set<IpFamily> families, Collection<RemoteNode> others) {
         List<Direct> direct = new ArrayList<>();
         List<Tunnelled> tunnelled = new ArrayList<>();
         for (RemoteNode other : others) {
-            if (subnet.contains(other.underlay())) {
-                other.prefixes().forEach(p -> direct.add(new Direct(p, other.underlay())));
-            } else {
-                other.vtep()
-                        .ifPresent(vtep -> other.prefixes()
-                                .forEach(p ->
-                                        tunnelled.add(new Tunnelled(p, vtep.address(), vtep.mac(), other.underlay()))));
+            for (IpPrefix prefix : other.prefixes()) {
+                if (!families.contains(prefix.family())) {
+                    continue;
+                }
+                own.stream()
+                        .filter(end -> end.address().family() == prefix.family())
+                        .flatMap(end -> other.in(end.subnet()).stream())
+                        .findFirst()
+                        .ifPresentOrElse(
+                                via -> direct.add(new Direct(prefix, via)),
+                                () -> tunnel(own.getFirst(), other, prefix).ifPresent(tunnelled::add));
             }
         }
         return new RoutePlan(direct, tunnelled);
+    }
+
+    private static Optional<Tunnelled> tunnel(UnderlayEnd own, RemoteNode other, IpPrefix prefix) {
+        IpAddress underlay = other.underlay().getFirst().address();
+        return other.vtep()
+                .filter(_ -> underlay.family() == own.address().family())
+                .flatMap(vtep ->
+                        nextHop(vtep, prefix.family()).map(via -> new Tunnelled(prefix, via, vtep.mac(), underlay)));
+    }
+
+    private static Optional<IpAddress> nextHop(RemoteNode.Vtep vtep, IpFamily family) {
+        return switch (family) {
+            case V4 -> Optional.of(vtep.address()).filter(address -> address.family() == IpFamily.V4);
+            case V6 -> Optional.of(linkLocal(vtep.mac()));
+        };
+    }
+
+    /** fe80::/64 with the modified EUI-64 of a MAC address (RFC 4291 appendix A). */
+    private static IpAddress linkLocal(MacAddress mac) {
+        long upper = mac.bits() >>> 24;
+        long lower = mac.bits() & 0xFF_FFFFL;
+        return new IpAddress(IpFamily.V6, 0xFE80L << 48, ((upper << 40) | 0xFF_FE00_0000L | lower) ^ (0x02L << 56));
     }
 }

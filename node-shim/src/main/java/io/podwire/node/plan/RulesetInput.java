@@ -1,6 +1,9 @@
 package io.podwire.node.plan;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -12,24 +15,37 @@ import java.util.Set;
  * All that the ruleset depends on.
  *
  * @param bridge name of the pods' bridge
+ * @param families what pods have addresses of; nothing of any other family passes
  * @param endpoints attachments of this node, each key, interface and address once
  * @param program what is to be enforced; empty: there is no policy-service, and nothing but
  *     anti-spoofing is
  * @param vxlanPort UDP port of the overlay, 1 to 65535, which no pod may send to
  */
 @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of input, not a missing argument
-public record RulesetInput(String bridge, List<LocalEndpoint> endpoints, Optional<NodeProgram> program, int vxlanPort) {
+public record RulesetInput(
+        String bridge,
+        Set<IpFamily> families,
+        List<LocalEndpoint> endpoints,
+        Optional<NodeProgram> program,
+        int vxlanPort) {
     /** Checks that nothing has two owners, and copies. */
     public RulesetInput {
+        families = Collections.unmodifiableSet(EnumSet.copyOf(families));
         endpoints = List.copyOf(endpoints);
         Set<EndpointKey> keys = new HashSet<>();
         Set<String> interfaces = new HashSet<>();
         Map<IpAddress, EndpointKey> owners = new HashMap<>();
         for (LocalEndpoint endpoint : endpoints) {
-            EndpointKey other = owners.put(endpoint.address(), endpoint.key());
-            if (other != null) {
+            for (IpAddress address : endpoint.addresses().list()) {
+                EndpointKey other = owners.put(address, endpoint.key());
+                if (other != null) {
+                    throw new IllegalArgumentException(
+                            address + " has two owners: " + other + " and " + endpoint.key());
+                }
+            }
+            if (!families.containsAll(endpoint.addresses().families())) {
                 throw new IllegalArgumentException(
-                        endpoint.address() + " has two owners: " + other + " and " + endpoint.key());
+                        endpoint.key() + " has " + endpoint.addresses() + ", the ruleset is for " + families);
             }
             if (!keys.add(endpoint.key()) || !interfaces.add(endpoint.hostIfname())) {
                 throw new IllegalArgumentException(

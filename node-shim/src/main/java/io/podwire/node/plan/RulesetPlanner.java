@@ -12,10 +12,12 @@ import io.podwire.node.nft.model.TableFamily;
 import io.podwire.node.nft.model.TableId;
 import io.podwire.node.nft.model.Verdict;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -30,14 +32,15 @@ public final class RulesetPlanner {
     /** Anti-spoofing, in the hooks of bridges. */
     public static final TableId SPOOF_TABLE = new TableId(TableFamily.BRIDGE, "podwire");
 
+    private Fixed fixed = new Fixed("", Set.of(), 0, List.of(), List.of());
     private Map<String, AddressSet> addressSets = Map.of();
-    private Map<String, NftSet.Prefixes> nftSets = Map.of();
-    private Map<String, String> setNames = Map.of();
+    private Map<String, Map<IpFamily, NftSet.Prefixes>> nftSets = Map.of();
+    private Map<String, Map<IpFamily, String>> setNames = Map.of();
     private Map<EndpointPolicy, EndpointChains.Part> known = Map.of();
-    private Fixed fixed = new Fixed("", 0, List.of(), List.of());
 
     /** The chains that depend on the node alone. */
-    private record Fixed(String bridge, int vxlanPort, List<Chain> inetChains, List<Chain> bridgeChains) {}
+    private record Fixed(
+            String bridge, Set<IpFamily> families, int vxlanPort, List<Chain> inetChains, List<Chain> bridgeChains) {}
 
     /** The ruleset for this input. */
     public Ruleset plan(RulesetInput input) {
@@ -47,33 +50,49 @@ public final class RulesetPlanner {
 
         SortedMap<String, NftSet> sets = new TreeMap<>();
         SortedMap<String, Chain> chains = new TreeMap<>();
-        SortedMap<IpAddress, Verdict> ingress = new TreeMap<>();
-        SortedMap<IpAddress, Verdict> egress = new TreeMap<>();
-        List<NftSet.Source> sources = new ArrayList<>(input.endpoints().size());
         Map<EndpointPolicy, EndpointChains.Part> next = new HashMap<>();
+        Map<IpFamily, Members> members = new EnumMap<>(IpFamily.class);
+        input.families().forEach(family -> members.put(family, Members.empty()));
 
-        nftSets.values().forEach(set -> sets.put(set.name(), set));
+        nftSets.values().forEach(ofSet -> ofSet.values().forEach(set -> sets.put(set.name(), set)));
         fixed.inetChains().forEach(chain -> chains.put(chain.name(), chain));
         for (LocalEndpoint endpoint : input.endpoints()) {
-            sources.add(new NftSet.Source(endpoint.hostIfname(), endpoint.mac(), endpoint.address()));
-            policyOf(endpoint, input.program()).ifPresent(policy -> {
-                EndpointChains.Part part = part(policy, next);
-                ingress.put(endpoint.address(), part.ingress());
-                egress.put(endpoint.address(), part.egress());
-                part.chains().forEach(chain -> chains.put(chain.name(), chain));
-                part.portSets().forEach(set -> sets.put(set.name(), set));
+            Optional<EndpointChains.Part> part =
+                    policyOf(endpoint, input.program()).map(policy -> part(policy, next));
+            part.ifPresent(p -> {
+                p.chains().forEach(chain -> chains.put(chain.name(), chain));
+                p.portSets().forEach(set -> sets.put(set.name(), set));
             });
+            for (IpAddress address : endpoint.addresses().list()) {
+                Members of = members.get(address.family());
+                of.sources().add(new NftSet.Source(endpoint.hostIfname(), endpoint.mac(), address));
+                part.ifPresent(p -> {
+                    of.ingress().put(address, p.ingress());
+                    of.egress().put(address, p.egress());
+                });
+            }
         }
         known = next;
-        sources.sort(null);
-        sets.put(BaseChains.INGRESS_MAP, new NftSet.VerdictMap(BaseChains.INGRESS_MAP, ingress));
-        sets.put(BaseChains.EGRESS_MAP, new NftSet.VerdictMap(BaseChains.EGRESS_MAP, egress));
 
         SortedMap<String, Chain> bridgeChains = new TreeMap<>();
         fixed.bridgeChains().forEach(chain -> bridgeChains.put(chain.name(), chain));
         SortedMap<String, NftSet> bridgeSets = new TreeMap<>();
-        bridgeSets.put(BaseChains.SOURCES, new NftSet.Sources(BaseChains.SOURCES, sources));
+        members.forEach((family, of) -> {
+            FamilyTerms terms = FamilyTerms.of(family);
+            of.sources().sort(null);
+            sets.put(terms.ingressMap(), new NftSet.VerdictMap(terms.ingressMap(), family, of.ingress()));
+            sets.put(terms.egressMap(), new NftSet.VerdictMap(terms.egressMap(), family, of.egress()));
+            bridgeSets.put(terms.sources(), new NftSet.Sources(terms.sources(), family, of.sources()));
+        });
         return Ruleset.of(new Table(POLICY_TABLE, sets, chains), new Table(SPOOF_TABLE, bridgeSets, bridgeChains));
+    }
+
+    /** What the endpoints put in the maps and the set of one family. */
+    private record Members(
+            SortedMap<IpAddress, Verdict> ingress, SortedMap<IpAddress, Verdict> egress, List<NftSet.Source> sources) {
+        static Members empty() {
+            return new Members(new TreeMap<>(), new TreeMap<>(), new ArrayList<>());
+        }
     }
 
     /** Empty: not covered, so it gets no entry and nothing passes. */
@@ -92,25 +111,38 @@ public final class RulesetPlanner {
     }
 
     private void rememberFixed(RulesetInput input) {
-        if (!input.bridge().equals(fixed.bridge()) || input.vxlanPort() != fixed.vxlanPort()) {
-            fixed = new Fixed(
-                    input.bridge(),
-                    input.vxlanPort(),
-                    BaseChains.inet(input.bridge()),
-                    BaseChains.bridge(input.vxlanPort()));
+        boolean same = input.bridge().equals(fixed.bridge())
+                && input.families().equals(fixed.families())
+                && input.vxlanPort() == fixed.vxlanPort();
+        if (same) {
+            return;
         }
+        if (!input.families().equals(fixed.families())) { // every set has other names and members
+            addressSets = Map.of();
+            nftSets = Map.of();
+            setNames = Map.of();
+            known = Map.of();
+        }
+        fixed = new Fixed(
+                input.bridge(),
+                input.families(),
+                input.vxlanPort(),
+                BaseChains.inet(input.bridge(), input.families()),
+                BaseChains.bridge(input.vxlanPort(), input.families()));
     }
 
     private void rememberSets(Map<String, AddressSet> current) {
         if (current.equals(addressSets)) { // set by set at once, when they are the same objects
             return;
         }
-        Map<String, NftSet.Prefixes> nextSets = new HashMap<>();
-        Map<String, String> nextNames = new HashMap<>();
+        Map<String, Map<IpFamily, NftSet.Prefixes>> nextSets = new HashMap<>();
+        Map<String, Map<IpFamily, String>> nextNames = new HashMap<>();
         current.forEach((id, set) -> {
-            NftSet.Prefixes nft = set.equals(addressSets.get(id)) ? nftSets.get(id) : prefixes(set);
+            Map<IpFamily, NftSet.Prefixes> nft = set.equals(addressSets.get(id)) ? nftSets.get(id) : prefixes(set);
+            Map<IpFamily, String> names = new EnumMap<>(IpFamily.class);
+            nft.forEach((family, one) -> names.put(family, one.name()));
             nextSets.put(id, nft);
-            nextNames.put(id, nft.name());
+            nextNames.put(id, names);
         });
         if (!nextNames.equals(setNames)) {
             known = Map.of(); // any rule may name a set that came, went or changed its kind
@@ -120,26 +152,33 @@ public final class RulesetPlanner {
         setNames = nextNames;
     }
 
+    private Map<IpFamily, NftSet.Prefixes> prefixes(AddressSet set) {
+        Map<IpFamily, NftSet.Prefixes> all = new EnumMap<>(IpFamily.class);
+        fixed.families().forEach(family -> all.put(family, prefixes(set, family)));
+        return all;
+    }
+
     /**
      * The kind is part of the name: a set of pods ("sel-") is a hash table, one with prefixes ("net-") a tree, and a
      * set that changes its kind is another set, with other rules naming it.
      */
-    private static NftSet.Prefixes prefixes(AddressSet set) {
-        List<IpPrefix> members = v4(set.members());
-        boolean interval = members.stream().anyMatch(member -> member.length() < IpFamily.V4.bits());
+    private static NftSet.Prefixes prefixes(AddressSet set, IpFamily family) {
+        List<IpPrefix> members = of(set.members(), family);
+        boolean interval = members.stream().anyMatch(member -> member.length() < family.bits());
         return new NftSet.Prefixes(
-                (interval ? "net-" : "sel-") + set.id() + "-4",
+                (interval ? "net-" : "sel-") + set.id() + FamilyTerms.of(family).suffix(),
+                family,
                 Identifiers.comment(set.description()),
                 interval,
                 members);
     }
 
-    /** IPv4 sorts first, so the list itself is shared where no IPv6 follows. */
-    private static List<IpPrefix> v4(List<IpPrefix> members) {
-        return members.isEmpty() || members.getLast().family() == IpFamily.V4
+    /** Those of one family; the list itself where it has no others. They are sorted by family. */
+    private static List<IpPrefix> of(List<IpPrefix> members, IpFamily family) {
+        boolean all = members.isEmpty()
+                || (members.getFirst().family() == family && members.getLast().family() == family);
+        return all
                 ? members
-                : members.stream()
-                        .filter(member -> member.family() == IpFamily.V4)
-                        .toList();
+                : members.stream().filter(member -> member.family() == family).toList();
     }
 }

@@ -2,11 +2,13 @@ package io.podwire.node.upstream;
 
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
+import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.Backoff;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.address.AddressBook;
 import io.podwire.node.journal.Journal;
@@ -17,6 +19,7 @@ import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -25,11 +28,12 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the node's address book supplied with blocks from ipam-service. ADD takes addresses from the
+ * Keeps the node's address book supplied with blocks of each family from ipam-service. ADD takes addresses from the
  * book alone, so it goes on while ipam-service is away. The loop given to the constructor owns all
  * state; its calls block it, and nobody else uses it.
  */
@@ -45,21 +49,32 @@ public final class IpamClient {
     private final NodeIdentity self;
     private final Journal journal;
     private final AddressBook<EndpointKey> book;
-    private final String pool;
+    private final List<Supply> supplies;
     private final int lowWater;
     private final Runnable changed;
-    private final Backoff backoff =
-            new Backoff(Duration.ofMillis(100), Duration.ofSeconds(5), ThreadLocalRandom.current());
     private boolean reconciled;
-    private boolean waiting;
-    private String claim = UUID.randomUUID().toString();
-    private volatile String problem = "ipam-service was not asked yet";
+
+    /** One family's blocks: the one may run out while the other does not. */
+    private static final class Supply {
+        private final IpFamily family;
+        private final String pool;
+        private final Backoff backoff =
+                new Backoff(Duration.ofMillis(100), Duration.ofSeconds(5), ThreadLocalRandom.current());
+        private boolean waiting;
+        private String claim = UUID.randomUUID().toString();
+        private volatile String problem = "ipam-service was not asked yet";
+
+        Supply(IpFamily family, String pool) {
+            this.family = family;
+            this.pool = pool;
+        }
+    }
 
     /**
      * A client that has not called yet.
      *
-     * @param pool the pool to claim from; empty for any
-     * @param lowWater claim a further block when fewer addresses are free
+     * @param pools families to claim blocks of, each with the pool to claim from; empty for any
+     * @param lowWater claim a further block when fewer addresses of a family are free
      * @param changed called on the loop after the set of blocks changed
      */
     public IpamClient(
@@ -69,7 +84,7 @@ public final class IpamClient {
             NodeIdentity self,
             Journal journal,
             AddressBook<EndpointKey> book,
-            String pool,
+            Map<IpFamily, String> pools,
             int lowWater,
             Runnable changed) {
         this.channel = channel;
@@ -79,21 +94,23 @@ public final class IpamClient {
         this.self = self;
         this.journal = journal;
         this.book = book;
-        this.pool = pool;
+        this.supplies = pools.entrySet().stream()
+                .map(entry -> new Supply(entry.getKey(), entry.getValue()))
+                .toList();
         this.lowWater = lowWater;
         this.changed = changed;
     }
 
     /** Begins: compares the journal's blocks with the service's, then keeps the book above its low water. */
     public void start() {
-        loop.execute(this::look);
-        loop.every(LOOK, this::look);
+        loop.execute(this::lookAll);
+        loop.every(LOOK, this::lookAll);
     }
 
-    /** Looks now: an ADD has taken an address. */
+    /** Looks now: an ADD has taken addresses. */
     public void used() {
-        if (book.free(time.monotonic()) < lowWater) {
-            loop.execute(this::look);
+        if (supplies.stream().anyMatch(supply -> free(supply) < lowWater)) {
+            loop.execute(this::lookAll);
         }
     }
 
@@ -101,13 +118,13 @@ public final class IpamClient {
      * Asks for addresses now and waits for the answer.
      *
      * @param longest how long to wait
-     * @return true when there may be addresses now, false when ipam-service gave none
+     * @return true when there may be addresses of each family now, false when ipam-service gave none
      */
     public boolean supply(Duration longest) {
         CompletableFuture<Boolean> supplied = new CompletableFuture<>();
         loop.execute(() -> {
-            look();
-            supplied.complete(book.free(time.monotonic()) > 0);
+            lookAll();
+            supplied.complete(supplies.stream().allMatch(supply -> free(supply) > 0));
         });
         try {
             return supplied.get(Math.max(0, longest.toNanos()), TimeUnit.NANOSECONDS);
@@ -120,18 +137,30 @@ public final class IpamClient {
         }
     }
 
-    /** True when the last call to ipam-service succeeded. */
+    /** True when the last call to ipam-service for each family succeeded. */
     public boolean connected() {
-        return problem.isEmpty();
+        return problem().isEmpty();
     }
 
-    /** What is wrong with the supply of addresses, one sentence; empty when nothing is. */
+    /** What is wrong with the supply of addresses, one sentence for each family; empty when nothing is. */
     public String problem() {
-        return problem;
+        return supplies.stream()
+                .map(supply -> supply.problem)
+                .filter(problem -> !problem.isEmpty())
+                .distinct()
+                .collect(Collectors.joining("; "));
     }
 
-    private void look() {
-        if (waiting || (reconciled && book.free(time.monotonic()) >= lowWater)) {
+    private int free(Supply supply) {
+        return book.free(supply.family, time.monotonic());
+    }
+
+    private void lookAll() {
+        supplies.forEach(this::look);
+    }
+
+    private void look(Supply supply) {
+        if (supply.waiting || (reconciled && supply.problem.isEmpty() && free(supply) >= lowWater)) {
             return;
         }
         try {
@@ -139,25 +168,30 @@ public final class IpamClient {
                 reconcile();
                 reconciled = true;
             }
-            while (book.free(time.monotonic()) < lowWater) {
-                claimOne();
+            while (free(supply) < lowWater) {
+                claimOne(supply);
             }
-            problem = "";
-            backoff.reset();
+            supply.problem = "";
+            supply.backoff.reset();
         } catch (StatusRuntimeException e) {
-            ServiceException failure = GrpcErrors.fromGrpc("asking ipam-service for addresses", e);
-            if (!failure.getMessage().equals(problem)) {
-                log.warn("{}; {} addresses are left", failure.getMessage(), book.free(time.monotonic()));
-            }
-            problem = failure.getMessage();
-            waiting = true;
-            loop.schedule(backoff.next(), () -> {
-                waiting = false;
-                // Its own pause between two tries grows to two minutes.
-                channel.resetConnectBackoff();
-                look();
-            });
+            failed(supply, GrpcErrors.fromGrpc("asking ipam-service for addresses", e));
+        } catch (ServiceException e) {
+            failed(supply, e);
         }
+    }
+
+    private void failed(Supply supply, ServiceException failure) {
+        if (!failure.getMessage().equals(supply.problem)) {
+            log.warn("{}; {} {} addresses are left", failure.getMessage(), free(supply), supply.family.label());
+        }
+        supply.problem = failure.getMessage();
+        supply.waiting = true;
+        loop.schedule(supply.backoff.next(), () -> {
+            supply.waiting = false;
+            // Its own pause between two tries grows to two minutes.
+            channel.resetConnectBackoff();
+            look(supply);
+        });
     }
 
     private void reconcile() {
@@ -189,17 +223,27 @@ public final class IpamClient {
         changed.run();
     }
 
-    private void claimOne() {
+    private void claimOne(Supply supply) {
         Block block = stub().claimBlock(ClaimBlockRequest.newBuilder()
                 .setNode(self.toProto())
-                .setPool(pool)
-                .setRequestId(claim)
+                .setPool(supply.pool)
+                .setRequestId(supply.claim)
+                .setFamily(StreamMapping.family(supply.family))
                 .build());
-        // Only an answer ends a claim: until then each retry repeats its id and gets the same block.
-        claim = UUID.randomUUID().toString();
-        add(IpPrefix.parse(block.getCidr()), block.getPool());
-        log.info("claimed block {} of pool {}", block.getCidr(), block.getPool());
+        IpPrefix cidr = IpPrefix.parse(block.getCidr());
+        add(cidr, block.getPool());
         changed.run();
+        if (cidr.family() != supply.family) {
+            // The same id again gives the same block again: no second one is lost to this claim.
+            throw new ServiceException(
+                    ErrorReason.FAILED_PRECONDITION,
+                    "ipam-service gave block " + cidr + " of pool " + block.getPool() + " for a claim of "
+                            + supply.family.label() + ": name a pool of that family by --pool, and upgrade an"
+                            + " ipam-service that is older than this node");
+        }
+        // Only an answer ends a claim: until then each retry repeats its id and gets the same block.
+        supply.claim = UUID.randomUUID().toString();
+        log.info("claimed block {} of pool {}", block.getCidr(), block.getPool());
     }
 
     private void add(IpPrefix block, String fromPool) {

@@ -3,6 +3,7 @@ package io.podwire.node.upstream;
 import io.grpc.ManagedChannel;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.journal.Journal;
@@ -63,14 +64,14 @@ public final class PolicyClient {
     }
 
     /** Tells that a pod is being attached; the program that covers it goes to the reconciler. */
-    public void announce(EndpointKey key, PodIdentity pod, IpAddress address) {
+    public void announce(EndpointKey key, PodIdentity pod, PodAddresses addresses) {
         LocalEndpoint endpoint = LocalEndpoint.newBuilder()
                 .setKey(key.toString())
                 .setPod(PodRef.newBuilder()
                         .setNamespace(pod.namespace())
                         .setName(pod.name())
                         .setUid(pod.uid()))
-                .addAddresses(address.toString())
+                .addAllAddresses(addresses.stream().map(IpAddress::toString).toList())
                 .setDeclared(pod.declared())
                 .build();
         loop.execute(() -> {

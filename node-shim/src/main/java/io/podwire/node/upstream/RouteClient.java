@@ -3,16 +3,19 @@ package io.podwire.node.upstream;
 import io.grpc.ManagedChannel;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
-import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.plan.RemoteNode;
 import io.podwire.node.plan.RoutePlan;
+import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.proto.route.v1.Announcement;
 import io.podwire.proto.route.v1.RouteUpdate;
 import io.podwire.proto.route.v1.RoutesGrpc;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,7 +29,8 @@ public final class RouteClient {
     private final EventLoop loop;
     private final TimeSource time;
     private final NodeIdentity self;
-    private final IpPrefix subnet;
+    private final List<UnderlayEnd> underlay;
+    private final Set<IpFamily> families;
     private final RouteReconciler routes;
     private final ReconnectingStream<Announcement, RouteUpdate> stream;
     private final RouteMirror mirror = new RouteMirror();
@@ -38,19 +42,22 @@ public final class RouteClient {
     /**
      * A client that is not connected yet.
      *
-     * @param subnet this node's underlay subnet
+     * @param underlay this node's places on the underlay
+     * @param families what its pods have addresses of
      */
     public RouteClient(
             ManagedChannel channel,
             EventLoop loop,
             TimeSource time,
             NodeIdentity self,
-            IpPrefix subnet,
+            List<UnderlayEnd> underlay,
+            Set<IpFamily> families,
             RouteReconciler routes) {
         this.loop = loop;
         this.time = time;
         this.self = self;
-        this.subnet = subnet;
+        this.underlay = List.copyOf(underlay);
+        this.families = Set.copyOf(families);
         this.routes = routes;
         this.stream = new ReconnectingStream<>(
                 "route-reflector", channel, loop, RoutesGrpc.newStub(channel)::exchange, this::first, this::received);
@@ -137,7 +144,8 @@ public final class RouteClient {
 
     private void program() {
         routes.plan(RoutePlan.plan(
-                subnet,
+                underlay,
+                families,
                 mirror.nodes().stream()
                         .filter(r -> !r.node().equals(self.name()))
                         .toList()));

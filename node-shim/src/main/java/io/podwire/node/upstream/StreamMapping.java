@@ -1,6 +1,7 @@
 package io.podwire.node.upstream;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
@@ -17,12 +18,14 @@ import io.podwire.node.plan.PodName;
 import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.common.v1.Protocol;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramDelta;
 import io.podwire.proto.policy.v1.Rule;
 import io.podwire.proto.route.v1.NodeRoute;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -131,6 +134,14 @@ final class StreamMapping {
         };
     }
 
+    /** A family, to ask for. */
+    static io.podwire.proto.common.v1.IpFamily family(IpFamily family) {
+        return switch (family) {
+            case V4 -> io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4;
+            case V6 -> io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV6;
+        };
+    }
+
     /** "id/ifname". */
     static EndpointKey key(String text) {
         int slash = text.lastIndexOf('/');
@@ -148,8 +159,7 @@ final class StreamMapping {
     static RemoteNode remote(NodeRoute message) {
         return new RemoteNode(
                 new NodeName(message.getNode()),
-                IpAddress.parse(message.getUnderlayAddress()),
-                message.getUnderlayLength(),
+                underlay(message),
                 message.getVtepMac().isEmpty() || message.getVtepAddress().isEmpty()
                         ? Optional.empty()
                         : Optional.of(new RemoteNode.Vtep(
@@ -157,12 +167,31 @@ final class StreamMapping {
                 prefixes(message.getPrefixesList()));
     }
 
+    private static List<UnderlayEnd> underlay(NodeRoute message) {
+        List<UnderlayEnd> ends = new ArrayList<>();
+        ends.add(end(message.getUnderlayAddress(), message.getUnderlayLength()));
+        if (!message.getUnderlayAddressIpv6().isEmpty()) {
+            ends.add(end(message.getUnderlayAddressIpv6(), message.getUnderlayLengthIpv6()));
+        }
+        return ends;
+    }
+
+    private static UnderlayEnd end(String address, int length) {
+        return new UnderlayEnd(IpAddress.parse(address), length);
+    }
+
     /** What this node announces. */
     static NodeRoute route(RemoteNode self) {
+        UnderlayEnd first = self.underlay().getFirst();
         NodeRoute.Builder message = NodeRoute.newBuilder()
                 .setNode(self.node().value())
-                .setUnderlayAddress(self.underlay().toString())
-                .setUnderlayLength(self.underlayLength());
+                .setUnderlayAddress(first.address().toString())
+                .setUnderlayLength(first.length());
+        self.underlay().stream()
+                .skip(1)
+                .forEach(second -> message.setUnderlayAddressIpv6(
+                                second.address().toString())
+                        .setUnderlayLengthIpv6(second.length()));
         self.vtep()
                 .ifPresent(v -> message.setVtepMac(v.mac().toString())
                         .setVtepAddress(v.address().toString()));

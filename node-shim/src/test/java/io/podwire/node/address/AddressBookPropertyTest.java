@@ -4,17 +4,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.common.testing.Seeds;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
 /** Any sequence of calls gives what the slow book gives, and no address ever has two owners. */
 final class AddressBookPropertyTest {
     private static final List<IpPrefix> BLOCKS =
-            List.of(IpPrefix.parse("10.1.0.0/30"), IpPrefix.parse("10.1.0.8/29"), IpPrefix.parse("10.1.9.7/32"));
+            List.of("10.1.0.0/30", "10.1.0.8/29", "10.1.9.7/32", "fd00:1::/127", "fd00:1::8/125", "fd00:2::7/128")
+                    .stream()
+                    .map(IpPrefix::parse)
+                    .toList();
+    private static final List<Set<IpFamily>> WANTED = List.of(
+            Set.of(IpFamily.V4),
+            Set.of(IpFamily.V6),
+            Set.of(IpFamily.V4, IpFamily.V6),
+            Set.of(IpFamily.V4, IpFamily.V6));
 
     @Test
     void equalsTheSlowBookAfterAnySequence() {
@@ -26,10 +37,12 @@ final class AddressBookPropertyTest {
             for (int step = 0; step < 150; step++) {
                 now = now.plusMillis(random.nextInt(3) == 0 ? random.nextInt(30_000) : 0);
                 step(random, book, slow, now);
-                assertThat(slow.held().values())
-                        .as("one owner each after step %d", step)
-                        .doesNotHaveDuplicates();
-                assertThat(book.free(now)).as("free after step %d", step).isEqualTo(slow.free(now));
+                assertThat(slow.held()).as("one owner each after step %d", step).doesNotHaveDuplicates();
+                for (IpFamily family : IpFamily.values()) {
+                    assertThat(book.free(family, now))
+                            .as("free of %s after step %d", family, step)
+                            .isEqualTo(slow.free(family, now));
+                }
                 assertThat(book.cooling(now))
                         .as("cooling, longest first, after step %d", step)
                         .isEqualTo(slow.cooling(now));
@@ -68,12 +81,13 @@ final class AddressBookPropertyTest {
             }
             case 4, 5, 6, 7 ->
                 assertThat(book.release(owner, now)).as("released by %s", owner).isEqualTo(slow.release(owner, now));
-            default ->
-                assertThat(book.take(owner, now)).as("taken by %s", owner).isEqualTo(slow.take(owner, now));
+            default -> {
+                Set<IpFamily> wanted = WANTED.get(random.nextInt(WANTED.size()));
+                assertThat(book.take(owner, wanted, now).map(PodAddresses::list))
+                        .as("%s taken by %s", wanted, owner)
+                        .isEqualTo(slow.take(owner, wanted, now));
+            }
         }
-        assertThat(book.heldBy(owner).map(IpAddress::toString).orElse("none"))
-                .as("held by %s", owner)
-                .isEqualTo(
-                        slow.held().containsKey(owner) ? slow.held().get(owner).toString() : "none");
+        assertThat(book.heldBy(owner)).as("held by %s", owner).isEqualTo(slow.heldBy(owner));
     }
 }

@@ -1,14 +1,17 @@
 package io.podwire.node.address;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 
 /** The address book as a list of facts, asked again for everything each time: the specification of the fast one. */
@@ -17,7 +20,7 @@ final class SlowAddressBook {
 
     private final Duration coolDown;
     private final TreeSet<IpPrefix> blocks = new TreeSet<>();
-    private final Map<String, IpAddress> held = new HashMap<>();
+    private final Map<String, Set<IpAddress>> held = new HashMap<>();
     /** Every release that was not taken again, oldest first, whether it still cools or not. */
     private final List<Release> releases = new ArrayList<>();
 
@@ -37,25 +40,42 @@ final class SlowAddressBook {
         return List.copyOf(blocks);
     }
 
-    Optional<IpAddress> take(String owner, Duration now) {
-        if (held.containsKey(owner)) {
-            return Optional.of(held.get(owner));
+    /** Nothing: one of the families has no free address. */
+    Optional<List<IpAddress>> take(String owner, Set<IpFamily> families, Duration now) {
+        List<IpAddress> all = new ArrayList<>();
+        for (IpFamily family : families) {
+            Optional<IpAddress> one = heldOf(owner, family).or(() -> best(family, now));
+            if (one.isEmpty()) {
+                return Optional.empty();
+            }
+            all.add(one.get());
         }
-        Optional<IpAddress> best = blocks.stream()
+        all.forEach(address -> hold(owner, address));
+        return Optional.of(all.stream().sorted().toList());
+    }
+
+    private Optional<IpAddress> best(IpFamily family, Duration now) {
+        return blocks.stream()
+                .filter(block -> block.family() == family)
                 .map(block -> free(block, now))
                 .filter(free -> !free.isEmpty())
                 .findFirst()
                 .flatMap(free -> free.stream()
                         .min(Comparator.comparingInt(this::releaseOrder).thenComparing(Comparator.naturalOrder())));
-        best.ifPresent(address -> hold(owner, address));
-        return best;
+    }
+
+    private Optional<IpAddress> heldOf(String owner, IpFamily family) {
+        return heldBy(owner).stream()
+                .filter(address -> address.family() == family)
+                .findFirst();
     }
 
     /** False: refused. */
     boolean restore(String owner, IpAddress address) {
         boolean othersAddress = held.entrySet().stream()
-                .anyMatch(e -> e.getValue().equals(address) && !e.getKey().equals(owner));
-        boolean otherAddress = held.containsKey(owner) && !held.get(owner).equals(address);
+                .anyMatch(e -> e.getValue().contains(address) && !e.getKey().equals(owner));
+        boolean otherAddress =
+                heldOf(owner, address.family()).filter(a -> !a.equals(address)).isPresent();
         if (othersAddress || otherAddress) {
             return false;
         }
@@ -64,16 +84,17 @@ final class SlowAddressBook {
     }
 
     void restoreCooling(IpAddress address, Duration now) {
-        if (!held.containsValue(address) && !cooling(now).contains(address)) {
+        if (!isHeld(address) && !cooling(now).contains(address)) {
             releases.removeIf(r -> r.address().equals(address));
             releases.add(new Release(address, now.plus(coolDown)));
         }
     }
 
-    Optional<IpAddress> release(String owner, Duration now) {
-        Optional<IpAddress> address = Optional.ofNullable(held.remove(owner));
-        address.ifPresent(a -> releases.add(new Release(a, now.plus(coolDown))));
-        return address;
+    List<IpAddress> release(String owner, Duration now) {
+        List<IpAddress> all = heldBy(owner);
+        held.remove(owner);
+        all.forEach(a -> releases.add(new Release(a, now.plus(coolDown))));
+        return all;
     }
 
     List<IpAddress> cooling(Duration now) {
@@ -83,12 +104,24 @@ final class SlowAddressBook {
                 .toList();
     }
 
-    int free(Duration now) {
-        return blocks.stream().mapToInt(block -> free(block, now).size()).sum();
+    int free(IpFamily family, Duration now) {
+        return blocks.stream()
+                .filter(block -> block.family() == family)
+                .mapToInt(block -> free(block, now).size())
+                .sum();
     }
 
-    Map<String, IpAddress> held() {
-        return Map.copyOf(held);
+    List<IpAddress> heldBy(String owner) {
+        return held.getOrDefault(owner, Set.of()).stream().sorted().toList();
+    }
+
+    /** Every address that somebody holds, once for each holder. */
+    List<IpAddress> held() {
+        return held.values().stream().flatMap(Set::stream).toList();
+    }
+
+    private boolean isHeld(IpAddress address) {
+        return held().contains(address);
     }
 
     private List<IpAddress> free(IpPrefix block, Duration now) {
@@ -96,7 +129,7 @@ final class SlowAddressBook {
         List<IpAddress> free = new ArrayList<>();
         for (int i = 0; i < block.size().intValueExact(); i++) {
             IpAddress address = block.address().plus(i);
-            if (!held.containsValue(address) && !cooling.contains(address)) {
+            if (!isHeld(address) && !cooling.contains(address)) {
                 free.add(address);
             }
         }
@@ -109,7 +142,7 @@ final class SlowAddressBook {
     }
 
     private void hold(String owner, IpAddress address) {
-        held.put(owner, address);
+        held.computeIfAbsent(owner, _ -> new HashSet<>()).add(address);
         releases.removeIf(r -> r.address().equals(address));
     }
 }

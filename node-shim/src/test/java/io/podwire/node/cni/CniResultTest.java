@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.journal.Attachment;
@@ -40,7 +41,7 @@ final class CniResultTest {
         Path folder = GOLDEN.resolve(name);
         NetworkConfig config = NetworkConfig.parse(Files.readAllBytes(folder.resolve("input.json")));
         String before = config.raw().toString();
-        ObjectNode result = CniResult.added(config, attachment(), PodNames.GATEWAY.toString());
+        ObjectNode result = CniResult.added(config, attachment(), PodNames::gateway);
         String got = result.toPrettyString() + "\n";
         if (Boolean.getBoolean("golden.update")) {
             Files.writeString(folder.resolve("want.json"), got);
@@ -73,7 +74,7 @@ final class CniResultTest {
         NetworkConfig config = NetworkConfig.parse(
                 "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"interfaces\":null,\"ips\":null,\"routes\":null}}"
                         .getBytes(StandardCharsets.UTF_8));
-        ObjectNode result = CniResult.added(config, attachment(), "169.254.1.1");
+        ObjectNode result = CniResult.added(config, attachment(), PodNames::gateway);
         assertThat(result.path("ips").size()).isOne();
         assertThat(result.path("interfaces").size()).isEqualTo(2);
         assertThat(result.path("routes").size()).isOne();
@@ -81,7 +82,6 @@ final class CniResultTest {
 
     private static Attachment attachment() {
         EndpointKey key = new EndpointKey("c0ffee", "eth0");
-        IpAddress address = IpAddress.parse("10.1.0.5");
         return new Attachment(
                 key,
                 "podwire",
@@ -90,7 +90,7 @@ final class CniResultTest {
                 4026532000L,
                 "pwcoffee",
                 MacAddress.parse("02:70:0a:01:00:05"),
-                address,
+                PodAddresses.of(IpAddress.parse("10.1.0.5")),
                 1450,
                 Attachment.State.ATTACHED,
                 3,

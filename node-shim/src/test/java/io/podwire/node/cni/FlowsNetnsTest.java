@@ -10,6 +10,7 @@ import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.address.AddressBook;
 import io.podwire.node.dataplane.BridgeWiring;
@@ -41,6 +42,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -59,13 +61,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The verbs as cni-shim calls them: real journal and kernel, nftables in memory, services written down. */
 @Tag("netns")
 final class FlowsNetnsTest {
+    private static final Set<IpFamily> V4 = Set.of(IpFamily.V4);
+
     @TempDir
     Path folder;
 
     private final NetnsSandbox sandbox = new NetnsSandbox();
     private final ModelNft nft = new ModelNft();
     private final EventLoop loop = new EventLoop("ruleset-test");
-    private final RulesetReconciler ruleset = new RulesetReconciler(nft, loop, 4789);
+    private final RulesetReconciler ruleset = new RulesetReconciler(nft, loop, V4, 4789);
     private final AddressBook<EndpointKey> book = new AddressBook<>(Duration.ofSeconds(60));
     private final Services services = new Services();
     private final AtomicBoolean late = new AtomicBoolean();
@@ -94,7 +98,7 @@ final class FlowsNetnsTest {
         }
 
         @Override
-        public void addressTaken() {}
+        public void addressesTaken() {}
 
         @Override
         public boolean supply(Duration longest) {
@@ -133,21 +137,22 @@ final class FlowsNetnsTest {
         ruleset.start(List.of(), Optional.empty());
         start(FailPoints.none());
         onHost(() -> {
-            wiring.prepare(1450);
+            wiring.prepare(1450, Set.of());
             return true;
         });
     }
 
     private void start(FailPoints failPoints) throws Exception {
-        wiring = new BridgeWiring(sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), failPoints);
+        wiring = new BridgeWiring(sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), V4, failPoints);
         onHost(() -> {
-            wiring.prepare(1450);
+            wiring.prepare(1450, Set.of());
             return true;
         });
         Node node = new Node(
                 host.netns(),
                 attachments,
                 book,
+                V4,
                 wiring,
                 ruleset,
                 services,
@@ -201,11 +206,13 @@ final class FlowsNetnsTest {
     void theSameAddTwiceIsAnsweredAlikeAndInAnotherNamespaceRefused() throws Exception {
         JsonNode first = ok(call("ADD", request("c1", pod)));
         assertThat(ok(call("ADD", request("c1", pod)))).isEqualTo(first);
-        assertThat(book.free(TimeSource.SYSTEM.monotonic())).as("one address").isEqualTo(3);
+        assertThat(book.free(IpFamily.V4, TimeSource.SYSTEM.monotonic()))
+                .as("one address")
+                .isEqualTo(3);
         assertThat(error(call("ADD", request("c1", sandbox.add()))))
                 .as("same id, other netns")
                 .isEqualTo(4);
-        assertThat(book.free(TimeSource.SYSTEM.monotonic())).isEqualTo(3);
+        assertThat(book.free(IpFamily.V4, TimeSource.SYSTEM.monotonic())).isEqualTo(3);
     }
 
     @Test
@@ -290,7 +297,7 @@ final class FlowsNetnsTest {
         assertThat(attachments.all(Attachment.State.ATTACHED)).hasSize(1);
         assertThat(nft.list(RulesetPlanner.POLICY_TABLE).orElseThrow().toString())
                 .as("with rules")
-                .contains(attachments.all().getFirst().address().toString());
+                .contains(attachments.all().getFirst().addresses().toString());
         assertThat(ok(call("CHECK", checkRequest("c1", again)))).isNull();
     }
 

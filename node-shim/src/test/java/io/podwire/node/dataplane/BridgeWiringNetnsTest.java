@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.NetlinkException;
@@ -17,6 +18,7 @@ import io.podwire.node.testing.NetnsSandbox.Space;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -41,7 +43,7 @@ final class BridgeWiringNetnsTest {
     private record Wired(Space node, BridgeWiring wiring) {
         void prepare() {
             on(() -> {
-                wiring.prepare(MTU);
+                wiring.prepare(MTU, Set.of());
                 return true;
             });
         }
@@ -92,7 +94,14 @@ final class BridgeWiringNetnsTest {
 
     private Wired wired(Space on, FailPoints failPoints) {
         return new Wired(
-                on, new BridgeWiring(sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), failPoints));
+                on,
+                new BridgeWiring(
+                        sockets,
+                        events,
+                        Runnable::run,
+                        new Sysctl(Path.of("/proc/sys")),
+                        Set.of(IpFamily.V4),
+                        failPoints));
     }
 
     @AfterEach

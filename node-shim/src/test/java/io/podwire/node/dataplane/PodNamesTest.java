@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.plan.EndpointKey;
 import java.util.HashSet;
 import java.util.Set;
@@ -15,7 +16,8 @@ final class PodNamesTest {
     @Test
     void namesAreTheSameInEveryRelease() {
         assertThat(PodNames.hostIfname(new EndpointKey("c1", "eth0"))).isEqualTo("pw5rbqk7ahvksr7");
-        assertThat(PodNames.podMac(IpAddress.parse("10.1.0.5"))).hasToString("02:70:0a:01:00:05");
+        assertThat(PodNames.podMac(PodAddresses.of(IpAddress.parse("10.1.0.5"))))
+                .hasToString("02:70:0a:01:00:05");
         assertThat(PodNames.vtepMac(new NodeName("node-1"))).hasToString("02:7c:21:b5:67:1a");
         assertThat(PodNames.BRIDGE_MAC).hasToString("02:71:77:30:00:01");
     }
@@ -44,7 +46,7 @@ final class PodNamesTest {
     @Test
     void macsAreLocalUnicastAndNeverTheBridges() {
         for (String address : new String[] {"0.0.0.0", "10.1.0.5", "119.48.0.1", "255.255.255.255"}) {
-            MacAddress mac = PodNames.podMac(IpAddress.parse(address));
+            MacAddress mac = PodNames.podMac(PodAddresses.of(IpAddress.parse(address)));
             assertThat(mac.bytes()[0] & 3).as("locally administered, unicast").isEqualTo(2);
             assertThat(mac).as("MAC of %s", address).isNotEqualTo(PodNames.BRIDGE_MAC);
         }

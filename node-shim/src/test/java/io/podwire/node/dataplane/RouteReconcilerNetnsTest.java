@@ -5,16 +5,20 @@ import static org.awaitility.Awaitility.await;
 
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.plan.RoutePlan;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -110,7 +114,9 @@ final class RouteReconcilerNetnsTest {
                 host,
                 loop,
                 Underlay.find(host, Optional.of("under")),
-                new RouteReconciler.Vxlan(7470, 4789, End.mac(number)));
+                new RouteReconciler.Vxlan(7470, 4789, End.mac(number)),
+                Set.of(IpFamily.V4),
+                new Sysctl(Path.of("/proc/sys")));
         return new End(number, space, host, loop, routes);
     }
 
@@ -131,8 +137,8 @@ final class RouteReconcilerNetnsTest {
     }
 
     private void tunnels() {
-        a.routes().tunnelAddress(a.block().address());
-        b.routes().tunnelAddress(b.block().address());
+        a.routes().tunnelAddresses(PodAddresses.of(a.block().address()));
+        b.routes().tunnelAddresses(PodAddresses.of(b.block().address()));
         a.settle();
         b.settle();
     }
@@ -164,7 +170,7 @@ final class RouteReconcilerNetnsTest {
     @Test
     void beforeTheFirstPlanNothingIsRemoved() {
         a.space().ip("route", "add", "10.1.9.0/26", "via", "192.0.2.9", "proto", "112", "onlink", "dev", "under");
-        a.routes().tunnelAddress(a.block().address());
+        a.routes().tunnelAddresses(PodAddresses.of(a.block().address()));
         a.settle();
         assertThat(a.space().ip("route")).as("kept from the life before").contains("10.1.9.0/26");
         plan(NOTHING, NOTHING);
@@ -231,7 +237,7 @@ final class RouteReconcilerNetnsTest {
     @Test
     void anotherTunnelAddressReplacesTheFirst() {
         tunnels();
-        a.routes().tunnelAddress(IpAddress.parse("10.1.1.9"));
+        a.routes().tunnelAddresses(PodAddresses.of(IpAddress.parse("10.1.1.9")));
         a.settle();
         await().atMost(Duration.ofSeconds(2))
                 .untilAsserted(() -> assertThat(a.space().ip("addr", "show", "pwvx"))

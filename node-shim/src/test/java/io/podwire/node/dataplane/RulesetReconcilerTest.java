@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.testing.Seeds;
@@ -28,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -37,11 +39,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 final class RulesetReconcilerTest {
+    private static final Set<IpFamily> V4 = Set.of(IpFamily.V4);
     private static final int VXLAN_PORT = 4789;
 
     private final WatchedNft nft = new WatchedNft();
     private final EventLoop loop = new EventLoop("ruleset-test");
-    private final RulesetReconciler reconciler = new RulesetReconciler(nft, loop, VXLAN_PORT);
+    private final RulesetReconciler reconciler = new RulesetReconciler(nft, loop, V4, VXLAN_PORT);
 
     @AfterEach
     void stop() {
@@ -117,7 +120,7 @@ final class RulesetReconcilerTest {
         LocalEndpoint one = endpoint(1);
         NodeProgram program = expecting(5, one, covering(5));
         LocalEndpoint other =
-                new LocalEndpoint(one.key(), one.pod(), "another", one.hostIfname(), one.mac(), one.address());
+                new LocalEndpoint(one.key(), one.pod(), "another", one.hostIfname(), one.mac(), one.addresses());
         reconciler.start(List.of(), Optional.of(program));
         CompletableFuture<Long> waiting = reconciler.attach(other);
         now(reconciler.program(covering(6, 1)));
@@ -140,7 +143,7 @@ final class RulesetReconcilerTest {
                 "",
                 endpoint(4).hostIfname(),
                 endpoint(4).mac(),
-                endpoint(4).address());
+                endpoint(4).addresses());
         CompletableFuture<Long> waiting = reconciler.attach(elsewhere);
         now(reconciler.program(covering(6, 4)));
         assertThat(now(waiting)).isEqualTo(6);
@@ -261,7 +264,7 @@ final class RulesetReconcilerTest {
                 "",
                 "pwtwin",
                 MacAddress.locallyAdministered(99),
-                endpoint(1).address());
+                endpoint(1).addresses());
         assertThat(reconciler.attach(twin)).as("the address has another owner").failsWithin(Duration.ofSeconds(2));
         assertThat(now(reconciler.attach(endpoint(2)))).as("others go on").isZero();
         assertKernelHas(Optional.empty(), endpoint(1), endpoint(2));
@@ -273,7 +276,7 @@ final class RulesetReconcilerTest {
         Seeds.forEach(RulesetReconcilerTest.class, 25, random -> {
             WatchedNft backend = new WatchedNft();
             try (EventLoop own = new EventLoop("property")) {
-                RulesetReconciler any = new RulesetReconciler(backend, own, VXLAN_PORT);
+                RulesetReconciler any = new RulesetReconciler(backend, own, V4, VXLAN_PORT);
                 any.start(List.of(), Optional.of(NodeProgram.EMPTY));
                 SortedMap<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
                 RandomInputs inputs = new RandomInputs(random);
@@ -333,7 +336,7 @@ final class RulesetReconcilerTest {
     }
 
     private static void assertKernelHas(WatchedNft nft, Optional<NodeProgram> program, List<LocalEndpoint> endpoints) {
-        for (Table table : RulesetPlan.plan(new RulesetInput(PodNames.BRIDGE, endpoints, program, VXLAN_PORT))
+        for (Table table : RulesetPlan.plan(new RulesetInput(PodNames.BRIDGE, V4, endpoints, program, VXLAN_PORT))
                 .tables()
                 .values()) {
             ListedTable listed = nft.list(table.id()).orElseThrow();

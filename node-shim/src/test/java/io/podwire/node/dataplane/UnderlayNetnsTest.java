@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.podwire.common.net.IpAddress;
-import io.podwire.common.net.IpPrefix;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netns.NetnsThread;
+import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import java.nio.file.Path;
@@ -47,7 +47,7 @@ final class UnderlayNetnsTest {
         Underlay one = Underlay.find(host, Optional.of("one"));
         assertThat(one.ifname()).isEqualTo("one");
         assertThat(one.address()).isEqualTo(IpAddress.parse("198.51.100.9"));
-        assertThat(one.subnet()).isEqualTo(IpPrefix.parse("198.51.100.0/26"));
+        assertThat(one.ends()).containsExactly(new UnderlayEnd(one.address(), 26));
         assertThat(one.mtu()).isEqualTo(1400);
         assertThat(one.innerMtu()).isEqualTo(1350);
     }
@@ -78,7 +78,7 @@ final class UnderlayNetnsTest {
         node.ip("addr", "flush", "dev", "one");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Underlay.find(host, Optional.of("one")))
-                .withMessageContaining("has no IPv4 address");
+                .withMessageContaining("has no global address");
     }
 
     @Test

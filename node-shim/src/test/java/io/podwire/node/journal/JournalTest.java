@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.common.testing.Seeds;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.plan.AddressSet;
@@ -29,6 +30,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.random.RandomGenerator;
+import org.h2.mvstore.MVMap;
+import org.h2.mvstore.MVStore;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -95,6 +98,79 @@ final class JournalTest {
         }
     }
 
+    @Test
+    void anAttachmentOfFormat1IsReadAndWrittenAnew() {
+        try (MVStore store = new MVStore.Builder().fileName(file().toString()).open()) {
+            MVMap<String, String> meta = store.openMap("meta");
+            meta.put("node-uid", "uid-1");
+            meta.put("counter", "4");
+            meta.put("boot-id", "boot");
+            MVMap<String, String> attachments = store.openMap("attachments");
+            attachments.put("c1/eth0", """
+                    {"containerId":"c1","ifname":"eth0","network":"podwire","podNamespace":"default","podName":"pod-c1",\
+                    "podUid":"uid-c1","declared":true,"netnsPath":"/run/netns/c1","netnsInode":4026531845,\
+                    "hostIfname":"pwc1","mac":"02:00:00:00:00:05","address":"10.1.0.5","mtu":1450,"state":"INTENT",\
+                    "policyRevision":0,"sinceMs":1700000000123}""");
+        }
+        try (Journal journal = Journal.open(file())) {
+            assertThat(journal.begin("boot")).isEqualTo(new Journal.Life("uid-1", 5, true));
+            assertThat(journal.attachments()).containsExactly(attachment("c1", 5));
+            journal.put(journal.attachments().getFirst().attached(9, Instant.ofEpochMilli(1)));
+        }
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot");
+            assertThat(journal.attachments())
+                    .containsExactly(attachment("c1", 5).attached(9, Instant.ofEpochMilli(1)));
+        }
+    }
+
+    @Test
+    void aJournalOfALaterFormatIsRefusedBeforeAnythingIsVoided() {
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot-1");
+            journal.put(attachment("c1", 5));
+        }
+        try (MVStore store = new MVStore.Builder().fileName(file().toString()).open()) {
+            store.<String, String>openMap("meta").put("format", "3");
+        }
+        try (Journal journal = Journal.open(file())) {
+            assertThatExceptionOfType(JournalException.class)
+                    .isThrownBy(() -> journal.begin("boot-2"))
+                    .withMessageContaining("has format 3, this release reads 1 to 2");
+            assertThat(journal.attachments()).hasSize(1);
+        }
+    }
+
+    @Test
+    void bothFamiliesComeBack() {
+        PodAddresses both = PodAddresses.parse(List.of("fd00::5", "10.1.0.5"));
+        Attachment one = attachment("c1", 5);
+        Attachment dual = new Attachment(
+                one.key(),
+                one.network(),
+                one.pod(),
+                one.netnsPath(),
+                one.netnsInode(),
+                one.hostIfname(),
+                one.mac(),
+                both,
+                one.mtu(),
+                one.state(),
+                one.policyRevision(),
+                one.since());
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot");
+            journal.put(dual);
+            journal.put(attachment("c2", 6));
+            journal.remove(new EndpointKey("c2", "eth0"), both.list());
+        }
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot");
+            assertThat(journal.attachments()).containsExactly(dual);
+            assertThat(journal.cooling()).isEqualTo(both.list());
+        }
+    }
+
     private static Attachment odd(String id, String ifname, String network, String ns, String pod, String uid) {
         return new Attachment(
                 new EndpointKey(id, ifname),
@@ -104,7 +180,7 @@ final class JournalTest {
                 Long.MAX_VALUE,
                 "pwabcdef",
                 MacAddress.parse("02:70:0a:01:00:05"),
-                IpAddress.parse("255.255.255.255"),
+                PodAddresses.of(IpAddress.parse("255.255.255.255")),
                 65_535,
                 Attachment.State.INTENT,
                 Long.MAX_VALUE,
@@ -312,10 +388,11 @@ final class JournalTest {
             assertThat(table.all()).containsExactly(done, intent);
             assertThat(table.all(Attachment.State.ATTACHED)).containsExactly(done);
             assertThat(new AttachmentTable(journal).all()).as("read again").isEqualTo(table.all());
-            table.remove(done.key(), List.of(done.address()));
+            table.remove(done.key(), done.addresses().list());
             assertThat(table.get(done.key())).isEmpty();
             assertThat(journal.attachments()).containsExactly(intent);
-            assertThat(journal.cooling()).containsExactly(done.address());
+            assertThat(journal.cooling())
+                    .containsExactlyElementsOf(done.addresses().list());
         }
     }
 
@@ -333,7 +410,7 @@ final class JournalTest {
                 4026531840L + host,
                 "pw" + id,
                 MacAddress.locallyAdministered(host),
-                IpAddress.parse("10.1.0.0").plus(host),
+                PodAddresses.of(IpAddress.parse("10.1.0.0").plus(host)),
                 1450,
                 Attachment.State.INTENT,
                 0,

@@ -1,9 +1,11 @@
 package io.podwire.node.plan;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -87,6 +89,7 @@ final class GoldenCases {
     private static RulesetInput input(int endpoints, Optional<NodeProgram> program) {
         return new RulesetInput(
                 "pw0",
+                Set.of(IpFamily.V4),
                 IntStream.rangeClosed(1, endpoints)
                         .mapToObj(RandomInputs::endpoint)
                         .toList(),

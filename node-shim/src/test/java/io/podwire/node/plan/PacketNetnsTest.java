@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.testing.Seeds;
 import io.podwire.node.nft.backend.ListedTable;
@@ -17,6 +18,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -268,7 +270,7 @@ class PacketNetnsTest {
     }
 
     private static Ruleset plan(Optional<NodeProgram> program) {
-        return RulesetPlan.plan(new RulesetInput("pw0", ENDPOINTS, program, 8472));
+        return RulesetPlan.plan(new RulesetInput("pw0", Set.of(IpFamily.V4), ENDPOINTS, program, 8472));
     }
 
     private void apply(Optional<NodeProgram> program) throws Exception {

@@ -142,7 +142,8 @@ public final class PacketTracer {
         return switch (match) {
             case Match.OneOf(Field field, List<Value> values) ->
                 packet.containsKey(field) && values.stream().anyMatch(value -> is(value, packet.get(field)));
-            case Match.Not(Field field, Value value) -> packet.containsKey(field) && !is(value, packet.get(field));
+            case Match.Not(Field field, List<Value> values) ->
+                packet.containsKey(field) && values.stream().noneMatch(value -> is(value, packet.get(field)));
             case Match.InSet(List<Field> fields, String set) ->
                 packet.keySet().containsAll(fields) && contains(table.sets().get(set), fields, packet);
         };

@@ -82,7 +82,7 @@ final class PodLab implements AutoCloseable {
 
     private void addPod(LocalEndpoint endpoint) throws Exception {
         Agent pod = start("unshare", "--net", "python3");
-        agents.put(endpoint.address().toString(), pod);
+        agents.put(endpoint.addresses().first().toString(), pod);
         node.sh("""
                 while [ "$(readlink /proc/%1$d/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
                 ip link add %2$s type veth peer name eth0 address %3$s netns %1$d
@@ -98,7 +98,11 @@ final class PodLab implements AutoCloseable {
                 ip route add %4$s/32 dev pw0
                 ip neigh replace %4$s lladdr %3$s dev pw0 nud permanent
                 """.formatted(
-                        pod.process().pid(), endpoint.hostIfname(), endpoint.mac(), endpoint.address(), BRIDGE_MAC));
+                        pod.process().pid(),
+                        endpoint.hostIfname(),
+                        endpoint.mac(),
+                        endpoint.addresses().first(),
+                        BRIDGE_MAC));
     }
 
     private Agent start(String... command) throws Exception {

@@ -1,8 +1,10 @@
 package io.podwire.node.plan;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
+import io.podwire.common.net.PodAddresses;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -39,7 +41,7 @@ public final class RandomInputs {
                 "",
                 "pw" + number,
                 MacAddress.locallyAdministered(number),
-                address);
+                PodAddresses.of(address));
     }
 
     public RulesetInput input() {
@@ -52,12 +54,12 @@ public final class RandomInputs {
                 .filter(distinctAddress())
                 .toList();
         Optional<NodeProgram> program = random.nextInt(10) == 0 ? Optional.empty() : Optional.of(program());
-        return new RulesetInput("pw0", endpoints, program, random.nextInt(10) == 0 ? 8472 : 4789);
+        return new RulesetInput("pw0", Set.of(IpFamily.V4), endpoints, program, random.nextInt(10) == 0 ? 8472 : 4789);
     }
 
     private static Predicate<LocalEndpoint> distinctAddress() {
         Set<IpAddress> seen = new HashSet<>();
-        return endpoint -> seen.add(endpoint.address());
+        return endpoint -> seen.add(endpoint.addresses().first());
     }
 
     public NodeProgram program() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.testing.Seeds;
 import io.podwire.node.nft.diff.NftDiff;
@@ -18,6 +19,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -58,8 +60,9 @@ class RulesetPlannerTest {
     @Test
     void twoOwnersOfAnAddressAreRefused() {
         LocalEndpoint one = RandomInputs.endpoint(1);
-        LocalEndpoint two = RandomInputs.endpoint(2, one.address());
-        assertThatThrownBy(() -> new RulesetInput("pw0", List.of(one, two), Optional.empty(), 4789))
+        LocalEndpoint two = RandomInputs.endpoint(2, one.addresses().first());
+        assertThatThrownBy(
+                        () -> new RulesetInput("pw0", Set.of(IpFamily.V4), List.of(one, two), Optional.empty(), 4789))
                 .as("one owner ever")
                 .hasMessageContaining("10.1.0.1 has two owners: c1/eth0 and c2/eth0");
     }
@@ -162,6 +165,7 @@ class RulesetPlannerTest {
     private static RulesetInput input(int endpoints, NodeProgram program) {
         return new RulesetInput(
                 "pw0",
+                Set.of(IpFamily.V4),
                 IntStream.rangeClosed(1, endpoints)
                         .mapToObj(RandomInputs::endpoint)
                         .toList(),

@@ -1,11 +1,12 @@
 package io.podwire.node.testing;
 
-import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.plan.EndpointKey;
 import java.time.Instant;
+import java.util.List;
 
 /** Attachments as AddFlow makes them. */
 public final class Attachments {
@@ -23,7 +24,7 @@ public final class Attachments {
 
     private static Attachment of(String containerId, String address, String path, long inode) {
         EndpointKey key = new EndpointKey(containerId, "eth0");
-        IpAddress parsed = IpAddress.parse(address);
+        PodAddresses addresses = PodAddresses.parse(List.of(address.split(",")));
         return new Attachment(
                 key,
                 "podwire",
@@ -31,8 +32,8 @@ public final class Attachments {
                 path,
                 inode,
                 PodNames.hostIfname(key),
-                PodNames.podMac(parsed),
-                parsed,
+                PodNames.podMac(addresses),
+                addresses,
                 1450,
                 Attachment.State.INTENT,
                 0,

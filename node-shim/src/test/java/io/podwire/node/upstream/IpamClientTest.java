@@ -10,6 +10,7 @@ import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.address.AddressBook;
@@ -26,6 +27,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -120,7 +122,16 @@ final class IpamClientTest {
     }
 
     private IpamClient client(int lowWater) {
-        return new IpamClient(channel, loop, time, SELF, journal, book, "default", lowWater, changes::incrementAndGet);
+        return new IpamClient(
+                channel,
+                loop,
+                time,
+                SELF,
+                journal,
+                book,
+                Map.of(IpFamily.V4, "default"),
+                lowWater,
+                changes::incrementAndGet);
     }
 
     @Test
@@ -199,7 +210,7 @@ final class IpamClientTest {
         await().atMost(SOON).until(client::connected);
         server.kill();
         for (int i = 0; i < 4; i++) {
-            assertThat(book.take(new EndpointKey("c" + i, "eth0"), time.monotonic()))
+            assertThat(book.take(new EndpointKey("c" + i, "eth0"), Set.of(IpFamily.V4), time.monotonic()))
                     .isPresent();
         }
         client.used();
@@ -213,6 +224,6 @@ final class IpamClientTest {
     void supplyWaitsForTheAnswerOfAClaim() {
         IpamClient client = client(1);
         assertThat(client.supply(SOON)).as("asked before it was started").isTrue();
-        assertThat(book.free(time.monotonic())).isEqualTo(4);
+        assertThat(book.free(IpFamily.V4, time.monotonic())).isEqualTo(4);
     }
 }

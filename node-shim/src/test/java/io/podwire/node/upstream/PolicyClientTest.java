@@ -7,7 +7,9 @@ import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.NodeName;
+import io.podwire.common.net.PodAddresses;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.journal.Journal;
@@ -29,6 +31,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
@@ -56,7 +59,7 @@ final class PolicyClientTest {
     private final EventLoop loop = new EventLoop("policy-test");
     private final EventLoop rulesetLoop = new EventLoop("ruleset-test");
     private final ModelNft nft = new ModelNft();
-    private final RulesetReconciler ruleset = new RulesetReconciler(nft, rulesetLoop, 4789);
+    private final RulesetReconciler ruleset = new RulesetReconciler(nft, rulesetLoop, Set.of(IpFamily.V4), 4789);
     private final ManagedChannel channel = Channels.open(server.target());
     private Journal journal;
     private PolicyClient client;
@@ -80,8 +83,8 @@ final class PolicyClientTest {
 
     @Test
     void helloNamesTheNodeAndAllItsEndpoints() {
-        client.announce(KEY, new PodIdentity("ns", "p", "u", true), IpAddress.parse("10.1.0.1"));
-        client.announce(new EndpointKey("gone", "eth0"), bare(), IpAddress.parse("10.1.0.9"));
+        client.announce(KEY, new PodIdentity("ns", "p", "u", true), PodAddresses.of(IpAddress.parse("10.1.0.1")));
+        client.announce(new EndpointKey("gone", "eth0"), bare(), PodAddresses.of(IpAddress.parse("10.1.0.9")));
         client.withdraw(new EndpointKey("gone", "eth0"));
         client.start();
         NodeMessage hello = received(0, 0);
@@ -109,11 +112,11 @@ final class PolicyClientTest {
     void comingAndGoingIsToldAndAskingTwiceIsToldOnce() {
         client.start();
         received(0, 0);
-        client.announce(KEY, new PodIdentity("ns", "p", "u", true), IpAddress.parse("10.1.0.1"));
+        client.announce(KEY, new PodIdentity("ns", "p", "u", true), PodAddresses.of(IpAddress.parse("10.1.0.1")));
         assertThat(received(0, 1).getEndpointUp().getEndpoint()).isEqualTo(endpoint());
         client.withdraw(KEY);
         client.withdraw(KEY);
-        client.announce(KEY, bare(), IpAddress.parse("10.1.0.1"));
+        client.announce(KEY, bare(), PodAddresses.of(IpAddress.parse("10.1.0.1")));
         assertThat(received(0, 2).getEndpointDown().getKey()).isEqualTo(KEY.toString());
         assertThat(received(0, 3).hasEndpointUp()).as("no second EndpointDown").isTrue();
     }
@@ -224,7 +227,7 @@ final class PolicyClientTest {
         received(0, 1);
         server.kill();
         await().atMost(SOON).until(() -> !client.connected());
-        client.announce(KEY, new PodIdentity("ns", "p", "u", true), IpAddress.parse("10.1.0.1"));
+        client.announce(KEY, new PodIdentity("ns", "p", "u", true), PodAddresses.of(IpAddress.parse("10.1.0.1")));
         server.revive();
         assertThat(received(1, 0).getHello().getEndpointsList()).containsExactly(endpoint());
         assertThat(ruleset.revision()).as("fail static").isEqualTo(5);

@@ -7,13 +7,16 @@ import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.dataplane.RouteReconciler;
+import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.node.testing.ManualTime;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
@@ -23,9 +26,11 @@ import io.podwire.proto.route.v1.RouteDelta;
 import io.podwire.proto.route.v1.RouteTable;
 import io.podwire.proto.route.v1.RouteUpdate;
 import io.podwire.proto.route.v1.RoutesGrpc;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -69,8 +74,10 @@ final class RouteClientNetnsTest {
                 host,
                 routesLoop,
                 underlay,
-                new RouteReconciler.Vxlan(7470, 4789, MacAddress.parse("02:00:00:00:00:01")));
-        client = new RouteClient(channel, loop, time, SELF, underlay.subnet(), routes);
+                new RouteReconciler.Vxlan(7470, 4789, MacAddress.parse("02:00:00:00:00:01")),
+                Set.of(IpFamily.V4),
+                new Sysctl(Path.of("/proc/sys")));
+        client = new RouteClient(channel, loop, time, SELF, underlay.ends(), Set.of(IpFamily.V4), routes);
     }
 
     @AfterEach
@@ -214,8 +221,7 @@ final class RouteClientNetnsTest {
     private static RemoteNode self(String... prefixes) {
         return new RemoteNode(
                 SELF.name(),
-                IpAddress.parse("192.0.2.1"),
-                24,
+                List.of(new UnderlayEnd(IpAddress.parse("192.0.2.1"), 24)),
                 Optional.of(new RemoteNode.Vtep(MacAddress.parse("02:00:00:00:00:01"), IpAddress.parse("10.1.1.0"))),
                 java.util.Arrays.stream(prefixes).map(IpPrefix::parse).toList());
     }

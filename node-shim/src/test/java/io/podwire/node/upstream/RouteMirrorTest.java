@@ -7,6 +7,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.testing.Seeds;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.UnderlayEnd;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -147,8 +148,7 @@ final class RouteMirrorTest {
     private static RemoteNode node(int number, int version) {
         return new RemoteNode(
                 new NodeName("node-" + number),
-                IpAddress.parse("192.0.2." + (10 + version)),
-                24,
+                List.of(new UnderlayEnd(IpAddress.parse("192.0.2." + (10 + version)), 24)),
                 Optional.empty(),
                 List.of(IpPrefix.parse("10.1." + number + ".0/26")));
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
@@ -18,6 +19,7 @@ import io.podwire.node.plan.NodeProgramDelta;
 import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.proto.common.v1.Protocol;
 import io.podwire.proto.policy.v1.EndpointPolicy;
 import io.podwire.proto.policy.v1.Program;
@@ -36,10 +38,12 @@ final class StreamMappingTest {
     void routesComeBackAsTheyWere() {
         Seeds.forEach(StreamMappingTest.class, 200, random -> {
             int number = random.nextInt(200);
+            UnderlayEnd v4 = new UnderlayEnd(IpAddress.ofV4(random.nextInt()), random.nextInt(33));
+            UnderlayEnd v6 = new UnderlayEnd(
+                    new IpAddress(IpFamily.V6, random.nextLong(), random.nextLong()), random.nextInt(129));
             RemoteNode node = new RemoteNode(
                     new NodeName("node-" + number),
-                    IpAddress.ofV4(random.nextInt()),
-                    random.nextInt(33),
+                    random.nextBoolean() ? List.of(v4) : List.of(v4, v6),
                     random.nextBoolean()
                             ? Optional.of(new RemoteNode.Vtep(
                                     MacAddress.locallyAdministered(random.nextLong()),

@@ -6,6 +6,8 @@ public final class RouteProtocol {
     public static final int KERNEL = 2;
     /** RTPROT_BOOT: what ip(8) uses unless told otherwise. */
     public static final int BOOT = 3;
+    /** RTPROT_RA: by a router's advertisement. */
+    public static final int RA = 9;
     /** RTPROT_STATIC: by the administrator. */
     public static final int STATIC = 4;
     /**

@@ -55,8 +55,11 @@ public final class NftDiff {
 
     private static boolean sameKind(NftSet a, NftSet b) {
         return switch (a) {
-            case NftSet.Prefixes old -> b instanceof NftSet.Prefixes now && old.interval() == now.interval();
-            case NftSet.Ports _, NftSet.Sources _, NftSet.VerdictMap _ -> a.getClass() == b.getClass();
+            case NftSet.Prefixes old ->
+                b instanceof NftSet.Prefixes now && old.interval() == now.interval() && old.family() == now.family();
+            case NftSet.Sources old -> b instanceof NftSet.Sources now && old.family() == now.family();
+            case NftSet.VerdictMap old -> b instanceof NftSet.VerdictMap now && old.family() == now.family();
+            case NftSet.Ports _ -> b instanceof NftSet.Ports;
         };
     }
 

@@ -11,16 +11,23 @@ public enum Field {
     OIFNAME("oifname"),
     /** IPv4 or IPv6. */
     FAMILY("meta nfproto"),
-    /** Protocol above IP. */
+    /**
+     * Protocol above IP: of IPv6 the one behind all extension headers. It matches nothing where those
+     * headers do not end within the frame, or a later fragment does not tell.
+     */
     PROTOCOL("meta l4proto"),
     /** "original": sent by the side that opened the flow; "reply": by the other. */
     FLOW_DIRECTION("ct direction"),
     /** What conntrack thinks of it. */
     FLOW_STATE("ct state"),
-    /** Address of the side that opened the flow. */
+    /** IPv4 address of the side that opened the flow; of an IPv6 flow it matches nothing. */
     FLOW_SOURCE("ct original ip saddr"),
-    /** Address of the side that was called, which is where its replies come from. */
+    /** IPv4 address of the side that was called, which is where its replies come from. */
     FLOW_DESTINATION("ct reply ip saddr"),
+    /** IPv6 address of the side that opened the flow; of an IPv4 flow it matches nothing. */
+    FLOW_SOURCE_6("ct original ip6 saddr"),
+    /** IPv6 address of the side that was called. */
+    FLOW_DESTINATION_6("ct reply ip6 saddr"),
     /**
      * Port of the side that was called. nft 1.0.6 gives it a type only after {@link #PROTOCOL}, and
      * prints an anonymous set of it as "[invalid type]": use one span or a named set.
@@ -28,12 +35,16 @@ public enum Field {
     FLOW_PORT("ct reply proto-src"),
     /** ICMP message type, RFC 792. */
     ICMP_TYPE("icmp type"),
+    /** ICMPv6 message type, RFC 4443 and others; unknown in all fragments but the first. */
+    ICMPV6_TYPE("icmpv6 type"),
     /** Ethernet type as on the wire: of a tagged frame, the tag's, also where the tag sits in skb metadata. */
     ETHER_TYPE("ether type"),
     /** Ethernet source. */
     ETHER_SOURCE("ether saddr"),
     /** IPv4 source. */
     IP_SOURCE("ip saddr"),
+    /** IPv6 source. */
+    IP6_SOURCE("ip6 saddr"),
     /** UDP source port. */
     UDP_SOURCE_PORT("udp sport"),
     /** UDP destination port. */

@@ -25,9 +25,22 @@ public sealed interface Match {
      * The field has another value.
      *
      * @param field what is looked at
-     * @param value the one it must not have
+     * @param values those that it must not have, at least one
      */
-    record Not(Field field, Value value) implements Match {}
+    record Not(Field field, List<Value> values) implements Match {
+        /** Checks and copies. */
+        public Not {
+            values = List.copyOf(values);
+            if (values.isEmpty()) {
+                throw new IllegalArgumentException("there is no value that " + field + " must not have");
+            }
+        }
+
+        /** The field has another value than this one. */
+        public Not(Field field, Value value) {
+            this(field, List.of(value));
+        }
+    }
 
     /**
      * The fields together are a member of a set.

@@ -19,14 +19,16 @@ public sealed interface NftSet {
     String comment();
 
     /**
-     * IPv4 addresses or prefixes.
+     * Addresses or prefixes of one family.
      *
      * @param name its name
+     * @param family of its members
      * @param comment for people
-     * @param interval true: prefixes of any length ("flags interval"); false: /32 only, a hash table
+     * @param interval true: prefixes of any length ("flags interval"); false: single addresses, a hash table
      * @param members sorted, not overlapping
      */
-    record Prefixes(String name, String comment, boolean interval, List<IpPrefix> members) implements NftSet {
+    record Prefixes(String name, IpFamily family, String comment, boolean interval, List<IpPrefix> members)
+            implements NftSet {
         /** Checks the names and copies; the caller answers for the members. */
         public Prefixes {
             Identifiers.check("set", name);
@@ -58,10 +60,11 @@ public sealed interface NftSet {
      * Who may send by which interface.
      *
      * @param name its name
+     * @param family of its members' addresses
      * @param members sorted
      */
-    record Sources(String name, List<Source> members) implements NftSet {
-        /** Checks and copies. */
+    record Sources(String name, IpFamily family, List<Source> members) implements NftSet {
+        /** Checks the name and copies; the caller answers for the members. */
         public Sources {
             Identifiers.check("set", name);
             members = List.copyOf(members);
@@ -74,13 +77,14 @@ public sealed interface NftSet {
     }
 
     /**
-     * A verdict for each IPv4 address.
+     * A verdict for each address of one family.
      *
      * @param name its name
+     * @param family of its keys
      * @param members verdict by address
      */
-    record VerdictMap(String name, SortedMap<IpAddress, Verdict> members) implements NftSet {
-        /** Checks and copies. */
+    record VerdictMap(String name, IpFamily family, SortedMap<IpAddress, Verdict> members) implements NftSet {
+        /** Checks the name and copies; the caller answers for the members. */
         public VerdictMap {
             Identifiers.check("map", name);
             members = Collections.unmodifiableSortedMap(new TreeMap<>(members));
@@ -97,17 +101,17 @@ public sealed interface NftSet {
      *
      * @param ifname bridge port
      * @param mac its only Ethernet source
-     * @param address its only IPv4 source
+     * @param address its only source of that family
      */
     record Source(String ifname, MacAddress mac, IpAddress address) implements Comparable<Source> {
         private static final Comparator<Source> ORDER =
                 Comparator.comparing(Source::ifname).thenComparing(Source::mac).thenComparing(Source::address);
 
-        /** Checks the interface and the family. */
+        /** Checks the interface. */
         public Source {
             Value.Interface checked = new Value.Interface(ifname);
-            if (checked.name().endsWith("*") || address.family() != IpFamily.V4) {
-                throw new IllegalArgumentException(ifname + " with " + address + " is not one IPv4 sender");
+            if (checked.name().endsWith("*")) {
+                throw new IllegalArgumentException(ifname + " is not one sender's interface");
             }
         }
 

@@ -38,7 +38,7 @@ public sealed interface Value {
     }
 
     /**
-     * Ports.
+     * Numbers, such as ports.
      *
      * @param first 0 to 65535
      * @param last first to 65535
@@ -47,7 +47,7 @@ public sealed interface Value {
         /** Checks the order. */
         public Span {
             if (first < 0 || last < first || last > 65535) {
-                throw new IllegalArgumentException("ports " + first + "-" + last + " are not within 0-65535, in order");
+                throw new IllegalArgumentException(first + "-" + last + " is not within 0-65535, in order");
             }
         }
 

@@ -1,6 +1,7 @@
 package io.podwire.node.nft.text;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.nft.model.Action;
 import io.podwire.node.nft.model.Chain;
@@ -96,7 +97,7 @@ public final class NftWriter {
         };
     }
 
-    /** A set's member: a bare address for /32. */
+    /** A set's member: a bare address for /32 or /128. */
     public static String element(IpPrefix prefix) {
         return prefix.length() == prefix.family().bits() ? prefix.address().toString() : prefix.toString();
     }
@@ -118,10 +119,18 @@ public final class NftWriter {
     private static String declaration(NftSet set) {
         String comment = set.comment().isEmpty() ? "" : " comment \"" + set.comment() + "\";";
         return switch (set) {
-            case NftSet.Prefixes s -> "{ type ipv4_addr;" + (s.interval() ? " flags interval;" : "") + comment + " }";
+            case NftSet.Prefixes s ->
+                "{ type " + type(s.family()) + ";" + (s.interval() ? " flags interval;" : "") + comment + " }";
             case NftSet.Ports _ -> "{ type inet_service; flags interval; }";
-            case NftSet.Sources _ -> "{ type ifname . ether_addr . ipv4_addr; }";
-            case NftSet.VerdictMap _ -> "{ type ipv4_addr : verdict; }";
+            case NftSet.Sources s -> "{ type ifname . ether_addr . " + type(s.family()) + "; }";
+            case NftSet.VerdictMap s -> "{ type " + type(s.family()) + " : verdict; }";
+        };
+    }
+
+    private static String type(IpFamily family) {
+        return switch (family) {
+            case V4 -> "ipv4_addr";
+            case V6 -> "ipv6_addr";
         };
     }
 
@@ -135,15 +144,18 @@ public final class NftWriter {
 
     private static String match(Match match) {
         return switch (match) {
-            case Match.OneOf(Field field, List<Value> values)
-            when values.size() == 1 -> field.expression() + " " + value(values.getFirst());
-            case Match.OneOf(Field field, List<Value> values) ->
-                field.expression()
-                        + values.stream().map(NftWriter::value).collect(Collectors.joining(", ", " { ", " }"));
-            case Match.Not(Field field, Value value) -> field.expression() + " != " + value(value);
+            case Match.OneOf(Field field, List<Value> values) -> field.expression() + " " + values(values);
+            case Match.Not(Field field, List<Value> values) -> field.expression() + " != " + values(values);
             case Match.InSet(List<Field> fields, String set) ->
                 fields.stream().map(Field::expression).collect(Collectors.joining(" . ")) + " @" + set;
         };
+    }
+
+    /** A bare value, or an anonymous set. */
+    private static String values(List<Value> values) {
+        return values.size() == 1
+                ? value(values.getFirst())
+                : values.stream().map(NftWriter::value).collect(Collectors.joining(", ", "{ ", " }"));
     }
 
     private static String value(Value value) {

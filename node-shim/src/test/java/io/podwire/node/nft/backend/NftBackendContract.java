@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.testing.Seeds;
 import io.podwire.node.nft.diff.NftDiff;
@@ -37,8 +38,8 @@ abstract class NftBackendContract {
     private static final Chain B = new Chain.Regular("b", List.of(Rule.of(new Verdict.Return())));
     private static final Chain USER =
             new Chain.Regular("user", List.of(Rule.of(new Verdict.Return(), Match.in(Field.FLOW_SOURCE, "s"))));
-    private static final NftSet S = new NftSet.Prefixes("s", "a.comment", false, List.of());
-    private static final NftSet M = new NftSet.VerdictMap("m", new TreeMap<>());
+    private static final NftSet S = new NftSet.Prefixes("s", IpFamily.V4, "a.comment", false, List.of());
+    private static final NftSet M = new NftSet.VerdictMap("m", IpFamily.V4, new TreeMap<>());
 
     private NftBackend backend;
 
@@ -154,7 +155,7 @@ abstract class NftBackendContract {
     @Test
     void kindOfASetChangesUnderItsName() throws Exception {
         Ruleset before = Ruleset.of(table("s", USER));
-        NftSet interval = new NftSet.Prefixes("s", "", true, List.of(IpPrefix.parse("10.0.0.0/8")));
+        NftSet interval = new NftSet.Prefixes("s", IpFamily.V4, "", true, List.of(IpPrefix.parse("10.0.0.0/8")));
         TreeMap<String, NftSet> sets = new TreeMap<>();
         sets.put("s", interval);
         TreeMap<String, Chain> chains = new TreeMap<>();
@@ -213,7 +214,10 @@ abstract class NftBackendContract {
 
     private static Table table(String set, Chain... chains) {
         TreeMap<String, NftSet> sets = new TreeMap<>();
-        sets.put(set, new NftSet.Prefixes(set, "", false, List.of(IpPrefix.ofHost(IpAddress.parse("10.0.0.1")))));
+        sets.put(
+                set,
+                new NftSet.Prefixes(
+                        set, IpFamily.V4, "", false, List.of(IpPrefix.ofHost(IpAddress.parse("10.0.0.1")))));
         TreeMap<String, Chain> byName = new TreeMap<>();
         for (Chain chain : chains) {
             byName.put(chain.name(), chain);
