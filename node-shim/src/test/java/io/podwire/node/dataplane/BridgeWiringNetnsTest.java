@@ -26,10 +26,12 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("netns")
 final class BridgeWiringNetnsTest {
     private static final int MTU = 1450;
+    private static final Set<IpFamily> BOTH = Set.of(IpFamily.V4, IpFamily.V6);
 
     private final NetnsSandbox sandbox = new NetnsSandbox();
     private Space node;
@@ -93,15 +95,14 @@ final class BridgeWiringNetnsTest {
     }
 
     private Wired wired(Space on, FailPoints failPoints) {
+        return wired(on, Set.of(IpFamily.V4), failPoints);
+    }
+
+    private Wired wired(Space on, Set<IpFamily> families, FailPoints failPoints) {
         return new Wired(
                 on,
                 new BridgeWiring(
-                        sockets,
-                        events,
-                        Runnable::run,
-                        new Sysctl(Path.of("/proc/sys")),
-                        Set.of(IpFamily.V4),
-                        failPoints));
+                        sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), families, failPoints));
     }
 
     @AfterEach
@@ -281,6 +282,190 @@ final class BridgeWiringNetnsTest {
         pod.ip("route", "add", "192.0.2.0/24", "via", "169.254.1.1", "dev", "eth0", "onlink");
         pod.ip("addr", "add", "192.0.2.9/32", "dev", "eth0");
         assertThat(wiring.check(attachment, pod.netns())).isEmpty();
+    }
+
+    // IPv6, alone and beside IPv4
+
+    private Wired dual(FailPoints failPoints) {
+        Wired dual = wired(node, BOTH, failPoints);
+        dual.prepare();
+        return dual;
+    }
+
+    private String sysctl(Space space, String key) {
+        return space.run("cat", "/proc/sys/net/" + key).strip();
+    }
+
+    @Test
+    void aBridgeOfBothFamiliesHasBothGatewaysAndNothingElse() {
+        dual(FailPoints.none());
+        String before = bridge();
+        assertThat(node.ip("-br", "addr", "show", "pw0").replaceAll(" +", " "))
+                .as("no address that the kernel made, none being checked for duplicates")
+                .endsWith(" 169.254.1.1/32 fe80::1/128 \n");
+        assertThat(node.ip("-6", "addr", "show", "tentative")).isEmpty();
+        assertThat(sysctl(node, "ipv6/conf/all/forwarding")).isEqualTo("1");
+        for (String zero : new String[] {"accept_ra", "autoconf", "accept_redirects", "disable_ipv6"}) {
+            assertThat(sysctl(node, "ipv6/conf/pw0/" + zero)).as(zero).isEqualTo("0");
+        }
+        dual(FailPoints.none());
+        assertThat(bridge()).as("a restart changes nothing").isEqualTo(before);
+    }
+
+    @Test
+    void aNodeMayServeAFamilyMoreAfterItsNextStart() {
+        wiring.attach(attachment, pod.netns());
+        Wired both = dual(FailPoints.none());
+        assertThat(both.audit(List.of(attachment))).isEmpty();
+        Space second = sandbox.add();
+        Attachment next = Attachments.in(second, "c2", "10.1.0.6,fd00::6");
+        both.attach(next, second.netns());
+        assertThat(both.audit(List.of(attachment, next))).isEmpty();
+        assertThat(pod.run("ping", "-c1", "-W2", "10.1.0.6")).contains("1 received");
+        assertThat(node.run("ping", "-c1", "-W2", "fd00::6")).contains("1 received");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"fd00::5", "10.1.0.5,fd00::5"})
+    void anAttachedPodWithIpv6IsWholeAndReachableAtOnce(String addresses) {
+        Wired both = dual(FailPoints.none());
+        Attachment one = Attachments.in(pod, "c1", addresses);
+        both.attach(one, pod.netns());
+        assertThat(pod.ip("-6", "-br", "addr", "show", "dev", "eth0").replaceAll(" +", " "))
+                .as("its address and no link-local one")
+                .contains(" fd00::5/128 ")
+                .doesNotContain("fe80");
+        assertThat(pod.ip("-6", "addr", "show", "tentative"))
+                .as("usable without a wait for duplicates")
+                .isEmpty();
+        assertThat(both.check(one, pod.netns())).isEmpty();
+        assertThat(both.audit(List.of(one))).isEmpty();
+        assertThat(node.run("ping", "-c3", "-i0.2", "-W2", "fd00::5")).contains("3 received", "ttl=64");
+        assertThat(pod.run("ping", "-c1", "-W2", "fe80::1%eth0"))
+                .as("its gateway")
+                .contains("1 received");
+        assertThat(pod.ip("-6", "route", "show", "default")).contains("default via fe80::1 dev eth0 proto 112");
+        for (String zero : new String[] {"accept_ra", "autoconf", "accept_redirects", "router_solicitations"}) {
+            assertThat(sysctl(pod, "ipv6/conf/eth0/" + zero)).as(zero).isEqualTo("0");
+        }
+    }
+
+    @Test
+    void aPodWhoseRuntimeSwitchedIpv6OffGetsItsAddress() {
+        pod.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6");
+        pod.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
+        Wired both = dual(FailPoints.none());
+        Attachment one = Attachments.in(pod, "c1", "10.1.0.5,fd00::5");
+        both.attach(one, pod.netns());
+        assertThat(both.check(one, pod.netns())).isEmpty();
+        assertThat(node.run("ping", "-c1", "-W2", "fd00::5")).contains("1 received");
+    }
+
+    @Test
+    void podsReachEachOtherWithoutNeighbourDiscovery() {
+        Wired both = dual(FailPoints.none());
+        Space second = sandbox.add();
+        Attachment one = Attachments.in(pod, "c1", "fd00::5");
+        Attachment two = Attachments.in(second, "c2", "10.1.0.6,fd00::6");
+        both.attach(one, pod.netns());
+        both.attach(two, second.netns());
+        assertThat(pod.run("ping", "-c5", "-i0.2", "-W2", "fd00::6")).contains("ttl=63");
+        assertThat(pod.ip("-6", "neigh"))
+                .as("no neighbour but the gateway")
+                .isEqualTo("fe80::1 dev eth0 lladdr " + PodNames.BRIDGE_MAC + " PERMANENT \n");
+        assertThat(node.ip("-6", "neigh", "show", "dev", "pw0").lines())
+                .as("none that was asked for")
+                .hasSize(2)
+                .allMatch(line -> line.contains("PERMANENT"));
+        both.detach(one);
+        both.detach(two);
+        assertThat(both.audit(List.of())).isEmpty();
+        assertThat(node.ip("-6", "route", "show", "proto", "112")).isEmpty();
+        assertThat(node.ip("-6", "neigh")).isEmpty();
+    }
+
+    @Test
+    void whenTheKernelRefusesTheIpv6AddressDetachUndoesAll() {
+        Wired both = dual(FailPoints.none());
+        Attachment good = Attachments.in(pod, "c1", "10.1.0.5,fd00::5");
+        Attachment narrow = new Attachment(
+                good.key(),
+                good.network(),
+                good.pod(),
+                good.netnsPath(),
+                good.netnsInode(),
+                good.hostIfname(),
+                good.mac(),
+                good.addresses(),
+                1279, // the kernel has no IPv6 on links of less than 1280 bytes
+                good.state(),
+                good.policyRevision(),
+                good.since());
+        assertThatExceptionOfType(NetlinkException.class)
+                .isThrownBy(() -> both.attach(narrow, pod.netns()))
+                .withMessageContaining("fd00::5");
+        both.detach(narrow);
+        assertThat(both.audit(List.of())).isEmpty();
+        assertThat(pod.ip("-br", "link")).doesNotContain("eth0");
+        both.attach(good, pod.netns());
+        assertThat(both.check(good, pod.netns())).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"add.link", "add.host", "add.ipv6", "add.pod"})
+    void detachUndoesADualAttachThatFailedAtAnyStep(String point) {
+        Wired failing = dual(FailPoints.of(Map.of(point, "error")));
+        Attachment one = Attachments.in(pod, "c1", "10.1.0.5,fd00::5");
+        assertThatIllegalStateException().isThrownBy(() -> failing.attach(one, pod.netns()));
+        failing.detach(one);
+        assertThat(failing.audit(List.of())).isEmpty();
+        assertThat(node.ip("-6", "route", "show", "proto", "112")).isEmpty();
+        failing.attach(one, pod.netns());
+        assertThat(failing.check(one, pod.netns())).as("the next try").isEmpty();
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @CsvSource({
+        "h, '-6 route del fd00::5/128', route, no route to pw0",
+        "h, '-6 route replace fd00::5/128 dev pw0 proto static', route, no route to pw0",
+        "h, '-6 neigh del fd00::5 dev pw0', neighbour, no permanent neighbour",
+        "h, '-6 neigh replace fd00::5 lladdr 02:00:00:00:00:66 dev pw0 nud permanent', neighbour, no permanent",
+        "h, '-6 neigh replace fd00::5 lladdr MAC dev pw0 nud reachable', neighbour, no permanent neighbour",
+        "h, '-4 route del 10.1.0.5/32', route, no route to pw0",
+        "p, '-6 addr del fd00::5/128 dev eth0', address, is gone from eth0",
+        "p, '-6 route del default', route, is gone in the container",
+        "p, '-6 route replace default via fe80::2 dev eth0 proto 112', route, another gateway",
+        "p, '-6 neigh del fe80::1 dev eth0', neighbour, is gone in the container",
+        "p, '-6 neigh replace fe80::1 lladdr 02:00:00:00:00:66 dev eth0', neighbour, is gone in the container",
+        "p, '-4 addr del 10.1.0.5/32 dev eth0', address, is gone from eth0",
+        "p, '-4 route del default', route, is gone in the container",
+    })
+    void checkFindsWhatWasBrokenOfEitherFamily(String where, String command, String object, String problem) {
+        Wired both = dual(FailPoints.none());
+        Attachment one = Attachments.in(pod, "c1", "10.1.0.5,fd00::5");
+        both.attach(one, pod.netns());
+        Space space = where.equals("h") ? node : pod;
+        space.ip(command.replace("MAC", one.mac().toString()).split(" ", -1));
+        assertThat(both.check(one, pod.netns()))
+                .as("findings after %s", command)
+                .anyMatch(f -> f.object().equals(object) && f.problem().contains(problem));
+        assertThat(both.audit(List.of(one)).isEmpty())
+                .as("the audit sees the host's side")
+                .isEqualTo(where.equals("p"));
+        both.detach(one);
+        assertThat(both.audit(List.of())).as("DEL of what is broken").isEmpty();
+    }
+
+    @Test
+    void auditNamesIpv6ThatBelongsToNobody() {
+        Wired both = dual(FailPoints.none());
+        node.ip("-6", "route", "add", "fd00::77/128", "dev", "pw0", "proto", "112");
+        node.ip("-6", "neigh", "add", "fd00::77", "lladdr", "02:00:00:00:00:77", "dev", "pw0", "nud", "permanent");
+        assertThat(both.audit(List.of()))
+                .extracting(Finding::object, Finding::name)
+                .containsExactlyInAnyOrder(
+                        org.assertj.core.groups.Tuple.tuple("route", "fd00::77/128"),
+                        org.assertj.core.groups.Tuple.tuple("neighbour", "fd00::77"));
     }
 
     @Test
