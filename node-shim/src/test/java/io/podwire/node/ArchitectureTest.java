@@ -62,9 +62,13 @@ final class ArchitectureTest {
     static final ArchRule DATAPLANE_SEES_NO_EDGE = only(
             "dataplane", "journal", "plan", "netns", "netlink", "netlink.rt", "nft.backend", "nft.diff", "nft.model");
 
+    /** Pure: from JSON to values. */
+    @ArchTest
+    static final ArchRule REQUEST_SEES_PLAN = only("cni.request", "plan");
+
     @ArchTest
     static final ArchRule CNI_SEES_DATAPLANE =
-            only("cni", "dataplane", "journal", "address", "plan", "netns", "netlink");
+            only("cni", "cni.request", "dataplane", "journal", "address", "plan", "netns", "netlink");
 
     @ArchTest
     static final ArchRule UPSTREAM_SEES_DATAPLANE = only("upstream", "dataplane", "journal", "address", "plan");
