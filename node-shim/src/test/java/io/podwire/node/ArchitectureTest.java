@@ -33,7 +33,10 @@ final class ArchitectureTest {
     static final ArchRule RT_SEES_WIRE = only("netlink.rt", "netlink.wire", "ffm");
 
     @ArchTest
-    static final ArchRule NETLINK_SEES_RT = only("netlink", "netlink.rt", "netlink.wire", "netns", "ffm");
+    static final ArchRule CT_SEES_WIRE = only("netlink.ct", "netlink.wire", "ffm");
+
+    @ArchTest
+    static final ArchRule NETLINK_SEES_RT = only("netlink", "netlink.rt", "netlink.ct", "netlink.wire", "netns", "ffm");
 
     @ArchTest
     static final ArchRule NFT_MODEL_SEES_NOTHING = only("nft.model");

@@ -19,7 +19,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * A NETLINK_ROUTE socket with one request at a time: numbers it, sends it, gathers its answer. All
+ * A NETLINK_ROUTE or NETLINK_NETFILTER socket with one request at a time: numbers it, sends it, gathers its answer. All
  * state is under one lock. The socket stays in the namespace that it was opened in.
  *
  * <p>The kernel works on a request within send(2) and queues the answer before send returns; it
@@ -29,6 +29,7 @@ final class NetlinkSocket implements AutoCloseable {
     static final int DUMP_TRIES = 3;
 
     private static final int NETLINK_ROUTE = 0;
+    private static final int NETLINK_NETFILTER = 12;
     /** SOL_NETLINK, linux/socket.h, and its options, linux/netlink.h. */
     private static final int SOL_NETLINK = 270;
 
@@ -78,13 +79,27 @@ final class NetlinkSocket implements AutoCloseable {
 
     /** In the namespace of this process. */
     static NetlinkSocket open() {
-        return configured(socket());
+        return configured(socket(NETLINK_ROUTE));
     }
 
     /** In another namespace. */
     static NetlinkSocket open(Netns ns) {
+        return open(ns, NETLINK_ROUTE);
+    }
+
+    /** Netfilter's, in the namespace of this process. */
+    static NetlinkSocket openNetfilter() {
+        return configured(socket(NETLINK_NETFILTER));
+    }
+
+    /** Netfilter's, in another namespace. */
+    static NetlinkSocket openNetfilter(Netns ns) {
+        return open(ns, NETLINK_NETFILTER);
+    }
+
+    private static NetlinkSocket open(Netns ns, int protocol) {
         try {
-            return configured(NetnsThread.call(ns, NetlinkSocket::socket));
+            return configured(NetnsThread.call(ns, () -> socket(protocol)));
         } catch (RuntimeException e) {
             throw e;
         } catch (Exception e) {
@@ -92,8 +107,8 @@ final class NetlinkSocket implements AutoCloseable {
         }
     }
 
-    private static int socket() {
-        return check("socket", Libc.socket(Libc.AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, NETLINK_ROUTE));
+    private static int socket(int protocol) {
+        return check("socket", Libc.socket(Libc.AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, protocol));
     }
 
     private static NetlinkSocket configured(int fd) {
