@@ -1,6 +1,8 @@
 package io.podwire.node.dataplane;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -12,10 +14,20 @@ import java.util.Optional;
  *     mounted below {@code net}, since a container sees its own /proc/sys read-only
  */
 public record Sysctl(Path root) {
+    private static final int MAX_VALUE = 4096;
+
     /** The value of a key such as {@code net/ipv4/ip_forward}; empty when the kernel has no such key. */
     Optional<String> read(String key) throws IOException {
         Path file = root.resolve(key);
-        return Files.exists(file) ? Optional.of(Files.readString(file).strip()) : Optional.empty();
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        // In one read: the kernel gives nothing to a second one, and Files.readString begins with one byte.
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] buffer = new byte[MAX_VALUE];
+            int length = Math.max(0, in.read(buffer));
+            return Optional.of(new String(buffer, 0, length, StandardCharsets.UTF_8).strip());
+        }
     }
 
     /**
