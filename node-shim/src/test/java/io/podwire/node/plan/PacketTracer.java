@@ -3,6 +3,7 @@ package io.podwire.node.plan;
 import io.podwire.common.net.IpAddress;
 import io.podwire.node.nft.model.Action;
 import io.podwire.node.nft.model.Chain;
+import io.podwire.node.nft.model.ChainType;
 import io.podwire.node.nft.model.Field;
 import io.podwire.node.nft.model.Hook;
 import io.podwire.node.nft.model.Match;
@@ -16,7 +17,10 @@ import io.podwire.node.nft.model.Verdict;
 import java.util.List;
 import java.util.Map;
 
-/** Walks a packet through a ruleset: what the kernel would say, without one. */
+/**
+ * Walks a packet through a ruleset: what the kernel would say, without one. It translates nothing: a flow here is what
+ * it is after translation, as policy sees it.
+ */
 public final class PacketTracer {
     private final Ruleset ruleset;
 
@@ -81,7 +85,7 @@ public final class PacketTracer {
     public Outcome trace(TableId id, Hook hook, Map<Field, String> packet) {
         Table table = ruleset.tables().get(id);
         for (Chain chain : table.chains().values()) {
-            if (chain instanceof Chain.Base base && base.hook() == hook) {
+            if (chain instanceof Chain.Base base && base.hook() == hook && base.type() == ChainType.FILTER) {
                 Step step = walk(table, base, packet);
                 if (step.kind == Kind.DROP) {
                     return new Outcome(false, step.by);
@@ -105,6 +109,11 @@ public final class PacketTracer {
                 continue;
             }
             Action action = rule.action();
+            if (action instanceof Action.Translate
+                    || action instanceof Action.Masquerade
+                    || action instanceof Action.Rewrite) {
+                continue;
+            }
             if (action instanceof Action.Lookup(Field key, String map)) {
                 NftSet.VerdictMap verdicts = (NftSet.VerdictMap) table.sets().get(map);
                 Verdict found =
@@ -162,6 +171,9 @@ public final class PacketTracer {
                                         member.address().toString())
                                 .equals(fields.stream().map(packet::get).toList()));
             case NftSet.VerdictMap s -> s.members().containsKey(IpAddress.parse(first));
+            case NftSet.Selves s ->
+                first.equals(packet.get(fields.getLast())) && s.members().contains(IpAddress.parse(first));
+            case NftSet.PortMap _, NftSet.ProtocolPorts _ -> false;
         };
     }
 
@@ -170,6 +182,7 @@ public final class PacketTracer {
             case Value.Symbol(String symbol) -> symbol.equals(fact);
             case Value.Interface(String name) ->
                 name.endsWith("*") ? fact.startsWith(name.substring(0, name.length() - 1)) : name.equals(fact);
+            case Value.Network(var prefix) -> prefix.contains(IpAddress.parse(fact));
             case Value.Span(int first, int last) -> Integer.parseInt(fact) >= first && Integer.parseInt(fact) <= last;
         };
     }

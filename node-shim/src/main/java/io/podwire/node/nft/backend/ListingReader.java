@@ -2,6 +2,8 @@ package io.podwire.node.nft.backend;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.podwire.node.nft.model.TableId;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -58,18 +60,22 @@ final class ListingReader {
     private void addSet(JsonNode set) {
         SortedSet<String> members = new TreeSet<>();
         for (JsonNode element : set.path("elem")) {
-            members.add(element(element));
+            members.add(
+                    element.isArray() && element.size() == 2 // of a map: key, value
+                            ? element(element.get(0), set.path("type")) + " : " + value(element.get(1))
+                            : element(element, set.path("type")));
         }
         sets.put(set.path("name").asText(), members);
     }
 
-    /** A member as our writer spells it. Anything else, such as a range that nobody of us wrote, stays JSON. */
-    private static String element(JsonNode element) {
+    /**
+     * A member as our writer spells it. Anything else, such as a range that nobody of us wrote, stays JSON.
+     *
+     * @param types of its parts, when it has several
+     */
+    private static String element(JsonNode element, JsonNode types) {
         if (element.isTextual() || element.isNumber()) {
             return element.asText();
-        }
-        if (element.isArray() && element.size() == 2) { // of a map: key, verdict
-            return element(element.get(0)) + " : " + verdict(element.get(1));
         }
         if (element.has("prefix")) {
             return element.path("prefix").path("addr").asText() + "/"
@@ -79,17 +85,23 @@ final class ListingReader {
             JsonNode range = element.path("range");
             return range.path(0).asText() + "-" + range.path(1).asText();
         }
-        JsonNode parts = element.path("concat");
-        if (parts.size() == 3) {
-            return "\"" + parts.path(0).asText() + "\" . " + parts.path(1).asText() + " . "
-                    + parts.path(2).asText();
+        if (element.has("concat")) {
+            List<String> parts = new ArrayList<>();
+            for (JsonNode part : element.path("concat")) {
+                boolean name = types.path(parts.size()).asText().equals("ifname");
+                parts.add(name ? "\"" + part.asText() + "\"" : part.asText());
+            }
+            return String.join(" . ", parts);
         }
         return element.toString();
     }
 
-    private static String verdict(JsonNode verdict) {
-        String name = verdict.fieldNames().hasNext() ? verdict.fieldNames().next() : "";
-        JsonNode target = verdict.path(name).path("target");
+    private static String value(JsonNode value) {
+        if (value.has("concat")) {
+            return element(value, value.path("concat"));
+        }
+        String name = value.fieldNames().hasNext() ? value.fieldNames().next() : "";
+        JsonNode target = value.path(name).path("target");
         return target.isTextual() ? name + " " + target.asText() : name;
     }
 }

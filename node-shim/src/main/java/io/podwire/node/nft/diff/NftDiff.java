@@ -7,7 +7,6 @@ import io.podwire.node.nft.model.NftSet;
 import io.podwire.node.nft.model.Ruleset;
 import io.podwire.node.nft.model.Table;
 import io.podwire.node.nft.model.TableId;
-import io.podwire.node.nft.model.Verdict;
 import io.podwire.node.nft.text.NftWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +14,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.function.BiConsumer;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -60,13 +60,20 @@ public final class NftDiff {
             case NftSet.Sources old -> b instanceof NftSet.Sources now && old.family() == now.family();
             case NftSet.VerdictMap old -> b instanceof NftSet.VerdictMap now && old.family() == now.family();
             case NftSet.Ports _ -> b instanceof NftSet.Ports;
+            case NftSet.PortMap old ->
+                b instanceof NftSet.PortMap now && old.byAddress() == now.byAddress() && old.family() == now.family();
+            case NftSet.Selves old -> b instanceof NftSet.Selves now && old.family() == now.family();
+            case NftSet.ProtocolPorts _ -> b instanceof NftSet.ProtocolPorts;
         };
     }
 
     private static boolean sameKind(Chain a, Chain b) {
         return switch (a) {
             case Chain.Base old ->
-                b instanceof Chain.Base now && old.hook() == now.hook() && old.priority() == now.priority();
+                b instanceof Chain.Base now
+                        && old.type() == now.type()
+                        && old.hook() == now.hook()
+                        && old.priority() == now.priority();
             case Chain.Regular _ -> b instanceof Chain.Regular;
         };
     }
@@ -121,7 +128,33 @@ public final class NftDiff {
             case NftSet.Ports set ->
                 changeList(id, set, ((NftSet.Ports) before).members(), set.members(), NftWriter::element, commands);
             case NftSet.VerdictMap map ->
-                changeMap(id, map, ((NftSet.VerdictMap) before).members(), map.members(), commands);
+                changeMap(
+                        id,
+                        map,
+                        ((NftSet.VerdictMap) before).members(),
+                        map.members(),
+                        IpAddress::toString,
+                        NftWriter::element,
+                        commands);
+            case NftSet.PortMap map ->
+                changeMap(
+                        id,
+                        map,
+                        ((NftSet.PortMap) before).members(),
+                        map.members(),
+                        NftWriter::element,
+                        NftWriter::element,
+                        commands);
+            case NftSet.ProtocolPorts set ->
+                changeList(
+                        id,
+                        set,
+                        ((NftSet.ProtocolPorts) before).members(),
+                        set.members(),
+                        NftWriter::element,
+                        commands);
+            case NftSet.Selves set ->
+                changeList(id, set, ((NftSet.Selves) before).members(), set.members(), NftWriter::pair, commands);
         }
     }
 
@@ -151,20 +184,22 @@ public final class NftDiff {
         TableWriter.addElements(id, set, added, commands);
     }
 
-    private static void changeMap(
+    private static <K extends Comparable<K>, V> void changeMap(
             TableId id,
             NftSet map,
-            SortedMap<IpAddress, Verdict> before,
-            SortedMap<IpAddress, Verdict> after,
+            SortedMap<K, V> before,
+            SortedMap<K, V> after,
+            Function<K, String> key,
+            BiFunction<K, V, String> entry,
             List<Command> commands) {
         List<String> removed = new ArrayList<>();
         List<String> added = new ArrayList<>();
         eachEntry(before, after, (old, now) -> {
             if (old != null) {
-                removed.add(old.getKey().toString());
+                removed.add(key.apply(old.getKey()));
             }
             if (now != null) {
-                added.add(NftWriter.element(now.getKey(), now.getValue()));
+                added.add(entry.apply(now.getKey(), now.getValue()));
             }
         });
         TableWriter.deleteElements(id, map, removed, commands);

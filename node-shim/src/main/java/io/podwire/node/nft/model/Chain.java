@@ -14,15 +14,21 @@ public sealed interface Chain {
      * A chain that the kernel enters; what passes it is accepted.
      *
      * @param name its name
+     * @param type what it is for
      * @param hook where
      * @param priority order among the chains of a hook, lowest first (nft(8) "priority")
      * @param rules in order
      */
-    record Base(String name, Hook hook, int priority, List<Rule> rules) implements Chain {
+    record Base(String name, ChainType type, Hook hook, int priority, List<Rule> rules) implements Chain {
         /** Checks and copies. */
         public Base {
             Identifiers.check("chain", name);
             rules = List.copyOf(rules);
+        }
+
+        /** One that passes or drops packets. */
+        public Base(String name, Hook hook, int priority, List<Rule> rules) {
+            this(name, ChainType.FILTER, hook, priority, rules);
         }
     }
 

@@ -45,6 +45,14 @@ public enum Field {
     IP_SOURCE("ip saddr"),
     /** IPv6 source. */
     IP6_SOURCE("ip6 saddr"),
+    /** IPv4 destination. */
+    IP_DESTINATION("ip daddr"),
+    /** IPv6 destination. */
+    IP6_DESTINATION("ip6 daddr"),
+    /** "local": the destination is the node's own address. */
+    DESTINATION_TYPE("fib daddr type"),
+    /** Destination port of any protocol that has ports. */
+    DESTINATION_PORT("th dport"),
     /** UDP source port. */
     UDP_SOURCE_PORT("udp sport"),
     /** UDP destination port. */

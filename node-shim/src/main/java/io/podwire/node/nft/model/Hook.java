@@ -9,7 +9,9 @@ public enum Hook {
     /** Through this node. */
     FORWARD("forward"),
     /** From this node. */
-    OUTPUT("output");
+    OUTPUT("output"),
+    /** All that goes out. */
+    POSTROUTING("postrouting");
 
     private final String keyword;
 

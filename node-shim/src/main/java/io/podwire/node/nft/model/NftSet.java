@@ -7,6 +7,7 @@ import io.podwire.common.net.MacAddress;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -120,4 +121,95 @@ public sealed interface NftSet {
             return ORDER.compare(this, other);
         }
     }
+
+    /**
+     * Where packets to ports of the node go.
+     *
+     * @param name its name
+     * @param family of all addresses
+     * @param byAddress true: the keys have an address; false: none has
+     * @param members where to, by where from
+     */
+    record PortMap(String name, IpFamily family, boolean byAddress, SortedMap<PortKey, PortTarget> members)
+            implements NftSet {
+        /** Checks the name and copies; the caller answers for the members. */
+        public PortMap {
+            Identifiers.check("map", name);
+            members = Collections.unmodifiableSortedMap(new TreeMap<>(members));
+        }
+
+        @Override
+        public String comment() {
+            return "";
+        }
+    }
+
+    /**
+     * Ports of protocols.
+     *
+     * @param name its name
+     * @param members sorted, without addresses
+     */
+    record ProtocolPorts(String name, List<PortKey> members) implements NftSet {
+        /** Checks the name and copies; the caller answers for the members. */
+        public ProtocolPorts {
+            Identifiers.check("set", name);
+            members = List.copyOf(members);
+        }
+
+        @Override
+        public String comment() {
+            return "";
+        }
+    }
+
+    /**
+     * Pairs of an address with itself.
+     *
+     * @param name its name
+     * @param family of its members
+     * @param members sorted
+     */
+    record Selves(String name, IpFamily family, List<IpAddress> members) implements NftSet {
+        /** Checks the name and copies; the caller answers for the members. */
+        public Selves {
+            Identifiers.check("set", name);
+            members = List.copyOf(members);
+        }
+
+        @Override
+        public String comment() {
+            return "";
+        }
+    }
+
+    /**
+     * A port of the node.
+     *
+     * @param address of the node; empty: any
+     * @param protocol nft(8) symbol
+     * @param port 1 to 65535
+     */
+    record PortKey(Optional<IpAddress> address, String protocol, int port) implements Comparable<PortKey> {
+        private static final Comparator<Optional<IpAddress>> ADDRESSES = Comparator.comparing(
+                        (Optional<IpAddress> address) -> address.isPresent())
+                .thenComparing(
+                        (a, b) -> a.isEmpty() || b.isEmpty() ? 0 : a.get().compareTo(b.get()));
+        private static final Comparator<PortKey> ORDER = Comparator.comparing(PortKey::address, ADDRESSES)
+                .thenComparing(PortKey::protocol)
+                .thenComparingInt(PortKey::port);
+
+        @Override
+        public int compareTo(PortKey other) {
+            return ORDER.compare(this, other);
+        }
+    }
+
+    /**
+     * A pod's port.
+     *
+     * @param address of the pod
+     * @param port 1 to 65535
+     */
+    record PortTarget(IpAddress address, int port) {}
 }

@@ -1,5 +1,6 @@
 package io.podwire.node.nft.model;
 
+import io.podwire.common.net.IpPrefix;
 import java.util.regex.Pattern;
 
 /** A constant that a field is compared with. */
@@ -56,4 +57,11 @@ public sealed interface Value {
             return first != other.first ? Integer.compare(first, other.first) : Integer.compare(last, other.last);
         }
     }
+
+    /**
+     * An address, or all of a prefix.
+     *
+     * @param prefix a /32 or /128 is one address
+     */
+    record Network(IpPrefix prefix) implements Value {}
 }

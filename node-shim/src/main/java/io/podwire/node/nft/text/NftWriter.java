@@ -94,6 +94,13 @@ public final class NftWriter {
                 s.members().entrySet().stream()
                         .map(entry -> element(entry.getKey(), entry.getValue()))
                         .toList();
+            case NftSet.PortMap s ->
+                s.members().entrySet().stream()
+                        .map(entry -> element(entry.getKey(), entry.getValue()))
+                        .toList();
+            case NftSet.ProtocolPorts s ->
+                s.members().stream().map(NftWriter::element).toList();
+            case NftSet.Selves s -> s.members().stream().map(NftWriter::pair).toList();
         };
     }
 
@@ -112,8 +119,23 @@ public final class NftWriter {
         return key + " : " + action(verdict);
     }
 
+    /** A key of a {@link NftSet.PortMap}, or a member of {@link NftSet.ProtocolPorts}. */
+    public static String element(NftSet.PortKey key) {
+        return key.address().map(address -> address + " . ").orElse("") + key.protocol() + " . " + key.port();
+    }
+
+    /** An entry of a {@link NftSet.PortMap}. */
+    public static String element(NftSet.PortKey key, NftSet.PortTarget target) {
+        return element(key) + " : " + target.address() + " . " + target.port();
+    }
+
+    /** A member of {@link NftSet.Selves}. */
+    public static String pair(IpAddress address) {
+        return address + " . " + address;
+    }
+
     private static String kind(NftSet set) {
-        return set instanceof NftSet.VerdictMap ? "map" : "set";
+        return set instanceof NftSet.VerdictMap || set instanceof NftSet.PortMap ? "map" : "set";
     }
 
     private static String declaration(NftSet set) {
@@ -124,6 +146,11 @@ public final class NftWriter {
             case NftSet.Ports _ -> "{ type inet_service; flags interval; }";
             case NftSet.Sources s -> "{ type ifname . ether_addr . " + type(s.family()) + "; }";
             case NftSet.VerdictMap s -> "{ type " + type(s.family()) + " : verdict; }";
+            case NftSet.PortMap s ->
+                "{ type " + (s.byAddress() ? type(s.family()) + " . " : "") + "inet_proto . inet_service : "
+                        + type(s.family()) + " . inet_service; }";
+            case NftSet.ProtocolPorts _ -> "{ type inet_proto . inet_service; }";
+            case NftSet.Selves s -> "{ type " + type(s.family()) + " . " + type(s.family()) + "; }";
         };
     }
 
@@ -137,7 +164,8 @@ public final class NftWriter {
     private static String declaration(Chain chain) {
         return switch (chain) {
             case Chain.Base base ->
-                " { type filter hook " + base.hook().keyword() + " priority " + base.priority() + "; policy accept; }";
+                " { type " + base.type().keyword() + " hook " + base.hook().keyword() + " priority " + base.priority()
+                        + "; policy accept; }";
             case Chain.Regular _ -> "";
         };
     }
@@ -146,8 +174,7 @@ public final class NftWriter {
         return switch (match) {
             case Match.OneOf(Field field, List<Value> values) -> field.expression() + " " + values(values);
             case Match.Not(Field field, List<Value> values) -> field.expression() + " != " + values(values);
-            case Match.InSet(List<Field> fields, String set) ->
-                fields.stream().map(Field::expression).collect(Collectors.joining(" . ")) + " @" + set;
+            case Match.InSet(List<Field> fields, String set) -> concatenated(fields) + " @" + set;
         };
     }
 
@@ -158,11 +185,16 @@ public final class NftWriter {
                 : values.stream().map(NftWriter::value).collect(Collectors.joining(", ", "{ ", " }"));
     }
 
+    private static String concatenated(List<Field> fields) {
+        return fields.stream().map(Field::expression).collect(Collectors.joining(" . "));
+    }
+
     private static String value(Value value) {
         return switch (value) {
             case Value.Symbol(String symbol) -> symbol;
             case Value.Interface(String name) -> "\"" + name + "\"";
             case Value.Span span -> element(span);
+            case Value.Network(IpPrefix prefix) -> element(prefix);
         };
     }
 
@@ -180,6 +212,10 @@ public final class NftWriter {
             case Verdict.Jump(String chain) -> "jump " + chain;
             case Verdict.Goto(String chain) -> "goto " + chain;
             case Action.Lookup(Field key, String map) -> key.expression() + " vmap @" + map;
+            case Action.Translate(IpFamily family, List<Field> keys, String map) ->
+                "dnat " + (family == IpFamily.V4 ? "ip" : "ip6") + " to " + concatenated(keys) + " map @" + map;
+            case Action.Masquerade() -> "masquerade";
+            case Action.Rewrite(Field field, IpAddress value) -> field.expression() + " set " + value;
         };
     }
 

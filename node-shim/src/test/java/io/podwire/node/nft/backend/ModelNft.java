@@ -159,12 +159,12 @@ public final class ModelNft implements NftBackend {
         if (members == null) {
             return "no such set";
         }
-        boolean map = state.sets.get(set) instanceof NftSet.VerdictMap;
+        boolean map = state.sets.get(set) instanceof NftSet.VerdictMap || state.sets.get(set) instanceof NftSet.PortMap;
         for (String element : elements) {
             String key = map ? element.substring(0, element.indexOf(" : ")) : element;
             String before = members.put(key, element);
             if (before != null && !before.equals(element)) {
-                return "another verdict is there";
+                return "another value is there";
             }
         }
         return dangling(state);
@@ -192,7 +192,14 @@ public final class ModelNft implements NftBackend {
                     when !state.chains.containsKey(chain) -> {
                         return "a rule needs chain " + chain;
                     }
-                    case Action.Lookup _,
+                    case Action.Translate(var _, var _, String map)
+                    when !state.sets.containsKey(map) -> {
+                        return "a rule needs map " + map;
+                    }
+                    case Action.Translate _,
+                            Action.Masquerade _,
+                            Action.Rewrite _,
+                            Action.Lookup _,
                             Verdict.Jump _,
                             Verdict.Goto _,
                             Verdict.Accept _,
