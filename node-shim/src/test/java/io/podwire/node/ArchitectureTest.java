@@ -36,7 +36,11 @@ final class ArchitectureTest {
     static final ArchRule CT_SEES_WIRE = only("netlink.ct", "netlink.wire", "ffm");
 
     @ArchTest
-    static final ArchRule NETLINK_SEES_RT = only("netlink", "netlink.rt", "netlink.ct", "netlink.wire", "netns", "ffm");
+    static final ArchRule NETLINK_NFT_SEES_WIRE = only("netlink.nft", "netlink.wire", "ffm");
+
+    @ArchTest
+    static final ArchRule NETLINK_SEES_RT =
+            only("netlink", "netlink.rt", "netlink.ct", "netlink.nft", "netlink.wire", "netns", "ffm");
 
     @ArchTest
     static final ArchRule NFT_MODEL_SEES_NOTHING = only("nft.model");
@@ -49,7 +53,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule NFT_BACKEND_SEES_THE_REST_OF_NFT =
-            only("nft.backend", "nft.diff", "nft.text", "nft.model", "ffm");
+            only("nft.backend", "nft.diff", "nft.text", "nft.model", "netlink", "netlink.nft", "ffm");
 
     /** Pure: it names kernel objects as values, and reaches none. */
     @ArchTest

@@ -104,6 +104,21 @@ public final class NlWriter {
         pad();
     }
 
+    /** An attribute of four bytes in network order. */
+    public void u32be(int type, int value) {
+        header(type, 4)
+                .put((byte) (value >>> 24))
+                .put((byte) (value >>> 16))
+                .put((byte) (value >>> 8))
+                .put((byte) value);
+    }
+
+    /** An attribute of these bytes. */
+    public void bytes(int type, byte[] value) {
+        header(type, value.length).put(value);
+        pad();
+    }
+
     /** An attribute that holds what {@code body} writes. */
     public void nested(int type, Consumer<NlWriter> body) {
         int start = buffer.position();

@@ -4,14 +4,19 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.podwire.node.ffm.LibNftables;
+import io.podwire.node.netlink.NetlinkException;
+import io.podwire.node.netlink.NftBatch;
+import io.podwire.node.netlink.nft.SetElements;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.TableId;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The kernel's nf_tables, by libnftables in this process. One context, used under one lock. It belongs
- * to the network namespace of the thread that called {@link #open}, whichever thread uses it later.
+ * The kernel's nf_tables, by libnftables in this process; what changes members of sets alone goes to the
+ * kernel directly. One context, used under one lock. It belongs to the network namespace of the thread that called
+ * {@link #open}, whichever thread uses it later.
  */
 public final class KernelNft implements NftBackend, AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -19,21 +24,40 @@ public final class KernelNft implements NftBackend, AutoCloseable {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final LibNftables library;
+    private final NftBatch batch;
+    private final MemberChanges members = new MemberChanges();
     private boolean closed;
 
-    private KernelNft(LibNftables library) {
+    private KernelNft(LibNftables library, NftBatch batch) {
         this.library = library;
+        this.batch = batch;
     }
 
     /** Opens it in the network namespace of the calling thread. */
     public static KernelNft open() {
-        return new KernelNft(LibNftables.open());
+        return new KernelNft(LibNftables.open(), NftBatch.open());
     }
 
     @Override
     public void apply(Transaction transaction) throws NftException {
-        if (!transaction.isEmpty()) {
-            run(transaction.text(), 0);
+        lock.lock();
+        try {
+            if (!transaction.isEmpty() && !changedMembers(transaction)) {
+                run(transaction.text(), 0);
+                members.applied(transaction);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean changedMembers(Transaction transaction) throws NftException {
+        Optional<List<SetElements>> messages = closed ? Optional.empty() : members.messages(transaction);
+        try {
+            return messages.isPresent() && batch.apply(messages.get());
+        } catch (NetlinkException e) {
+            throw new NftException(
+                    "nf_tables refused, nothing was changed: " + e.getMessage() + ": " + start(transaction.text()), e);
         }
     }
 
@@ -57,6 +81,7 @@ public final class KernelNft implements NftBackend, AutoCloseable {
             if (!closed) {
                 closed = true;
                 library.close();
+                batch.close();
             }
         } finally {
             lock.unlock();
