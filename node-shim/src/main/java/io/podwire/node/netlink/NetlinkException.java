@@ -4,7 +4,7 @@ import io.podwire.node.ffm.Errno;
 import java.io.Serial;
 
 /** A netlink request that the kernel refused or could not answer: what was asked, and what it said. */
-public sealed class NetlinkException extends RuntimeException permits DumpInterruptedException {
+public sealed class NetlinkException extends RuntimeException permits DumpInterruptedException, KernelLacksException {
     @Serial
     private static final long serialVersionUID = 1L;
 
@@ -22,6 +22,13 @@ public sealed class NetlinkException extends RuntimeException permits DumpInterr
         super("netlink: " + asked + ": " + Errno.describe(number) + (kernelText.isEmpty() ? "" : ": " + kernelText));
         this.number = number;
         this.kernelText = kernelText;
+    }
+
+    /** The same refusal with more to say about it. */
+    NetlinkException(NetlinkException refusal, String more) {
+        super(refusal.getMessage() + ": " + more, refusal);
+        this.number = refusal.number;
+        this.kernelText = refusal.kernelText;
     }
 
     /** The kernel's reason; {@link Errno#OTHER} for a number without a name here. */

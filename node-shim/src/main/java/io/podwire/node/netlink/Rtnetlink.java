@@ -7,11 +7,13 @@ import io.podwire.node.netlink.rt.AddressCodec;
 import io.podwire.node.netlink.rt.BridgePort;
 import io.podwire.node.netlink.rt.FdbEntry;
 import io.podwire.node.netlink.rt.InterfaceAddress;
+import io.podwire.node.netlink.rt.KernelPart;
 import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.LinkCodec;
 import io.podwire.node.netlink.rt.Neighbour;
 import io.podwire.node.netlink.rt.NeighbourCodec;
 import io.podwire.node.netlink.rt.NewLink;
+import io.podwire.node.netlink.rt.NewLinkKind;
 import io.podwire.node.netlink.rt.ProxyNeighbour;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteCodec;
@@ -21,6 +23,7 @@ import io.podwire.node.netns.Netns;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * The kernel's links, addresses, routes and neighbours in one network namespace, rtnetlink(7). Safe
@@ -85,22 +88,56 @@ public final class Rtnetlink implements AutoCloseable {
      *
      * @return its index
      * @throws NetlinkException EEXIST when its name, or its peer's, is taken
+     * @throws KernelLacksException when the kernel has no such kind of link
      */
     public int addLink(NewLink link) {
         boolean upAtOnce = link.up() && link.alias().isEmpty();
         // Linux 6.2 and later tell what they made.
-        int index = socket.create(
-                        () -> "make link " + link,
-                        LinkCodec.NEW,
-                        MAKE,
-                        out -> LinkCodec.writeNew(out, link, upAtOnce),
-                        LinkCodec::read)
+        int index = ofKind(
+                        link.kind(),
+                        () -> socket.create(
+                                () -> "make link " + link,
+                                LinkCodec.NEW,
+                                MAKE,
+                                out -> LinkCodec.writeNew(out, link, upAtOnce),
+                                LinkCodec::read))
                 .or(() -> link(link.name()))
                 .map(Link::index)
                 .orElseThrow(
                         () -> new NetlinkException("make link " + link, Errno.ENODEV.number(), "it is gone again"));
         link.alias().ifPresent(alias -> finish(index, alias, link.up()));
         return index;
+    }
+
+    /**
+     * Makes a link straight in another namespace: the device below it is in this one, its master in the other.
+     * The kernel does not tell its index: look for its name inside.
+     *
+     * @param link one without an alias, which the kernel takes inside only
+     * @throws NetlinkException EEXIST when its name is taken there
+     * @throws KernelLacksException when the kernel has no such kind of link
+     */
+    public void addLinkIn(Netns target, NewLink link) {
+        if (link.alias().isPresent()) {
+            throw new IllegalArgumentException("the alias of a link in another namespace is set inside: " + link);
+        }
+        ofKind(
+                link.kind(),
+                () -> socket.change(
+                        () -> "make in " + target + " link " + link,
+                        LinkCodec.NEW,
+                        MAKE,
+                        out -> LinkCodec.writeNewIn(out, link, target.fd())));
+    }
+
+    private static <T> T ofKind(NewLinkKind kind, Supplier<T> request) {
+        try {
+            return request.get();
+        } catch (NetlinkException e) {
+            // A kind may refuse with the same number for reasons of its own; it says them.
+            boolean unknown = e.kernelText().isEmpty() || e.kernelText().equals("Unknown device type");
+            throw e.errno() == Errno.EOPNOTSUPP && unknown ? new KernelLacksException(e, KernelPart.of(kind)) : e;
+        }
     }
 
     private void finish(int index, String alias, boolean up) {

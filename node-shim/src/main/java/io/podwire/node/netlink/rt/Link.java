@@ -18,8 +18,10 @@ import java.util.OptionalInt;
  * @param master ifindex of the bridge or other master that it belongs to
  * @param kind what it is
  * @param bridgePort its port flags, when its master is a bridge
- * @param peerIndex IFLA_LINK: ifindex of a veth's other end, in that end's namespace, or of the device
- *     below a VLAN or macvlan; empty when there is none, and for VXLAN
+ * @param peerIndex IFLA_LINK: ifindex of a veth's other end, or of the device below a VLAN, macvlan or
+ *     ipvlan, in its own namespace; empty when there is none, and for VXLAN
+ * @param peerNetnsId IFLA_LINK_NETNSID: what this namespace calls the one that the peer is in; empty when
+ *     it is this one
  */
 public record Link(
         int index,
@@ -33,4 +35,5 @@ public record Link(
         OptionalInt master,
         LinkKind kind,
         Optional<BridgePort> bridgePort,
-        OptionalInt peerIndex) {}
+        OptionalInt peerIndex,
+        OptionalInt peerNetnsId) {}

@@ -32,6 +32,7 @@ public final class LinkCodec {
     private static final int IFLA_AF_SPEC = 26;
     private static final int IFLA_NET_NS_FD = 28;
     private static final int IFLA_EXT_MASK = 29;
+    private static final int IFLA_LINK_NETNSID = 37;
     /** RTEXT_FILTER_SKIP_STATS: counters are half of a link's bytes, and not wanted here. */
     private static final int SKIP_STATS = 1 << 3;
 
@@ -46,6 +47,11 @@ public final class LinkCodec {
     private static final int IFLA_VXLAN_LEARNING = 7;
     private static final int IFLA_VXLAN_PORT = 15;
     private static final int IFLA_VXLAN_LOCAL6 = 17;
+    private static final int IFLA_MACVLAN_MODE = 1;
+    private static final int IFLA_IPVLAN_MODE = 1;
+    private static final int IFLA_IPVLAN_FLAGS = 2;
+    private static final int IFLA_VLAN_ID = 1;
+    private static final int IFLA_VLAN_PROTOCOL = 5;
     private static final int IFLA_BRPORT_MODE = 4;
     private static final int IFLA_BRPORT_LEARNING = 8;
     private static final int IFLA_BRPORT_UNICAST_FLOOD = 9;
@@ -89,7 +95,24 @@ public final class LinkCodec {
         link.mac().ifPresent(mac -> out.mac(IFLA_ADDRESS, mac));
         link.mtu().ifPresent(mtu -> out.u32(IFLA_MTU, mtu));
         link.master().ifPresent(master -> out.u32(IFLA_MASTER, master));
+        below(link.kind()).ifPresent(below -> out.u32(IFLA_LINK, below));
         out.nested(IFLA_LINKINFO, info -> writeKind(info, link));
+    }
+
+    /** As {@link #writeNew}, made in the namespace of an open file; the device below it is in this one. */
+    public static void writeNewIn(NlWriter out, NewLink link, int netnsFd) {
+        writeNew(out, link, link.up());
+        out.u32(IFLA_NET_NS_FD, netnsFd);
+    }
+
+    private static OptionalInt below(NewLinkKind kind) {
+        return switch (kind) {
+            case NewLinkKind.Macvlan macvlan -> OptionalInt.of(macvlan.below());
+            case NewLinkKind.Ipvlan ipvlan -> OptionalInt.of(ipvlan.below());
+            case NewLinkKind.Vlan vlan -> OptionalInt.of(vlan.below());
+            case NewLinkKind.Veth _, NewLinkKind.Bridge _, NewLinkKind.Vxlan _, NewLinkKind.Ifb _ ->
+                OptionalInt.empty();
+        };
     }
 
     private static void writeKind(NlWriter info, NewLink link) {
@@ -104,6 +127,27 @@ public final class LinkCodec {
                 info.text(IFLA_INFO_KIND, "vxlan");
                 info.nested(IFLA_INFO_DATA, data -> writeVxlan(data, vxlan));
             }
+            case NewLinkKind.Macvlan macvlan -> {
+                info.text(IFLA_INFO_KIND, "macvlan");
+                info.nested(
+                        IFLA_INFO_DATA,
+                        data -> data.u32(IFLA_MACVLAN_MODE, macvlan.mode().number()));
+            }
+            case NewLinkKind.Ipvlan ipvlan -> {
+                info.text(IFLA_INFO_KIND, "ipvlan");
+                info.nested(IFLA_INFO_DATA, data -> {
+                    data.u16(IFLA_IPVLAN_MODE, ipvlan.mode().number());
+                    data.u16(IFLA_IPVLAN_FLAGS, ipvlan.reach().number());
+                });
+            }
+            case NewLinkKind.Vlan vlan -> {
+                info.text(IFLA_INFO_KIND, "vlan");
+                info.nested(IFLA_INFO_DATA, data -> {
+                    data.u16(IFLA_VLAN_ID, vlan.id());
+                    data.u16be(IFLA_VLAN_PROTOCOL, vlan.protocol().number());
+                });
+            }
+            case NewLinkKind.Ifb _ -> info.text(IFLA_INFO_KIND, "ifb");
         }
     }
 
@@ -229,6 +273,7 @@ public final class LinkCodec {
         int mtu = 0;
         OptionalInt master = OptionalInt.empty();
         OptionalInt peer = OptionalInt.empty();
+        OptionalInt peerNetns = OptionalInt.empty();
         LinkInfo info = LinkInfo.NONE;
         NlReader in = message.attributes(HEADER);
         while (in.next()) {
@@ -239,6 +284,7 @@ public final class LinkCodec {
                 case IFLA_MTU -> mtu = in.i32();
                 case IFLA_MASTER -> master = OptionalInt.of(in.i32());
                 case IFLA_LINK -> peer = in.i32() == 0 ? OptionalInt.empty() : OptionalInt.of(in.i32());
+                case IFLA_LINK_NETNSID -> peerNetns = in.i32() < 0 ? OptionalInt.empty() : OptionalInt.of(in.i32());
                 case IFLA_LINKINFO -> info = readInfo(in.nested());
                 default -> {}
             }
@@ -256,7 +302,8 @@ public final class LinkCodec {
                 master,
                 info.kind(),
                 info.port(),
-                peer));
+                peer,
+                peerNetns));
     }
 
     private record LinkInfo(LinkKind kind, Optional<BridgePort> port) {
@@ -264,28 +311,84 @@ public final class LinkCodec {
     }
 
     private static LinkInfo readInfo(NlReader in) {
-        String kind = "";
+        String name = "";
         String slaveKind = "";
-        LinkKind.Vxlan vxlan = new LinkKind.Vxlan(0, Optional.empty(), 0, false);
+        LinkKind kind = new LinkKind.Other("");
         Optional<BridgePort> port = Optional.empty();
         while (in.next()) {
             switch (in.type()) {
-                case IFLA_INFO_KIND -> kind = in.text();
+                case IFLA_INFO_KIND -> {
+                    name = in.text();
+                    kind = ofName(name);
+                }
                 case IFLA_INFO_SLAVE_KIND -> slaveKind = in.text();
                 // The kernel writes the kind first.
-                case IFLA_INFO_DATA -> vxlan = kind.equals("vxlan") ? readVxlan(in.nested()) : vxlan;
+                case IFLA_INFO_DATA -> kind = ofData(name, in.nested()).orElse(kind);
                 case IFLA_INFO_SLAVE_DATA ->
                     port = slaveKind.equals("bridge") ? Optional.of(readBridgePort(in.nested())) : port;
                 default -> {}
             }
         }
-        LinkKind known = switch (kind) {
+        return new LinkInfo(kind, port);
+    }
+
+    private static LinkKind ofName(String name) {
+        return switch (name) {
             case "veth" -> new LinkKind.Veth();
             case "bridge" -> new LinkKind.Bridge();
-            case "vxlan" -> vxlan;
-            default -> new LinkKind.Other(kind);
+            case "ifb" -> new LinkKind.Ifb();
+            default -> new LinkKind.Other(name);
         };
-        return new LinkInfo(known, port);
+    }
+
+    /** Empty where the name says it all, or the data says what is not known here. */
+    private static Optional<LinkKind> ofData(String name, NlReader data) {
+        return switch (name) {
+            case "vxlan" -> Optional.of(readVxlan(data));
+            case "macvlan" -> readMacvlan(data);
+            case "ipvlan" -> readIpvlan(data);
+            case "vlan" -> readVlan(data);
+            default -> Optional.empty();
+        };
+    }
+
+    private static Optional<LinkKind> readMacvlan(NlReader in) {
+        Optional<MacvlanMode> mode = Optional.empty();
+        while (in.next()) {
+            if (in.type() == IFLA_MACVLAN_MODE) {
+                mode = MacvlanMode.of(in.i32());
+            }
+        }
+        return mode.map(LinkKind.Macvlan::new);
+    }
+
+    private static Optional<LinkKind> readIpvlan(NlReader in) {
+        Optional<IpvlanMode> mode = Optional.empty();
+        Optional<IpvlanReach> reach = Optional.of(IpvlanReach.BRIDGE); // what Linux before 4.15 has, and does not say
+        while (in.next()) {
+            switch (in.type()) {
+                case IFLA_IPVLAN_MODE -> mode = IpvlanMode.of(in.u16());
+                case IFLA_IPVLAN_FLAGS -> reach = IpvlanReach.of(in.u16());
+                default -> {}
+            }
+        }
+        return mode.isPresent() && reach.isPresent()
+                ? Optional.of(new LinkKind.Ipvlan(mode.get(), reach.get()))
+                : Optional.empty();
+    }
+
+    private static Optional<LinkKind> readVlan(NlReader in) {
+        int id = 0;
+        Optional<VlanProtocol> protocol = Optional.empty();
+        while (in.next()) {
+            switch (in.type()) {
+                case IFLA_VLAN_ID -> id = in.u16();
+                case IFLA_VLAN_PROTOCOL -> protocol = VlanProtocol.of(in.u16be());
+                default -> {}
+            }
+        }
+        int number = id;
+        return protocol.map(p -> new LinkKind.Vlan(number, p));
     }
 
     private static LinkKind.Vxlan readVxlan(NlReader in) {

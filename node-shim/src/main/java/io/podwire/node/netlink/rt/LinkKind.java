@@ -22,7 +22,33 @@ public sealed interface LinkKind {
     record Vxlan(int vni, Optional<IpAddress> local, int port, boolean learning) implements LinkKind {}
 
     /**
-     * Any other.
+     * An address of its own on another device; {@link Link#peerIndex} is that device.
+     *
+     * @param mode which others on it are reached
+     */
+    record Macvlan(MacvlanMode mode) implements LinkKind {}
+
+    /**
+     * A share of another device's address; {@link Link#peerIndex} is that device.
+     *
+     * @param mode what tells packets apart
+     * @param reach which others on it are reached
+     */
+    record Ipvlan(IpvlanMode mode, IpvlanReach reach) implements LinkKind {}
+
+    /**
+     * The frames of one VLAN on another device; {@link Link#peerIndex} is that device.
+     *
+     * @param id 1 to 4094; 0 for frames with a priority and no VLAN
+     * @param protocol the tag
+     */
+    record Vlan(int id, VlanProtocol protocol) implements LinkKind {}
+
+    /** A device that frames are redirected through. */
+    record Ifb() implements LinkKind {}
+
+    /**
+     * Any other, and one of those above whose mode has no constant here.
      *
      * @param name its kind as the kernel names it; empty for a device without one (loopback, hardware)
      */

@@ -43,4 +43,41 @@ public sealed interface NewLinkKind {
             }
         }
     }
+
+    /**
+     * An address of its own on another device.
+     *
+     * @param below ifindex of that device
+     * @param mode which others on it are reached
+     */
+    record Macvlan(int below, MacvlanMode mode) implements NewLinkKind {}
+
+    /**
+     * A share of another device's address; its IP addresses tell its packets from the others'. It has no MAC
+     * address of its own: leave that empty.
+     *
+     * @param below ifindex of that device
+     * @param mode what tells packets apart; all ipvlans on a device have the same
+     * @param reach which others on it are reached; likewise
+     */
+    record Ipvlan(int below, IpvlanMode mode, IpvlanReach reach) implements NewLinkKind {}
+
+    /**
+     * The frames of one VLAN on another device.
+     *
+     * @param below ifindex of that device
+     * @param id 1 to 4094
+     * @param protocol the tag
+     */
+    record Vlan(int below, int id, VlanProtocol protocol) implements NewLinkKind {
+        /** Checks the range. */
+        public Vlan {
+            if (id < 1 || id > 4094) {
+                throw new IllegalArgumentException("VLAN id must be 1 to 4094, got " + id);
+            }
+        }
+    }
+
+    /** A device that frames are redirected through, for its queueing discipline to shape what comes in elsewhere. */
+    record Ifb() implements NewLinkKind {}
 }

@@ -72,6 +72,12 @@ public final class NlReader {
         return u8() != 0;
     }
 
+    /** Its value as two bytes, native order, unsigned. */
+    public int u16() {
+        need(2, "a u16");
+        return Short.toUnsignedInt(data.getShort(start));
+    }
+
     /** Its value as two bytes in network order, unsigned. */
     public int u16be() {
         need(2, "a u16");

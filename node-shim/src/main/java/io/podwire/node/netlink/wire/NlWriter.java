@@ -75,6 +75,12 @@ public final class NlWriter {
         u8(type, value ? 1 : 0);
     }
 
+    /** An attribute of two bytes, native order. */
+    public void u16(int type, int value) {
+        header(type, 2).putShort((short) value);
+        pad();
+    }
+
     /** An attribute of two bytes in network order. */
     public void u16be(int type, int value) {
         header(type, 2).put((byte) (value >>> 8)).put((byte) value);

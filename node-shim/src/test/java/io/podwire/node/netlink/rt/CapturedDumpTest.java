@@ -6,12 +6,6 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.node.netlink.wire.NlMessage;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -137,7 +131,8 @@ class CapturedDumpTest {
                 wantMaster,
                 kind,
                 Optional.ofNullable(port),
-                wantPeer);
+                wantPeer,
+                peer == 0 ? OptionalInt.empty() : OptionalInt.of(0));
     }
 
     private static Route route(
@@ -162,23 +157,6 @@ class CapturedDumpTest {
     }
 
     private static <T> List<T> decoded(String section, Function<NlMessage, Optional<T>> decoder) {
-        return resource()
-                .lines()
-                .dropWhile(line -> !line.equals("== " + section))
-                .skip(1)
-                .takeWhile(line -> !line.startsWith("=="))
-                .filter(line -> !line.startsWith("#"))
-                .map(hex -> decoder.apply(
-                        NlMessage.take(ByteBuffer.wrap(HexFormat.of().parseHex(hex)))))
-                .flatMap(Optional::stream)
-                .toList();
-    }
-
-    private static String resource() {
-        try (InputStream in = CapturedDumpTest.class.getResourceAsStream("/netlink/dumps-6.18.txt")) {
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return Captured.decoded("dumps-6.18.txt", section, decoder);
     }
 }

@@ -98,16 +98,30 @@ class CodecRoundTripTest {
             int vni = random.nextInt(1 << 24);
             int port = 1 + random.nextInt(0xFFFF);
             boolean learning = random.nextBoolean();
-            NewLinkKind kind = switch (random.nextInt(3)) {
+            int below = index(random);
+            NewLinkKind kind = switch (random.nextInt(7)) {
                 case 0 -> new NewLinkKind.Veth("eth0", maybe(random, mac(random)), OptionalInt.of(9), 5);
                 case 1 -> new NewLinkKind.Bridge();
+                case 2 -> new NewLinkKind.Macvlan(below, pick(random, MacvlanMode.values()));
+                case 3 ->
+                    new NewLinkKind.Ipvlan(
+                            below, pick(random, IpvlanMode.values()), pick(random, IpvlanReach.values()));
+                case 4 -> new NewLinkKind.Vlan(below, 1 + random.nextInt(4094), pick(random, VlanProtocol.values()));
+                case 5 -> new NewLinkKind.Ifb();
                 default -> new NewLinkKind.Vxlan(vni, local, maybe(random, 4), port, learning);
             };
             LinkKind wantKind = switch (kind) {
                 case NewLinkKind.Veth _ -> new LinkKind.Veth();
                 case NewLinkKind.Bridge _ -> new LinkKind.Bridge();
                 case NewLinkKind.Vxlan _ -> new LinkKind.Vxlan(vni, Optional.of(local), port, learning);
+                case NewLinkKind.Macvlan macvlan -> new LinkKind.Macvlan(macvlan.mode());
+                case NewLinkKind.Ipvlan ipvlan -> new LinkKind.Ipvlan(ipvlan.mode(), ipvlan.reach());
+                case NewLinkKind.Vlan vlan -> new LinkKind.Vlan(vlan.id(), vlan.protocol());
+                case NewLinkKind.Ifb _ -> new LinkKind.Ifb();
             };
+            boolean stacked = kind instanceof NewLinkKind.Macvlan
+                    || kind instanceof NewLinkKind.Ipvlan
+                    || kind instanceof NewLinkKind.Vlan;
             NewLink link = new NewLink(
                     "pw" + index(random),
                     kind,
@@ -128,9 +142,13 @@ class CodecRoundTripTest {
                     link.master(),
                     wantKind,
                     Optional.empty(),
+                    stacked ? OptionalInt.of(below) : OptionalInt.empty(),
                     OptionalInt.empty());
             assertThat(LinkCodec.read(message(out -> LinkCodec.writeNew(out, link, link.up()))))
                     .as("read back")
+                    .contains(want);
+            assertThat(LinkCodec.read(message(out -> LinkCodec.writeNewIn(out, link, 7))))
+                    .as("read back, made elsewhere")
                     .contains(want);
         });
     }
@@ -237,6 +255,11 @@ class CodecRoundTripTest {
                         new NewLinkKind.Vxlan(1 << 24, IpAddress.parse("192.0.2.1"), OptionalInt.empty(), 4789, false))
                 .as("a vni of 25 bits")
                 .hasMessageContaining("16777216");
+        for (int id : new int[] {-1, 0, 4095}) {
+            assertThatThrownBy(() -> new NewLinkKind.Vlan(3, id, VlanProtocol.Q))
+                    .as("VLAN %s", id)
+                    .hasMessage("VLAN id must be 1 to 4094, got " + id);
+        }
     }
 
     private static NewLink link(String name, NewLinkKind kind, String alias) {
