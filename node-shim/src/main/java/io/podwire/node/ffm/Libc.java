@@ -14,11 +14,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.ByteBuffer;
+import java.util.function.LongSupplier;
 
 /**
  * The C library calls that Podwire makes, in C's terms: ints in, ints out. A failed call returns the
  * negative errno, as the kernel's own system calls do; errno is captured per call, and read only
- * after a failure (a successful call leaves anything in it). Safe for all threads.
+ * after a failure (a successful call leaves anything in it). A call that a signal interrupted (EINTR)
+ * has done nothing and is made again. Safe for all threads.
  *
  * <p>A thread that is in one of these calls keeps its carrier, virtual or not. None of them waits for
  * a peer, but a netlink request takes as long as the kernel works on it.
@@ -78,17 +80,14 @@ public final class Libc {
     private static final int POLLFD_EVENTS = 4;
     private static final int POLLFD_REVENTS = 6;
     private static final int EFD_CLOEXEC = 0x80000;
+    /** More than any number of signals that come in a row. */
+    private static final int INTERRUPTIONS = 1000;
 
     private Libc() {}
 
     /** socket(2). */
     public static int socket(int domain, int type, int protocol) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
-            return result((int) SOCKET.invokeExact(state, domain, type, protocol), state);
-        } catch (Throwable e) {
-            throw broken("socket", e);
-        }
+        return (int) call("socket", (_, state) -> (int) SOCKET.invokeExact(state, domain, type, protocol));
     }
 
     /**
@@ -97,25 +96,32 @@ public final class Libc {
      * @param address a struct sockaddr, from position to limit
      */
     public static int connect(int fd, ByteBuffer address) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
+        return (int) call("connect", (arena, state) -> {
             MemorySegment copy = arena.allocate(address.remaining());
             copy.copyFrom(MemorySegment.ofBuffer(address));
-            return result((int) CONNECT.invokeExact(state, fd, copy, address.remaining()), state);
-        } catch (Throwable e) {
-            throw broken("connect", e);
-        }
+            return (int) CONNECT.invokeExact(state, fd, copy, address.remaining());
+        });
+    }
+
+    /**
+     * bind(2).
+     *
+     * @param address a struct sockaddr, from position to limit
+     */
+    public static int bind(int fd, ByteBuffer address) {
+        return (int) call("bind", (arena, state) -> {
+            MemorySegment copy = arena.allocate(address.remaining());
+            copy.copyFrom(MemorySegment.ofBuffer(address));
+            return (int) BIND.invokeExact(state, fd, copy, address.remaining());
+        });
     }
 
     /** setsockopt(2) with a value of type int. */
     public static int setsockopt(int fd, int level, int option, int value) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
+        return (int) call("setsockopt", (arena, state) -> {
             MemorySegment segment = arena.allocateFrom(JAVA_INT, value);
-            return result((int) SETSOCKOPT.invokeExact(state, fd, level, option, segment, Integer.BYTES), state);
-        } catch (Throwable e) {
-            throw broken("setsockopt", e);
-        }
+            return (int) SETSOCKOPT.invokeExact(state, fd, level, option, segment, Integer.BYTES);
+        });
     }
 
     /**
@@ -125,14 +131,10 @@ public final class Libc {
      * @return bytes sent, or the negative errno
      */
     public static int send(int fd, ByteBuffer data, int flags) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
+        return (int) call("send", (_, state) -> {
             MemorySegment segment = MemorySegment.ofBuffer(data);
-            long sent = (long) SEND.invokeExact(state, fd, segment, segment.byteSize(), flags);
-            return result((int) sent, state);
-        } catch (Throwable e) {
-            throw broken("send", e);
-        }
+            return (long) SEND.invokeExact(state, fd, segment, segment.byteSize(), flags);
+        });
     }
 
     /**
@@ -143,114 +145,58 @@ public final class Libc {
      *     negative errno
      */
     public static int recv(int fd, ByteBuffer data, int flags) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
+        return (int) call("recv", (_, state) -> {
             MemorySegment segment = MemorySegment.ofBuffer(data);
-            long received = (long) RECV.invokeExact(state, fd, segment, segment.byteSize(), flags);
-            return result((int) received, state);
-        } catch (Throwable e) {
-            throw broken("recv", e);
-        }
+            return (long) RECV.invokeExact(state, fd, segment, segment.byteSize(), flags);
+        });
     }
 
     /** open(2) of an existing file. */
     public static int open(String path, int flags) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
-            return result((int) OPEN.invokeExact(state, arena.allocateFrom(path), flags, 0), state);
-        } catch (Throwable e) {
-            throw broken("open", e);
-        }
+        return (int) call("open", (arena, state) -> (int) OPEN.invokeExact(state, arena.allocateFrom(path), flags, 0));
     }
 
-    /** close(2). */
+    /** close(2). Made once: the file is closed even where a signal interrupted it. */
     public static int close(int fd) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
-            return result((int) CLOSE.invokeExact(state, fd), state);
-        } catch (Throwable e) {
-            throw broken("close", e);
-        }
+        return (int) once("close", (_, state) -> (int) CLOSE.invokeExact(state, fd));
     }
 
     /** setns(2): moves the calling platform thread. Never call it on a thread that others share. */
     public static int setns(int fd, int type) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
-            return result((int) SETNS.invokeExact(state, fd, type), state);
-        } catch (Throwable e) {
-            throw broken("setns", e);
-        }
+        return (int) call("setns", (_, state) -> (int) SETNS.invokeExact(state, fd, type));
     }
 
     /** The f_type of fstatfs(2): the magic number of the file's file system; or the negative errno. */
     public static long fstatfsType(int fd) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
+        return call("fstatfs", (arena, state) -> {
             MemorySegment statfs = arena.allocate(STAT_BYTES, Long.BYTES);
-            int result = result((int) FSTATFS.invokeExact(state, fd, statfs), state);
+            int result = (int) FSTATFS.invokeExact(state, fd, statfs);
             return result < 0 ? result : statfs.get(JAVA_LONG, 0);
-        } catch (Throwable e) {
-            throw broken("fstatfs", e);
-        }
+        });
     }
 
     /** The st_ino of fstat(2), or the negative errno. */
     public static long fstatInode(int fd) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
+        return call("fstat", (arena, state) -> {
             MemorySegment stat = arena.allocate(STAT_BYTES, Long.BYTES);
-            int result = result((int) FSTAT.invokeExact(state, fd, stat), state);
+            int result = (int) FSTAT.invokeExact(state, fd, stat);
             return result < 0 ? result : stat.get(JAVA_LONG, ST_INO);
-        } catch (Throwable e) {
-            throw broken("fstat", e);
-        }
+        });
     }
 
     /** The CLONE_NEW... value of a namespace's file (ioctl_ns(2), NS_GET_NSTYPE), or the negative errno. */
     public static int namespaceType(int fd) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
-            return result((int) IOCTL.invokeExact(state, fd, NS_GET_NSTYPE, 0L), state);
-        } catch (Throwable e) {
-            throw broken("ioctl", e);
-        }
-    }
-
-    /**
-     * bind(2).
-     *
-     * @param address a struct sockaddr, from position to limit
-     */
-    public static int bind(int fd, ByteBuffer address) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
-            MemorySegment copy = arena.allocate(address.remaining());
-            copy.copyFrom(MemorySegment.ofBuffer(address));
-            return result((int) BIND.invokeExact(state, fd, copy, address.remaining()), state);
-        } catch (Throwable e) {
-            throw broken("bind", e);
-        }
+        return (int) call("ioctl", (_, state) -> (int) IOCTL.invokeExact(state, fd, NS_GET_NSTYPE, 0L));
     }
 
     /** eventfd(2) of 0. */
     public static int eventfd() {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
-            return result((int) EVENTFD.invokeExact(state, 0, EFD_CLOEXEC), state);
-        } catch (Throwable e) {
-            throw broken("eventfd", e);
-        }
+        return (int) call("eventfd", (_, state) -> (int) EVENTFD.invokeExact(state, 0, EFD_CLOEXEC));
     }
 
     /** Adds 1 to an eventfd, which makes it readable. */
     public static int signal(int eventfd) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
-            return result((int) EVENTFD_WRITE.invokeExact(state, eventfd, 1L), state);
-        } catch (Throwable e) {
-            throw broken("eventfd_write", e);
-        }
+        return (int) call("eventfd_write", (_, state) -> (int) EVENTFD_WRITE.invokeExact(state, eventfd, 1L));
     }
 
     /**
@@ -260,18 +206,15 @@ public final class Libc {
      * @return a bit for each file that is, the first file's the lowest; or the negative errno
      */
     public static int awaitReadable(int... fds) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(STATE);
+        return (int) call("poll", (arena, state) -> {
             MemorySegment polled = arena.allocate((long) fds.length * POLLFD_BYTES, Integer.BYTES);
             for (int i = 0; i < fds.length; i++) {
                 polled.set(JAVA_INT, (long) i * POLLFD_BYTES, fds[i]);
                 polled.set(JAVA_SHORT, (long) i * POLLFD_BYTES + POLLFD_EVENTS, (short) POLLIN);
             }
-            int ready = result((int) POLL.invokeExact(state, polled, (long) fds.length, -1), state);
+            int ready = (int) POLL.invokeExact(state, polled, (long) fds.length, -1);
             return ready < 0 ? ready : readyBits(polled, fds.length);
-        } catch (Throwable e) {
-            throw broken("poll", e);
-        }
+        });
     }
 
     private static int readyBits(MemorySegment polled, int count) {
@@ -283,8 +226,32 @@ public final class Libc {
         return bits;
     }
 
-    private static int result(int result, MemorySegment state) {
-        return result < 0 ? -state.get(JAVA_INT, ERRNO) : result;
+    /** One call into C: negative when it failed, with errno in {@code state} then. */
+    private interface Call {
+        long make(Arena arena, MemorySegment state) throws Throwable;
+    }
+
+    private static long call(String name, Call call) {
+        return again(() -> once(name, call));
+    }
+
+    /** Makes a call again for as long as a signal interrupts it, but not for ever. */
+    static long again(LongSupplier call) {
+        long result = call.getAsLong();
+        for (int i = 0; i < INTERRUPTIONS && result == -Errno.EINTR.number(); i++) {
+            result = call.getAsLong();
+        }
+        return result;
+    }
+
+    private static long once(String name, Call call) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(STATE);
+            long result = call.make(arena, state);
+            return result < 0 ? -state.get(JAVA_INT, ERRNO) : result;
+        } catch (Throwable e) {
+            throw new AssertionError("calling " + name + " of the C library", e);
+        }
     }
 
     private static MethodHandle find(String name, MemoryLayout result, MemoryLayout... arguments) {
@@ -305,9 +272,5 @@ public final class Libc {
                 .find(name)
                 .orElseThrow(() -> new UnsatisfiedLinkError("the C library has no symbol " + name));
         return LINKER.downcallHandle(symbol, descriptor, options);
-    }
-
-    private static AssertionError broken(String name, Throwable e) {
-        return new AssertionError("calling " + name + " of the C library", e);
     }
 }

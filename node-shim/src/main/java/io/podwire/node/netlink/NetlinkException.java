@@ -4,7 +4,8 @@ import io.podwire.node.ffm.Errno;
 import java.io.Serial;
 
 /** A netlink request that the kernel refused or could not answer: what was asked, and what it said. */
-public sealed class NetlinkException extends RuntimeException permits DumpInterruptedException, KernelLacksException {
+public sealed class NetlinkException extends RuntimeException
+        permits AnswerLostException, DumpInterruptedException, KernelLacksException {
     @Serial
     private static final long serialVersionUID = 1L;
 

@@ -27,8 +27,9 @@ import java.util.function.Supplier;
  */
 final class NetlinkSocket implements AutoCloseable {
     static final int DUMP_TRIES = 3;
+    static final int READ_TRIES = 3;
 
-    private static final int NETLINK_ROUTE = 0;
+    static final int NETLINK_ROUTE = 0;
     private static final int NETLINK_NETFILTER = 12;
     /** SOL_NETLINK, linux/socket.h, and its options, linux/netlink.h. */
     private static final int SOL_NETLINK = 270;
@@ -46,6 +47,9 @@ final class NetlinkSocket implements AutoCloseable {
 
     private static final int SEND_BYTES = 4 * 1024;
     private static final int POOLED = 16;
+    /** More datagrams than any dump has. */
+    private static final int DRAINED = 10_000;
+
     private static final ConcurrentLinkedQueue<Buffers> POOL = new ConcurrentLinkedQueue<>();
 
     private record Buffers(ByteBuffer send, ByteBuffer receive) {
@@ -64,42 +68,71 @@ final class NetlinkSocket implements AutoCloseable {
         }
     }
 
+    /** What is done with an open socket, in C's terms: a negative errno for a failure. */
+    interface Calls {
+        /** Sends all bytes from position to limit. */
+        int send(ByteBuffer request);
+
+        /** The length of the next datagram, which may be more than there was room for. Does not wait. */
+        int receive(ByteBuffer into);
+
+        void close();
+    }
+
+    private record KernelCalls(int fd) implements Calls {
+        @Override
+        public int send(ByteBuffer request) {
+            return Libc.send(fd, request, 0);
+        }
+
+        @Override
+        public int receive(ByteBuffer into) {
+            return Libc.recv(fd, into, Libc.MSG_DONTWAIT | Libc.MSG_TRUNC);
+        }
+
+        @Override
+        public void close() {
+            Libc.close(fd);
+        }
+    }
+
     private final ReentrantLock lock = new ReentrantLock();
-    private final int fd;
+    private final Calls calls;
     private final Buffers buffers;
     private final NlWriter writer;
     private int sequence;
     private boolean closed;
 
-    private NetlinkSocket(int fd) {
-        this.fd = fd;
+    NetlinkSocket(Calls calls) {
+        this.calls = calls;
         this.buffers = Buffers.take();
         this.writer = new NlWriter(buffers.send());
     }
 
     /** In the namespace of this process. */
     static NetlinkSocket open() {
-        return configured(socket(NETLINK_ROUTE));
+        return new NetlinkSocket(connected(socket(NETLINK_ROUTE)));
     }
 
     /** In another namespace. */
     static NetlinkSocket open(Netns ns) {
-        return open(ns, NETLINK_ROUTE);
+        return new NetlinkSocket(connect(ns, NETLINK_ROUTE));
     }
 
     /** Netfilter's, in the namespace of this process. */
     static NetlinkSocket openNetfilter() {
-        return configured(socket(NETLINK_NETFILTER));
+        return new NetlinkSocket(connected(socket(NETLINK_NETFILTER)));
     }
 
     /** Netfilter's, in another namespace. */
     static NetlinkSocket openNetfilter(Netns ns) {
-        return open(ns, NETLINK_NETFILTER);
+        return new NetlinkSocket(connect(ns, NETLINK_NETFILTER));
     }
 
-    private static NetlinkSocket open(Netns ns, int protocol) {
+    /** A socket of the kernel's in another namespace. */
+    static Calls connect(Netns ns, int protocol) {
         try {
-            return configured(NetnsThread.call(ns, () -> socket(protocol)));
+            return connected(NetnsThread.call(ns, () -> socket(protocol)));
         } catch (RuntimeException e) {
             throw e;
         } catch (Exception e) {
@@ -111,7 +144,7 @@ final class NetlinkSocket implements AutoCloseable {
         return check("socket", Libc.socket(Libc.AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, protocol));
     }
 
-    private static NetlinkSocket configured(int fd) {
+    private static Calls connected(int fd) {
         try {
             check("NETLINK_EXT_ACK", Libc.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1));
             check("NETLINK_CAP_ACK", Libc.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1));
@@ -122,7 +155,7 @@ final class NetlinkSocket implements AutoCloseable {
             // A connected netlink socket takes messages from the kernel alone: netlink_getsockbyportid().
             ByteBuffer kernel = ByteBuffer.allocate(SOCKADDR_BYTES).order(ByteOrder.nativeOrder());
             check("connect", Libc.connect(fd, kernel.putShort(0, (short) Libc.AF_NETLINK)));
-            return new NetlinkSocket(fd);
+            return new KernelCalls(fd);
         } catch (RuntimeException e) {
             Libc.close(fd);
             throw e;
@@ -142,6 +175,8 @@ final class NetlinkSocket implements AutoCloseable {
      * @param asked the request in words, for the exception
      * @param accepted refusals that are an outcome, not a failure
      * @return false when the kernel refused with one of {@code accepted}
+     * @throws AnswerLostException when nobody knows whether it did so: not tried again, a second answer would
+     *     tell of what the first request left (EEXIST, ENOENT)
      */
     boolean change(Supplier<String> asked, int type, int flags, Consumer<NlWriter> body, Errno... accepted) {
         Answer<Boolean> answer = exchange(asked, type, flags | NlMessage.ACK, body, End.ACK, _ -> Optional.empty());
@@ -171,7 +206,7 @@ final class NetlinkSocket implements AutoCloseable {
             Consumer<NlWriter> body,
             Function<NlMessage, Optional<T>> decoder,
             Errno absent) {
-        Answer<T> answer = exchange(asked, type, 0, body, End.FIRST, decoder);
+        Answer<T> answer = read(asked, type, 0, body, End.FIRST, decoder);
         if (answer.errno() != 0 && Errno.of(answer.errno()) == absent) {
             return Optional.empty();
         }
@@ -186,13 +221,32 @@ final class NetlinkSocket implements AutoCloseable {
     <T> List<T> dump(
             Supplier<String> asked, int type, Consumer<NlWriter> body, Function<NlMessage, Optional<T>> decoder) {
         for (int i = 0; i < DUMP_TRIES; i++) {
-            Answer<T> answer = exchange(asked, type, NlMessage.DUMP, body, End.DONE, decoder);
+            Answer<T> answer = read(asked, type, NlMessage.DUMP, body, End.DONE, decoder);
             List<T> items = answered(asked, answer);
             if (!answer.interrupted()) {
                 return items;
             }
         }
         throw new DumpInterruptedException(asked.get(), DUMP_TRIES);
+    }
+
+    /** Asks for what changes nothing, and asks again when the kernel had no room for its answer. */
+    private <T> Answer<T> read(
+            Supplier<String> asked,
+            int type,
+            int flags,
+            Consumer<NlWriter> body,
+            End end,
+            Function<NlMessage, Optional<T>> decoder) {
+        for (int i = 1; ; i++) {
+            try {
+                return exchange(asked, type, flags, body, end, decoder);
+            } catch (AnswerLostException e) {
+                if (i == READ_TRIES || e.errno() != Errno.ENOBUFS) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private static <T> List<T> answered(Supplier<String> asked, Answer<T> answer) {
@@ -216,29 +270,43 @@ final class NetlinkSocket implements AutoCloseable {
             }
             writer.begin(type, flags | NlMessage.REQUEST, ++sequence);
             body.accept(writer);
-            int sent = Libc.send(fd, writer.finish(), 0);
+            // The kernel's errors for the request itself come in its answer: here it never saw the request.
+            int sent = calls.send(writer.finish());
             if (sent < 0) {
-                throw new NetlinkException(asked.get() + ": send", -sent, "");
+                throw new NetlinkException(asked.get() + ": send, nothing was done", -sent, "");
             }
-            Answer<T> answer = new Answer<>(sequence, end, decoder);
-            while (!answer.finished()) {
-                answer.read(receive(asked));
-            }
-            return answer;
+            return receiveAll(asked, new Answer<>(sequence, end, decoder));
         } finally {
             lock.unlock();
         }
     }
 
+    private <T> Answer<T> receiveAll(Supplier<String> asked, Answer<T> answer) {
+        try {
+            while (!answer.finished()) {
+                answer.read(receive(asked));
+            }
+            return answer;
+        } finally {
+            if (!answer.finished()) {
+                drain();
+            }
+        }
+    }
+
+    /** The rest of an answer that was given up: while a dump goes on, the kernel refuses another (EBUSY). */
+    private void drain() {
+        for (int i = 0; i < DRAINED && calls.receive(buffers.receive().clear()) != -Errno.EAGAIN.number(); i++) {}
+    }
+
     private ByteBuffer receive(Supplier<String> asked) {
         ByteBuffer buffer = buffers.receive().clear();
-        int received = Libc.recv(fd, buffer, Libc.MSG_DONTWAIT | Libc.MSG_TRUNC);
+        int received = calls.receive(buffer);
         if (received < 0) {
-            throw new NetlinkException(asked.get() + ": recv", -received, "");
+            throw new AnswerLostException(asked.get(), -received);
         }
         if (received > buffer.capacity()) {
-            throw new NetlinkException(
-                    asked.get() + ": recv", Errno.EMSGSIZE.number(), "the answer has " + received + " bytes");
+            throw new AnswerLostException(asked.get(), Errno.EMSGSIZE.number());
         }
         return buffer.limit(received);
     }
@@ -250,7 +318,7 @@ final class NetlinkSocket implements AutoCloseable {
         try {
             if (!closed) {
                 closed = true;
-                Libc.close(fd);
+                calls.close();
                 buffers.release();
             }
         } finally {

@@ -39,7 +39,7 @@ public final class Rtnetlink implements AutoCloseable {
 
     private final NetlinkSocket socket;
 
-    private Rtnetlink(NetlinkSocket socket) {
+    Rtnetlink(NetlinkSocket socket) {
         this.socket = socket;
     }
 
@@ -419,6 +419,11 @@ public final class Rtnetlink implements AutoCloseable {
                 out -> NeighbourCodec.writeFdb(out, entry),
                 Errno.ENOENT,
                 Errno.ENODEV);
+    }
+
+    /** How fast devices send and receive. */
+    public TrafficControl trafficControl() {
+        return new TrafficControl(socket);
     }
 
     /** Closes the socket once no request is under way; what was made stays. */

@@ -3,6 +3,9 @@ package io.podwire.node.ffm;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
+import java.util.PrimitiveIterator;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /** Calls that need no rights: results, and errno after a failure. */
@@ -20,6 +23,27 @@ class LibcTest {
         assertThat(Libc.socket(Libc.AF_NETLINK, Libc.SOCK_RAW, 9999))
                 .as("socket")
                 .isNegative();
+    }
+
+    @Test
+    void aCallThatASignalInterruptsIsMadeAgain() {
+        PrimitiveIterator.OfLong results = LongStream.of(-4, -4, 7, 8).iterator();
+        assertThat(Libc.again(results::nextLong)).as("the third time").isEqualTo(7);
+        assertThat(results.nextLong()).as("and no fourth time").isEqualTo(8);
+        PrimitiveIterator.OfLong refused = LongStream.of(-11, 7).iterator();
+        assertThat(Libc.again(refused::nextLong)).as("another failure").isEqualTo(-Errno.EAGAIN.number());
+    }
+
+    @Test
+    void aCallThatIsAlwaysInterruptedFailsInTheEnd() {
+        AtomicInteger calls = new AtomicInteger();
+        assertThat(Libc.again(() -> {
+                    calls.incrementAndGet();
+                    return -Errno.EINTR.number();
+                }))
+                .as("result")
+                .isEqualTo(-Errno.EINTR.number());
+        assertThat(calls).as("calls").hasValueBetween(100, 10_000);
     }
 
     @Test

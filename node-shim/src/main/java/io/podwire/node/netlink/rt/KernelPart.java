@@ -8,6 +8,18 @@ package io.podwire.node.netlink.rt;
  * @param option the kernel's configuration option for it
  */
 public record KernelPart(String name, String module, String option) {
+    /** What {@link TokenBucket} needs. */
+    public static final KernelPart TOKEN_BUCKET =
+            new KernelPart("queueing discipline tbf", "sch_tbf", "CONFIG_NET_SCH_TBF");
+    /** What filters on incoming packets need. */
+    public static final KernelPart INGRESS =
+            new KernelPart("queueing discipline ingress", "sch_ingress", "CONFIG_NET_SCH_INGRESS");
+    /** What {@link Classifier} needs, either of the two. */
+    public static final KernelPart CLASSIFIER =
+            new KernelPart("classifier u32 and no matchall", "cls_u32", "CONFIG_NET_CLS_U32");
+    /** What {@link Redirect} needs. */
+    public static final KernelPart MIRRED = new KernelPart("action mirred", "act_mirred", "CONFIG_NET_ACT_MIRRED");
+
     /** What a link of this kind needs. */
     public static KernelPart of(NewLinkKind kind) {
         return switch (kind) {

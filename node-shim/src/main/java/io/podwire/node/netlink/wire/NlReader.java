@@ -95,6 +95,20 @@ public final class NlReader {
         return Integer.toUnsignedLong(i32());
     }
 
+    /** Its value as eight bytes, native order. */
+    public long i64() {
+        need(8, "a u64");
+        return data.getLong(start);
+    }
+
+    /** Four bytes of the structure that is its value, native order. */
+    public int i32(int offset) {
+        if (offset + 4 > length) {
+            throw wrongLength("at least " + (offset + 4));
+        }
+        return data.getInt(start + offset);
+    }
+
     /** Its value as text: UTF-8 up to the closing NUL. */
     public String text() {
         int end = length > 0 && data.get(start + length - 1) == 0 ? length - 1 : length;

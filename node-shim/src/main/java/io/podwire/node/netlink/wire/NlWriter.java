@@ -92,6 +92,16 @@ public final class NlWriter {
         header(type, 4).putInt(value);
     }
 
+    /** An attribute of eight bytes, native order. */
+    public void u64(int type, long value) {
+        header(type, 8).putLong(value);
+    }
+
+    /** An attribute that is the structure that {@code body} puts, of whole fours of bytes. */
+    public void struct(int type, Consumer<NlWriter> body) {
+        enclosing(type, body);
+    }
+
     /** A text attribute: UTF-8 with the closing NUL. */
     public void text(int type, String value) {
         byte[] utf8 = value.getBytes(StandardCharsets.UTF_8);
@@ -127,8 +137,12 @@ public final class NlWriter {
 
     /** An attribute that holds what {@code body} writes. */
     public void nested(int type, Consumer<NlWriter> body) {
+        enclosing(type | NESTED, body);
+    }
+
+    private void enclosing(int type, Consumer<NlWriter> body) {
         int start = buffer.position();
-        header(type | NESTED, 0);
+        header(type, 0);
         body.accept(this);
         int length = buffer.position() - start;
         checkLength(type, length);

@@ -7,6 +7,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.node.netlink.wire.NlMessage;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -113,6 +114,33 @@ class CapturedKindsTest {
         assertThat(decoded("proxies", NeighbourCodec::readProxy))
                 .as("proxy entries")
                 .containsExactly(new ProxyNeighbour(2, ip("10.1.0.5")), new ProxyNeighbour(2, ip("fd00:1::5")));
+    }
+
+    @Test
+    void queueingDisciplines() {
+        assertThat(decoded("qdiscs", QdiscCodec::read))
+                .as("queueing disciplines")
+                .containsExactly(
+                        new Qdisc(1, new QdiscKind.Other("noqueue")),
+                        new Qdisc(5, new QdiscKind.TokenBucketQueue(5_000_000_000L, 32767, 20 << 20)),
+                        new Qdisc(6, new QdiscKind.TokenBucketQueue(1_250_000, 409_600, 64_018)),
+                        new Qdisc(6, new QdiscKind.Ingress()));
+        QdiscKind.TokenBucketQueue fast = new QdiscKind.TokenBucketQueue(5_000_000_000L, 32767, 20 << 20);
+        assertThat(new TokenBucket(5_000_000_000L, 10 << 20, 20 << 20).matches(fast))
+                .as("rate 40gbit burst 10mb limit 20mb")
+                .isTrue();
+        assertThat(fast.burst()).as("about 10 MiB").isBetween(10_485_000L, 10_486_000L);
+        assertThat(TokenBucket.withLatency(1_250_000, 32 << 10, Duration.ofMillis(25))
+                        .matches(new QdiscKind.TokenBucketQueue(1_250_000, 409_600, 64_018)))
+                .as("rate 10mbit burst 32kb latency 25ms")
+                .isTrue();
+    }
+
+    @Test
+    void filters() {
+        assertThat(decoded("filters", FilterCodec::read))
+                .as("Podwire's alone, without hash tables")
+                .containsExactly(new Redirect(6, 5));
     }
 
     private static IpAddress ip(String text) {

@@ -154,6 +154,33 @@ class CodecRoundTripTest {
     }
 
     @Test
+    void bucketsAndRedirections() {
+        Seeds.forEach(CodecRoundTripTest.class, 300, random -> {
+            int ifindex = index(random);
+            TokenBucket bucket = new TokenBucket(
+                    1 + (random.nextLong(1L << 40) >>> random.nextInt(40)),
+                    Math.max(1, u32(random)),
+                    Math.max(1, u32(random)));
+            Qdisc read = QdiscCodec.read(message(out -> QdiscCodec.writeTokenBucket(out, ifindex, bucket)))
+                    .orElseThrow();
+            assertThat(read.ifindex()).as("device").isEqualTo(ifindex);
+            assertThat(read.kind())
+                    .as("read back, %s", bucket)
+                    .isEqualTo(new QdiscKind.TokenBucketQueue(
+                            bucket.rate(), Math.min(0xFFFF_FFFFL, bucket.burstTicks()), bucket.limit()));
+            Redirect redirect = new Redirect(ifindex, index(random));
+            for (Classifier classifier : Classifier.values()) {
+                assertThat(FilterCodec.read(message(out -> FilterCodec.write(out, redirect, classifier))))
+                        .as("read back, by %s", classifier)
+                        .contains(redirect);
+            }
+        });
+        assertThat(QdiscCodec.read(message(out -> QdiscCodec.writeIngress(out, 7))))
+                .as("read back")
+                .contains(new Qdisc(7, new QdiscKind.Ingress()));
+    }
+
+    @Test
     void bridgePortsAndAliases() {
         Seeds.forEach(CodecRoundTripTest.class, 100, random -> {
             BridgePort port = new BridgePort(
