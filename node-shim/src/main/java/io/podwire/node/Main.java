@@ -17,6 +17,7 @@ import io.podwire.node.cni.CniGrpcService;
 import io.podwire.node.cni.DelFlow;
 import io.podwire.node.cni.GcFlow;
 import io.podwire.node.cni.Node;
+import io.podwire.node.cni.Reaper;
 import io.podwire.node.cni.Spool;
 import io.podwire.node.cni.StatusFlow;
 import io.podwire.node.dataplane.BridgeWiring;
@@ -29,6 +30,7 @@ import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.Journal;
+import io.podwire.node.journal.NodeIdentityFile;
 import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
@@ -66,7 +68,8 @@ public final class Main {
     private static final int OTHER_THREADS = 32;
     private static final Duration CALL_THREAD_IDLE = Duration.ofSeconds(10);
     private static final int CALL_STACK_BYTES = 256 * 1024;
-    private static final Duration DRAIN = Duration.ofSeconds(5);
+    private static final Duration UPKEEP = Duration.ofSeconds(5);
+    private static final Duration SWEEP = Duration.ofMinutes(1);
 
     private Main() {}
 
@@ -80,20 +83,31 @@ public final class Main {
         FailPoints failPoints = FailPoints.of(options.failPoints());
         Files.createDirectories(
                 options.stateDir(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        Journal journal = context.own(Journal.open(options.stateDir().resolve("journal.mv")));
+        Rtnetlink host = context.own(Rtnetlink.open());
+        Journal journal;
+        switch (JournalStart.open(options.stateDir().resolve("journal.mv"), host.links())) {
+            case JournalStart.Result.Good(Journal good) -> journal = context.own(good);
+            case JournalStart.Result.Damaged(String why) -> {
+                DamagedNode.wire(options, context, host, why);
+                return;
+            }
+        }
         String bootId =
                 Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
-        Journal.Life life = journal.begin(bootId);
+        NodeIdentityFile identity = new NodeIdentityFile(options.stateDir().resolve("node-identity"));
+        Journal.Life life = journal.begin(bootId, identity.read());
+        identity.write(life);
         NodeIdentity self = new NodeIdentity(options.nodeName(), life.nodeUid(), bootId, life.counter());
         log.info(
                 "node {} is in epoch {}, {}",
                 self.name(),
                 self.counter(),
-                life.sameBoot() ? "the journal is of this boot" : "a new boot voids the journal's attachments");
+                life.sameBoot()
+                        ? "the journal is of this boot"
+                        : "this is another boot than the journal's: what is attached still is found out by looking");
 
         // The kernel.
         Netns own = context.own(Netns.own());
-        Rtnetlink host = context.own(Rtnetlink.open());
         Underlay underlay = Underlay.find(host, options.underlayInterface());
         int podMtu = podMtu(options, underlay);
         AttachmentTable attachments = new AttachmentTable(journal);
@@ -171,26 +185,38 @@ public final class Main {
             node.remove(unfinished);
         });
         DelFlow del = new DelFlow(node);
+        Spool spool = new Spool(options.spoolDir());
         CniGrpcService cni = new CniGrpcService(
                 new AddFlow(node),
                 del,
                 new CheckFlow(node),
                 new GcFlow(node, del),
                 new StatusFlow(upstreams::reasons),
-                new Spool(options.spoolDir()),
+                spool,
                 context.own(callThreads("add-", ADD_THREADS)),
                 context.own(callThreads("cni-", OTHER_THREADS)),
                 context.meters());
         cni.drainSpool();
-        context.own(new EventLoop("spool")).every(DRAIN, cni::drainSpool);
+        EventLoop upkeep = context.own(new EventLoop("upkeep"));
+        upkeep.every(UPKEEP, () -> {
+            journal.catchUp();
+            cni.drainSpool();
+        });
+        upkeep.every(SWEEP, spool::sweep);
+        if (options.reapPeriod().isPositive()) {
+            Reaper reaper = new Reaper(node, del);
+            upkeep.execute(reaper::look);
+            upkeep.every(options.reapPeriod(), reaper::look);
+        }
         upstreams.start(attachments.all(), ipam);
 
         context.serveInline(cni);
-        context.serve(new NodeGrpcService(attachments, upstreams::status, () -> wiring.audit(attachments.all())));
+        context.serve(new NodeGrpcService(attachments::all, upstreams::status, () -> wiring.audit(attachments.all())));
         context.readyWhen("ruleset", ruleset::healthy);
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);
-        meters(context.meters(), options, attachments, book, ruleset, time);
+        context.readyWhen("journal", () -> journal.problem().isEmpty());
+        meters(context.meters(), options, journal, attachments, book, ruleset, time);
     }
 
     /**
@@ -252,12 +278,16 @@ public final class Main {
     private static void meters(
             MeterRegistry meters,
             NodeOptions options,
+            Journal journal,
             AttachmentTable attachments,
             AddressBook<EndpointKey> book,
             RulesetReconciler ruleset,
             TimeSource time) {
         Gauge.builder("podwire.endpoints", attachments, a -> a.all().size())
                 .description("attachments in the journal")
+                .register(meters);
+        Gauge.builder("podwire.journal.unwritten", journal, Journal::unwrittenChanges)
+                .description("changes that are in memory alone because the journal cannot be written")
                 .register(meters);
         for (IpFamily family : options.families()) {
             Gauge.builder("podwire.addresses.free", book, b -> b.free(family, time.monotonic()))

@@ -103,6 +103,13 @@ public final class NodeOptions implements ServiceOptions {
     private Duration coolDown = Duration.ofSeconds(60);
 
     @Option(
+            names = "--reap-period",
+            paramLabel = "DURATION",
+            description = "How often to look for attachments whose container is gone without a DEL; one that is found"
+                    + " twice in a row is removed. ISO-8601, PT0S: never. Default: ${DEFAULT-VALUE}")
+    private Duration reapPeriod = Duration.ofSeconds(30);
+
+    @Option(
             names = "--sysctl-dir",
             paramLabel = "DIR",
             description = "Where kernel settings are files; in a container, where the host's /proc/sys/net is mounted"
@@ -131,6 +138,9 @@ public final class NodeOptions implements ServiceOptions {
         range("--low-water", lowWater, 1, 1024);
         if (coolDown.isNegative()) {
             throw new IllegalArgumentException("--cool-down must be 0 or more, got " + coolDown);
+        }
+        if (reapPeriod.isNegative()) {
+            throw new IllegalArgumentException("--reap-period must be 0 or more, got " + reapPeriod);
         }
         if (!stateDir.isAbsolute() || !spoolDir.isAbsolute()) {
             throw new IllegalArgumentException(
@@ -241,6 +251,11 @@ public final class NodeOptions implements ServiceOptions {
     /** How long a released address is given to nobody. */
     public Duration coolDown() {
         return coolDown;
+    }
+
+    /** How often to look for attachments whose container is gone; zero: never. */
+    public Duration reapPeriod() {
+        return reapPeriod;
     }
 
     /** Armed fail points, for tests. */

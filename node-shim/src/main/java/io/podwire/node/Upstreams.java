@@ -174,6 +174,7 @@ final class Upstreams implements Node.Services {
     /** Why an ADD would not be served now, one sentence each; empty when it would. */
     List<String> reasons() {
         List<String> reasons = new ArrayList<>();
+        journal.problem().ifPresent(reasons::add);
         if (!ruleset.healthy()) {
             reasons.add("the kernel refused the ruleset, see node-shim's log");
         }

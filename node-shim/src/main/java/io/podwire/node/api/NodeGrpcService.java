@@ -6,7 +6,6 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpAddress;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Attachment;
-import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.node.v1.AuditRequest;
@@ -25,17 +24,19 @@ import java.util.function.Supplier;
 public final class NodeGrpcService extends NodeGrpc.NodeImplBase {
     private static final int MAX_PAGE = 1000;
 
-    private final AttachmentTable attachments;
+    private final Supplier<List<Attachment>> attachments;
     private final Supplier<NodeStatus> status;
     private final Supplier<List<Finding>> audit;
 
     /**
      * The service of one node.
      *
+     * @param attachments all there are, in key order
      * @param status makes the node's status
      * @param audit compares journal and kernel
      */
-    public NodeGrpcService(AttachmentTable attachments, Supplier<NodeStatus> status, Supplier<List<Finding>> audit) {
+    public NodeGrpcService(
+            Supplier<List<Attachment>> attachments, Supplier<NodeStatus> status, Supplier<List<Finding>> audit) {
         this.attachments = attachments;
         this.status = status;
         this.audit = audit;
@@ -50,7 +51,8 @@ public final class NodeGrpcService extends NodeGrpc.NodeImplBase {
         }
         int limit = size == 0 ? MAX_PAGE : size;
         Optional<EndpointKey> after = after(request.getPageToken());
-        List<Attachment> rest = attachments.all(Attachment.State.ATTACHED).stream()
+        List<Attachment> rest = attachments.get().stream()
+                .filter(a -> a.state() == Attachment.State.ATTACHED)
                 .filter(a -> after.isEmpty() || a.key().compareTo(after.get()) > 0)
                 .limit(limit + 1L)
                 .toList();
@@ -83,7 +85,7 @@ public final class NodeGrpcService extends NodeGrpc.NodeImplBase {
     @Override
     public void audit(AuditRequest request, StreamObserver<AuditResponse> reply) {
         AuditResponse.Builder response =
-                AuditResponse.newBuilder().setChecked(attachments.all().size());
+                AuditResponse.newBuilder().setChecked(attachments.get().size());
         audit.get()
                 .forEach(f -> response.addFindingsBuilder()
                         .setObject(f.object())

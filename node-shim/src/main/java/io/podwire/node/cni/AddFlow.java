@@ -7,6 +7,7 @@ import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.Entrance;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.journal.JournalException;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsException;
@@ -61,7 +62,7 @@ public final class AddFlow {
         Lock lock = node.locks().get(call.key());
         lock.lock();
         try (Netns pod = open(path, call)) {
-            Optional<Attachment> known = withoutUnfinished(node.attachments().get(call.key()));
+            Optional<Attachment> known = withoutDead(node.attachments().get(call.key()));
             Attachment attachment =
                     known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began, abandoned);
             return CniResult.added(call.config(), attachment, PodNames::gateway);
@@ -87,10 +88,18 @@ public final class AddFlow {
         return pod;
     }
 
-    /** What an ADD left whose undoing failed was never answered and has no rules: it goes first. */
-    private Optional<Attachment> withoutUnfinished(Optional<Attachment> known) {
-        known.filter(a -> a.state() == Attachment.State.INTENT).ifPresent(node::remove);
-        return known.filter(a -> a.state() == Attachment.State.ATTACHED);
+    /**
+     * What an ADD left whose undoing failed was never answered and has no rules; and an attachment without its
+     * link ended with its network namespace, as in a reboot after which the runtime starts the same
+     * container again. Either goes first.
+     */
+    private Optional<Attachment> withoutDead(Optional<Attachment> known) {
+        Optional<Attachment> alive = known.filter(
+                a -> a.state() == Attachment.State.ATTACHED && node.wiring().linked(a));
+        if (alive.isEmpty()) {
+            known.ifPresent(node::remove);
+        }
+        return alive;
     }
 
     private static Attachment repeated(CniCall call, Attachment known, Netns pod) throws CniException {
@@ -116,6 +125,7 @@ public final class AddFlow {
 
     private Attachment intent(CniCall call, Path path, Netns pod, Duration began) throws CniException {
         EndpointKey key = call.key();
+        checkWritable();
         PodAddresses addresses = takeAddresses(key, began);
         return new Attachment(
                 key,
@@ -130,6 +140,14 @@ public final class AddFlow {
                 Attachment.State.INTENT,
                 0,
                 node.time().wall());
+    }
+
+    private void checkWritable() throws CniException {
+        try {
+            node.attachments().checkWritable();
+        } catch (JournalException e) {
+            throw new CniException(Code.TRY_AGAIN, "the journal cannot be written", e.getMessage(), e);
+        }
     }
 
     private Attachment attach(Attachment intent, Entrance entrance, Duration began, BooleanSupplier abandoned)
@@ -165,6 +183,10 @@ public final class AddFlow {
         } catch (CniException e) {
             undo(intent);
             throw e;
+        } catch (JournalException e) {
+            undo(intent);
+            throw new CniException(
+                    Code.TRY_AGAIN, "the journal cannot be written", e.getMessage() + "; everything was undone", e);
         } catch (NetlinkException e) {
             undo(intent);
             throw new CniException(

@@ -177,7 +177,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
         observer.onCompleted();
     }
 
-    private static CniReply reply(int exitCode, ObjectNode stdout) {
+    static CniReply reply(int exitCode, ObjectNode stdout) {
         try {
             return CniReply.newBuilder()
                     .setExitCode(exitCode)

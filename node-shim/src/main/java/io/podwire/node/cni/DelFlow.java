@@ -4,6 +4,7 @@ import io.podwire.node.journal.Attachment;
 import io.podwire.node.plan.EndpointKey;
 import java.util.Optional;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +45,28 @@ public final class DelFlow {
             } else {
                 node.remove(known.get());
             }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Detaches an attachment if it is still the one that is meant, and a last look agrees. One that a call is
+     * working on is left to that call.
+     *
+     * @return true when it was detached
+     */
+    boolean delIf(Attachment meant, Predicate<Attachment> agrees) {
+        Lock lock = node.locks().get(meant.key());
+        if (!lock.tryLock()) {
+            return false;
+        }
+        try {
+            if (!node.attachments().get(meant.key()).equals(Optional.of(meant)) || !agrees.test(meant)) {
+                return false;
+            }
+            node.remove(meant);
+            return true;
         } finally {
             lock.unlock();
         }

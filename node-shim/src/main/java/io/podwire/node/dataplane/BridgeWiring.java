@@ -297,6 +297,16 @@ public final class BridgeWiring {
         }
     }
 
+    /**
+     * True when an attachment's host link is there. It ends with the container's network namespace, whoever
+     * ends that.
+     */
+    public boolean linked(Attachment attachment) {
+        return sockets.call(host -> host.link(attachment.hostIfname()))
+                .filter(link -> isOurs(link, attachment))
+                .isPresent();
+    }
+
     private static boolean isOurs(Link link, Attachment attachment) {
         // A link whose ADD ended before its alias was set has none; its name is a 65-bit hash.
         boolean ours = link.kind() instanceof LinkKind.Veth

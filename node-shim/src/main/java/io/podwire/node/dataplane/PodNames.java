@@ -8,8 +8,11 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.node.netlink.rt.Link;
+import io.podwire.node.netlink.rt.LinkKind;
 import io.podwire.node.plan.EndpointKey;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
 
 /**
  * Names of kernel objects, so that a restarted node-shim with no memory knows what is its own: a
@@ -35,6 +38,8 @@ public final class PodNames {
     private static final int MAX_ALIAS = 255;
     private static final BaseEncoding BASE32 = BaseEncoding.base32().lowerCase().omitPadding();
 
+    private static final Pattern HOST_IFNAME = Pattern.compile("pw[a-z2-7]{13}");
+
     private PodNames() {}
 
     /** Host end of an endpoint's veth pair: "pw" and 13 characters of base32, 65 bits of SHA-256. */
@@ -57,6 +62,13 @@ public final class PodNames {
             case V4 -> GATEWAY;
             case V6 -> GATEWAY_6;
         };
+    }
+
+    /** True for the host link of some pod, known or not. */
+    public static boolean isPodLink(Link link) {
+        return link.kind() instanceof LinkKind.Veth
+                && HOST_IFNAME.matcher(link.name()).matches()
+                && link.alias().startsWith(ALIAS_PREFIX);
     }
 
     /**

@@ -12,7 +12,8 @@ import java.time.Instant;
  * @param network name of the network configuration
  * @param pod the pod the runtime named
  * @param netnsPath path of the network namespace at ADD
- * @param netnsInode inode of the network namespace at ADD: the same path may later be another one
+ * @param netnsInode inode of the network namespace at ADD: the same path may later be another one; 0 when
+ *     that was in another boot
  * @param hostIfname host end of the veth pair
  * @param mac the container's interface's
  * @param addresses the container's
@@ -73,5 +74,11 @@ public record Attachment(
                 State.ATTACHED,
                 revision,
                 now);
+    }
+
+    /** The same attachment after a reboot: no namespace of now is the one it was attached in. */
+    public Attachment ofAnotherBoot() {
+        return new Attachment(
+                key, network, pod, netnsPath, 0, hostIfname, mac, addresses, mtu, state, policyRevision, since);
     }
 }

@@ -32,13 +32,26 @@ public final class AttachmentTable {
         return table.values().stream().filter(a -> a.state() == state).toList();
     }
 
-    /** Writes an attachment to the journal, then here. */
+    /**
+     * Makes sure that an attachment can be written, before anything is done for it.
+     *
+     * @throws JournalException saying why it cannot
+     */
+    public void checkWritable() {
+        journal.checkWritable();
+    }
+
+    /**
+     * Writes an attachment to the journal, then here.
+     *
+     * @throws JournalException when it cannot be written; it is not here then
+     */
     public void put(Attachment attachment) {
         journal.put(attachment);
         table.put(attachment.key(), attachment);
     }
 
-    /** Removes an attachment from the journal, then here; notes the addresses that cool down. */
+    /** Removes an attachment from the journal, at once or once it can be written, then here; notes the addresses that cool down. */
     public void remove(EndpointKey key, List<IpAddress> coolingNow) {
         journal.remove(key, coolingNow);
         table.remove(key);

@@ -9,6 +9,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.node.journal.JournalException.Reason;
 import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
@@ -16,6 +17,7 @@ import io.podwire.node.plan.ExpectedPod;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
 import io.podwire.node.plan.PodName;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -27,120 +29,117 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
-import org.h2.mvstore.MVMap;
-import org.h2.mvstore.MVStore;
+import org.h2.mvstore.DataUtils;
 import org.h2.mvstore.MVStoreException;
 
 /**
  * What node-shim must know after a kill: who it is, its blocks, its attachments, the addresses that
- * cool down, and the program it enforces. One MVStore file with JSON values.
+ * cool down, and the program it enforces. One MVStore file with JSON values, each with a checksum.
  *
  * <p>Each change is written to the file before the method returns, without fsync: that survives the
  * process, not the machine. A machine that loses power has lost its pods as well, and its next boot
- * has another boot id, under which every attachment here is void.
+ * has another boot id: what is attached then is found out by looking at the kernel.
+ *
+ * <p>While the file cannot be written, as on a full disk, a new attachment is refused and every other change
+ * is kept in memory, and written once it can be. A process that is killed before that finds an older
+ * state: attachments that are gone, which look abandoned and are treated so.
  *
  * <p>Safe for several threads.
  */
 public final class Journal implements AutoCloseable {
-    /** Format of the entries, 1 up to release 0.1: a newer release reads an older format, never the other way round. */
-    static final int FORMAT = 2;
-
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
             .build();
 
-    private final Path file;
-    private final MVStore store;
-    private final MVMap<String, String> meta;
-    private final MVMap<String, String> attachments;
-    private final MVMap<String, String> blocks;
-    private final MVMap<Long, String> cooling;
-    private final MVMap<String, String> programEndpoints;
-    private final MVMap<String, String> programSets;
-    private final MVMap<String, String> programExpected;
+    private static final String DAMAGED = ". See \"A damaged journal\" in docs/operating.md";
+    private static final String USED = ". Is another node-shim running on this --state-dir?";
+
+    private final Path path;
+    private final JournalFile file;
     /** Addresses in the map of cooling ones, with their keys there: a DEL writes what changed alone. */
     private final Map<IpAddress, Long> written = new LinkedHashMap<>();
 
+    private Optional<JournalFile.Maps> loaded = Optional.empty();
     private long nextCooling;
+    /** What {@link #wholeProgram} writes. */
+    private NodeProgram newest = NodeProgram.EMPTY;
+
+    private final Consumer<JournalFile.Maps> wholeProgram = this::writeProgram;
 
     /**
-     * Opens or creates a journal.
+     * Opens or creates a journal, and reads all of it once.
      *
      * @throws JournalException when the file is damaged, or another process holds it
      */
     public static Journal open(Path file) {
         try {
-            return new Journal(
-                    file,
-                    new MVStore.Builder()
-                            .fileName(file.toString())
-                            .autoCommitDisabled()
-                            .cacheSize(4)
-                            .open());
-        } catch (MVStoreException | IllegalArgumentException e) {
+            return new Journal(file, JournalFile.open(file));
+        } catch (MVStoreException e) {
+            boolean used = e.getErrorCode() == DataUtils.ERROR_FILE_LOCKED;
             throw new JournalException(
-                    "cannot open the journal " + file + ": " + e.getMessage()
-                            + ". Is another node-shim running on this --state-dir? If the file is damaged, stop"
-                            + " node-shim, move the file away and start again: running pods keep their network,"
-                            + " and node-shim will not know them",
+                    used ? Reason.UNUSABLE : Reason.DAMAGED,
+                    "cannot open the journal " + file + ": " + e.getMessage() + (used ? USED : DAMAGED),
                     e);
+        } catch (NewerFormatException | IOException e) {
+            throw new JournalException(Reason.UNUSABLE, "cannot open the journal " + file + ": " + e.getMessage(), e);
+        } catch (IllegalStateException | IllegalArgumentException e) {
+            throw new JournalException(
+                    Reason.DAMAGED, "cannot open the journal " + file + ": " + e.getMessage() + DAMAGED, e);
         }
     }
 
-    private Journal(Path file, MVStore store) {
+    private Journal(Path path, JournalFile file) {
+        this.path = path;
         this.file = file;
-        this.store = store;
-        // Several small changes a second: let MVStore reuse old chunks at once, there is no other reader.
-        store.setRetentionTime(0);
-        store.setVersionsToKeep(0);
-        this.meta = store.openMap("meta");
-        this.attachments = store.openMap("attachments");
-        this.blocks = store.openMap("blocks");
-        this.cooling = store.openMap("cooling");
-        this.programEndpoints = store.openMap("program.endpoints");
-        this.programSets = store.openMap("program.sets");
-        this.programExpected = store.openMap("program.expected");
+        loadCooling(file.maps());
     }
 
     /** Where it is. */
     public Path file() {
-        return file;
+        return path;
     }
 
     /**
-     * Begins a life of node-shim: makes the node's uid on the first call, counts starts, and voids
-     * everything that belonged to another boot.
+     * Begins a life of node-shim: makes the node's uid on the first call, and counts starts. In another
+     * boot than the last one, the program is forgotten, and attachments are in no known namespace: an inode
+     * number means nothing any more.
      *
      * @param bootId /proc/sys/kernel/random/boot_id
+     * @param last who this node was at its last start, if a copy beside the journal tells
      * @return who this node is now
      */
-    public synchronized Life begin(String bootId) {
-        return intact(() -> beginLife(bootId));
+    public synchronized Life begin(String bootId, Optional<Life> last) {
+        return intact(() -> beginLife(bootId, last));
     }
 
-    private Life beginLife(String bootId) {
-        int format = Integer.parseInt(meta.getOrDefault("format", "1"));
-        if (format > FORMAT) {
-            throw new JournalException("the journal " + file + " has format " + format + ", this release reads 1 to "
-                    + FORMAT + ": start the release that wrote it, or a newer one");
-        }
-        String uid = meta.computeIfAbsent("node-uid", _ -> UUID.randomUUID().toString());
-        long counter = Long.parseLong(meta.getOrDefault("counter", "0")) + 1;
-        boolean sameBoot = bootId.equals(meta.get("boot-id"));
-        if (!sameBoot) {
-            attachments.clear();
-            cooling.clear();
-            clearProgram();
-        }
-        cooling.forEach((order, address) -> {
-            written.put(IpAddress.parse(address), order);
-            nextCooling = order + 1;
+    private Life beginLife(String bootId, Optional<Life> last) {
+        JournalFile.Maps now = file.maps();
+        String uid = now.meta()
+                .get("node-uid")
+                .or(() -> last.map(Life::nodeUid))
+                .orElseGet(() -> UUID.randomUUID().toString());
+        long counted = Long.parseLong(now.meta().get("counter").orElse("0"));
+        long counter = Math.max(
+                        counted,
+                        last.filter(life -> life.nodeUid().equals(uid))
+                                .map(Life::counter)
+                                .orElse(0L))
+                + 1;
+        boolean sameBoot = now.meta().get("boot-id").equals(Optional.of(bootId));
+        List<Attachment> old = sameBoot
+                ? List.of()
+                : attachments().stream().map(Attachment::ofAnotherBoot).toList();
+        file.change(maps -> {
+            old.forEach(a -> maps.attachments().put(a.key().toString(), write(AttachmentRow.of(a))));
+            if (!sameBoot) {
+                clearProgram(maps);
+            }
+            maps.meta().put("node-uid", uid);
+            maps.meta().put("counter", Long.toString(counter));
+            maps.meta().put("boot-id", bootId);
         });
-        meta.put("counter", Long.toString(counter));
-        meta.put("boot-id", bootId);
-        meta.put("format", Integer.toString(FORMAT));
-        store.commit();
         return new Life(uid, counter, sameBoot);
     }
 
@@ -153,20 +152,69 @@ public final class Journal implements AutoCloseable {
      */
     public record Life(String nodeUid, long counter, boolean sameBoot) {}
 
+    /**
+     * Makes sure that an attachment can be written, before anything is done for it.
+     *
+     * @throws JournalException naming the file, what is wrong and what is kept meanwhile
+     */
+    public synchronized void checkWritable() {
+        Optional<String> why = problem();
+        if (why.isPresent() && !(file.hasRoom() && file.catchUp())) {
+            throw new JournalException(Reason.UNWRITABLE, why.get());
+        }
+    }
+
+    /** Writes what is kept in memory, if it can be written now. */
+    public synchronized void catchUp() {
+        if (file.hasRoom()) {
+            var _ = file.catchUp();
+        }
+    }
+
+    /** Why no attachment can be written now, one sentence; empty when one can. */
+    public Optional<String> problem() {
+        return file.problem()
+                .map(why -> "the journal " + path + " cannot be written (" + why + "): no pod is attached until it"
+                        + " can, and what changes is kept in memory")
+                .or(() -> file.hasRoom()
+                        ? Optional.empty()
+                        : Optional.of("the disk of the journal " + path + " is full, " + file.usableBytes()
+                                + " bytes are free and " + JournalFile.RESERVE_BYTES
+                                + " are needed: no pod is attached until there is room"));
+    }
+
+    /** Changes that are in memory alone. */
+    public synchronized int unwrittenChanges() {
+        return file.waiting();
+    }
+
     /** All attachments, in key order. */
     public List<Attachment> attachments() {
         return intact(() -> {
             List<Attachment> all = new ArrayList<>();
-            attachments.forEach(
-                    (_, json) -> all.add(read(json, AttachmentRow.class).toAttachment()));
+            file.maps()
+                    .attachments()
+                    .all()
+                    .values()
+                    .forEach(json -> all.add(read(json, AttachmentRow.class).toAttachment()));
             return all;
         });
     }
 
-    /** Writes an attachment, new or changed. */
+    /**
+     * Writes an attachment, new or changed.
+     *
+     * @throws JournalException when it cannot be written; whether it is in the file is not known then, and
+     *     {@link #remove} makes sure that it is not
+     */
     public synchronized void put(Attachment attachment) {
-        attachments.put(attachment.key().toString(), write(AttachmentRow.of(attachment)));
-        store.commit();
+        String row = write(AttachmentRow.of(attachment));
+        file.change(maps -> maps.attachments().put(attachment.key().toString(), row));
+        if (!file.current()) {
+            file.takeBackLast();
+            throw new JournalException(
+                    Reason.UNWRITABLE, problem().orElse("the journal " + path + " is not written yet"));
+        }
     }
 
     /**
@@ -175,12 +223,20 @@ public final class Journal implements AutoCloseable {
      * @param coolingNow every address that cools down now, longest first
      */
     public synchronized void remove(EndpointKey key, List<IpAddress> coolingNow) {
-        attachments.remove(key.toString());
+        List<IpAddress> now = List.copyOf(coolingNow);
+        file.change(maps -> {
+            maps.attachments().remove(key.toString());
+            putCooling(maps, now);
+        });
+    }
+
+    private void putCooling(JournalFile.Maps maps, List<IpAddress> coolingNow) {
+        loadCooling(maps);
         Set<IpAddress> now = new LinkedHashSet<>(coolingNow);
         written.entrySet().removeIf(entry -> {
             boolean over = !now.contains(entry.getKey());
             if (over) {
-                cooling.remove(entry.getValue());
+                maps.cooling().remove(entry.getValue());
             }
             return over;
         });
@@ -190,52 +246,63 @@ public final class Journal implements AutoCloseable {
             // Before the one in front of it: it was taken and released again since it was written.
             if (order <= last) {
                 if (order >= 0) {
-                    cooling.remove(order);
+                    maps.cooling().remove(order);
                 }
                 order = nextCooling++;
                 written.put(address, order);
-                cooling.put(order, address.toString());
+                maps.cooling().put(order, address.toString());
             }
             last = order;
         }
-        store.commit();
+    }
+
+    /** From other maps than last time only: those of a file that was opened again. */
+    private void loadCooling(JournalFile.Maps maps) {
+        if (loaded.equals(Optional.of(maps))) {
+            return;
+        }
+        written.clear();
+        maps.cooling().all().forEach((order, address) -> {
+            written.put(IpAddress.parse(address), order);
+            nextCooling = Math.max(nextCooling, order + 1);
+        });
+        loaded = Optional.of(maps);
     }
 
     /** Addresses that cooled down when last written, longest first. */
     public List<IpAddress> cooling() {
-        return intact(() -> cooling.values().stream().map(IpAddress::parse).toList());
+        return intact(() -> file.maps().cooling().all().values().stream()
+                .map(IpAddress::parse)
+                .toList());
     }
 
     /** Blocks this node owns, with their pools. */
     public Map<IpPrefix, String> blocks() {
         return intact(() -> {
             Map<IpPrefix, String> all = new TreeMap<>();
-            blocks.forEach((cidr, pool) -> all.put(IpPrefix.parse(cidr), pool));
+            file.maps().blocks().all().forEach((cidr, pool) -> all.put(IpPrefix.parse(cidr), pool));
             return all;
         });
     }
 
     /** Notes a block that this node owns. */
     public synchronized void putBlock(IpPrefix block, String pool) {
-        blocks.put(block.toString(), pool);
-        store.commit();
+        file.change(maps -> maps.blocks().put(block.toString(), pool));
     }
 
     /** Notes that a block is not this node's any more. */
     public synchronized void removeBlock(IpPrefix block) {
-        blocks.remove(block.toString());
-        store.commit();
+        file.change(maps -> maps.blocks().remove(block.toString()));
     }
 
     /** A small fact of the node, such as the address of its VXLAN device. */
     public Optional<String> fact(String name) {
-        return intact(() -> Optional.ofNullable(meta.get("fact." + name)));
+        return intact(() -> file.maps().meta().get("fact." + name));
     }
 
     /** Notes a small fact of the node. */
     public synchronized void putFact(String name, String value) {
-        meta.put("fact." + name, value);
-        store.commit();
+        file.change(maps -> maps.meta().put("fact." + name, value));
     }
 
     /** The program enforced last; empty when none was. */
@@ -244,56 +311,73 @@ public final class Journal implements AutoCloseable {
     }
 
     private Optional<NodeProgram> readProgram() {
-        String revision = meta.get("program.revision");
-        if (revision == null) {
+        JournalFile.Maps maps = file.maps();
+        Optional<String> revision = maps.meta().get("program.revision");
+        if (revision.isEmpty()) {
             return Optional.empty();
         }
         TreeMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
-        programEndpoints.forEach((key, json) -> endpoints.put(key(key), read(json, EndpointPolicy.class)));
+        maps.programEndpoints().all().forEach((key, json) -> endpoints.put(key(key), read(json, EndpointPolicy.class)));
         TreeMap<String, AddressSet> sets = new TreeMap<>();
-        programSets.forEach((id, json) -> sets.put(id, read(json, SetRow.class).toSet()));
+        maps.programSets()
+                .all()
+                .forEach((id, json) -> sets.put(id, read(json, SetRow.class).toSet()));
         TreeMap<PodName, ExpectedPod> expected = new TreeMap<>();
-        programExpected.values().forEach(json -> {
+        maps.programExpected().all().values().forEach(json -> {
             ExpectedPod pod = read(json, ExpectedPod.class);
             expected.put(pod.pod(), pod);
         });
-        return Optional.of(new NodeProgram(Long.parseLong(revision), endpoints, sets, expected));
+        return Optional.of(new NodeProgram(Long.parseLong(revision.get()), endpoints, sets, expected));
     }
 
-    /** Writes a whole program. */
+    /** Writes a whole program. Of those that cannot be written now, the newest is written later. */
     public synchronized void putProgram(NodeProgram program) {
-        clearProgram();
-        program.endpoints().forEach((key, policy) -> programEndpoints.put(key.toString(), write(policy)));
-        program.addressSets().forEach((id, set) -> programSets.put(id, write(SetRow.of(set))));
-        program.expected().forEach((pod, policy) -> programExpected.put(pod.toString(), write(policy)));
-        meta.put("program.revision", Long.toString(program.revision()));
-        store.commit();
+        newest = program;
+        if (file.keeps(wholeProgram)) {
+            catchUp();
+        } else {
+            file.change(wholeProgram);
+        }
+    }
+
+    private void writeProgram(JournalFile.Maps maps) {
+        NodeProgram program = newest;
+        clearProgram(maps);
+        program.endpoints().forEach((key, policy) -> maps.programEndpoints().put(key.toString(), write(policy)));
+        program.addressSets().forEach((id, set) -> maps.programSets().put(id, write(SetRow.of(set))));
+        program.expected().forEach((pod, policy) -> maps.programExpected().put(pod.toString(), write(policy)));
+        maps.meta().put("program.revision", Long.toString(program.revision()));
     }
 
     /** Writes what a delta changed. */
     public synchronized void putProgram(NodeProgram after, NodeProgramDelta delta) {
-        delta.endpoints().forEach((key, policy) -> programEndpoints.put(key.toString(), write(policy)));
-        delta.removedEndpoints().forEach(key -> programEndpoints.remove(key.toString()));
-        delta.changedSets()
-                .forEach((id, _) ->
-                        programSets.put(id, write(SetRow.of(after.addressSets().get(id)))));
-        delta.removedSets().forEach(programSets::remove);
-        delta.expected().forEach((pod, policy) -> programExpected.put(pod.toString(), write(policy)));
-        delta.removedExpected().forEach(pod -> programExpected.remove(pod.toString()));
-        meta.put("program.revision", Long.toString(after.revision()));
-        store.commit();
+        if (!file.current()) {
+            putProgram(after);
+            return;
+        }
+        file.change(maps -> {
+            delta.endpoints().forEach((key, policy) -> maps.programEndpoints().put(key.toString(), write(policy)));
+            delta.removedEndpoints().forEach(key -> maps.programEndpoints().remove(key.toString()));
+            delta.changedSets()
+                    .forEach((id, _) -> maps.programSets()
+                            .put(id, write(SetRow.of(after.addressSets().get(id)))));
+            delta.removedSets().forEach(maps.programSets()::remove);
+            delta.expected().forEach((pod, policy) -> maps.programExpected().put(pod.toString(), write(policy)));
+            delta.removedExpected().forEach(pod -> maps.programExpected().remove(pod.toString()));
+            maps.meta().put("program.revision", Long.toString(after.revision()));
+        });
     }
 
-    private void clearProgram() {
-        programEndpoints.clear();
-        programSets.clear();
-        programExpected.clear();
-        meta.remove("program.revision");
+    private static void clearProgram(JournalFile.Maps maps) {
+        maps.programEndpoints().clear();
+        maps.programSets().clear();
+        maps.programExpected().clear();
+        maps.meta().remove("program.revision");
     }
 
     @Override
     public void close() {
-        store.close();
+        file.close();
     }
 
     private static EndpointKey key(String text) {
@@ -317,10 +401,7 @@ public final class Journal implements AutoCloseable {
             throw e;
         } catch (RuntimeException e) {
             throw new JournalException(
-                    "damaged page in the journal " + file + ": " + e.getMessage()
-                            + ". Stop node-shim, move the file away and start again: running pods keep their network,"
-                            + " and node-shim will not know them",
-                    e);
+                    Reason.DAMAGED, "damaged page in the journal " + path + ": " + e.getMessage() + DAMAGED, e);
         }
     }
 
@@ -328,7 +409,10 @@ public final class Journal implements AutoCloseable {
         try {
             return JSON.readValue(json, type);
         } catch (JsonProcessingException e) {
-            throw new JournalException("damaged entry in the journal " + file + ": " + e.getOriginalMessage(), e);
+            throw new JournalException(
+                    Reason.DAMAGED,
+                    "damaged entry in the journal " + path + ": " + e.getOriginalMessage() + DAMAGED,
+                    e);
         }
     }
 

@@ -2,16 +2,35 @@ package io.podwire.node.journal;
 
 import java.io.Serial;
 
-/** The journal cannot be opened or read; the message says what to do. */
+/** The journal cannot be opened, read or written; the message says what to do. */
 public final class JournalException extends RuntimeException {
     @Serial
     private static final long serialVersionUID = 1L;
 
-    JournalException(String message) {
-        super(message);
+    /** Why. */
+    public enum Reason {
+        /** It is not as it was written: what it says must not be believed. */
+        DAMAGED,
+        /** It is as it was written, and this process cannot use it: another one does, or a newer release wrote it. */
+        UNUSABLE,
+        /** It cannot be written now, as on a full disk. */
+        UNWRITABLE
     }
 
-    JournalException(String message, Throwable cause) {
+    private final Reason reason;
+
+    JournalException(Reason reason, String message) {
+        super(message);
+        this.reason = reason;
+    }
+
+    JournalException(Reason reason, String message, Throwable cause) {
         super(message, cause);
+        this.reason = reason;
+    }
+
+    /** Why. */
+    public Reason reason() {
+        return reason;
     }
 }

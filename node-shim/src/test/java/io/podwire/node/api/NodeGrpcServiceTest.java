@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -38,10 +39,10 @@ final class NodeGrpcServiceTest {
     @BeforeEach
     void prepare() {
         journal = Journal.open(folder.resolve("journal.mv"));
-        journal.begin("boot");
+        journal.begin("boot", Optional.empty());
         table = new AttachmentTable(journal);
         service = new NodeGrpcService(
-                table,
+                table::all,
                 () -> NodeStatus.newBuilder().setRelease("9").build(),
                 () -> List.of(new Finding("route", "10.1.0.5/32", "is gone")));
     }

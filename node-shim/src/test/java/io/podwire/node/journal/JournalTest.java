@@ -24,16 +24,24 @@ import io.podwire.node.plan.PortRange;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class JournalTest {
     private static final IpPrefix BLOCK = IpPrefix.parse("10.1.0.0/26");
@@ -46,11 +54,11 @@ final class JournalTest {
         Attachment attachment = attachment("c1", 5);
         Journal.Life first;
         try (Journal journal = Journal.open(file())) {
-            first = journal.begin("boot-1");
+            first = journal.begin("boot-1", Optional.empty());
             journal.put(attachment);
         }
         try (Journal journal = Journal.open(file())) {
-            Journal.Life second = journal.begin("boot-1");
+            Journal.Life second = journal.begin("boot-1", Optional.empty());
             assertThat(first).isEqualTo(new Journal.Life(first.nodeUid(), 1, false));
             assertThat(second).isEqualTo(new Journal.Life(first.nodeUid(), 2, true));
             assertThat(journal.attachments()).containsExactly(attachment);
@@ -58,23 +66,26 @@ final class JournalTest {
     }
 
     @Test
-    void anotherBootVoidsWhatLivedInTheKernelAndKeepsWhatTheNodeOwns() {
+    void anotherBootLeavesAttachmentsWithoutANamespaceAndForgetsTheProgram() {
         Journal.Life first;
+        Attachment old = attachment("c1", 5);
         try (Journal journal = Journal.open(file())) {
-            first = journal.begin("boot-1");
-            journal.put(attachment("c1", 5));
+            first = journal.begin("boot-1", Optional.empty());
+            journal.put(old);
             journal.remove(new EndpointKey("c2", "eth0"), List.of(IpAddress.parse("10.1.0.9")));
             journal.putBlock(BLOCK, "default");
             journal.putFact("tunnel-address", "10.1.0.1");
             journal.putProgram(program(3));
         }
         try (Journal journal = Journal.open(file())) {
-            Journal.Life second = journal.begin("boot-2");
+            Journal.Life second = journal.begin("boot-2", Optional.empty());
             assertThat(second)
                     .as("the installation is the same, its epoch is not")
                     .isEqualTo(new Journal.Life(first.nodeUid(), 2, false));
-            assertThat(journal.attachments()).as("pods of the old boot").isEmpty();
-            assertThat(journal.cooling()).as("flows of the old boot").isEmpty();
+            assertThat(journal.attachments())
+                    .as("whether they are gone is found out by looking")
+                    .containsExactly(old.ofAnotherBoot());
+            assertThat(journal.cooling()).as("released late in the old boot").hasSize(1);
             assertThat(journal.program()).as("program of the old boot").isEmpty();
             assertThat(journal.blocks())
                     .as("owned by the node, not by its boot")
@@ -90,7 +101,7 @@ final class JournalTest {
                 odd("x", "e{}\"t'h", "\u0000\u0001", "", "", ""),
                 odd("z".repeat(255), "\ud83d\ude80", "n/a", "kube-system", "a/b/c", "\n"));
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot");
+            journal.begin("boot", Optional.empty());
             odd.forEach(journal::put);
         }
         try (Journal journal = Journal.open(file())) {
@@ -113,32 +124,30 @@ final class JournalTest {
                     "policyRevision":0,"sinceMs":1700000000123}""");
         }
         try (Journal journal = Journal.open(file())) {
-            assertThat(journal.begin("boot")).isEqualTo(new Journal.Life("uid-1", 5, true));
+            assertThat(journal.begin("boot", Optional.empty())).isEqualTo(new Journal.Life("uid-1", 5, true));
             assertThat(journal.attachments()).containsExactly(attachment("c1", 5));
             journal.put(journal.attachments().getFirst().attached(9, Instant.ofEpochMilli(1)));
         }
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot");
+            journal.begin("boot", Optional.empty());
             assertThat(journal.attachments())
                     .containsExactly(attachment("c1", 5).attached(9, Instant.ofEpochMilli(1)));
         }
     }
 
     @Test
-    void aJournalOfALaterFormatIsRefusedBeforeAnythingIsVoided() {
+    void aJournalOfALaterFormatIsRefused() {
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot-1");
-            journal.put(attachment("c1", 5));
+            journal.begin("boot", Optional.empty());
         }
         try (MVStore store = new MVStore.Builder().fileName(file().toString()).open()) {
-            store.<String, String>openMap("meta").put("format", "3");
+            store.<String, String>openMap("format").put("format", "4");
+            store.commit();
         }
-        try (Journal journal = Journal.open(file())) {
-            assertThatExceptionOfType(JournalException.class)
-                    .isThrownBy(() -> journal.begin("boot-2"))
-                    .withMessageContaining("has format 3, this release reads 1 to 2");
-            assertThat(journal.attachments()).hasSize(1);
-        }
+        assertThatExceptionOfType(JournalException.class)
+                .isThrownBy(() -> Journal.open(file()))
+                .withMessageContaining("has format 4, this release reads 1 to 3")
+                .returns(JournalException.Reason.UNUSABLE, JournalException::reason);
     }
 
     @Test
@@ -159,13 +168,13 @@ final class JournalTest {
                 one.policyRevision(),
                 one.since());
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot");
+            journal.begin("boot", Optional.empty());
             journal.put(dual);
             journal.put(attachment("c2", 6));
             journal.remove(new EndpointKey("c2", "eth0"), both.list());
         }
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot");
+            journal.begin("boot", Optional.empty());
             assertThat(journal.attachments()).containsExactly(dual);
             assertThat(journal.cooling()).isEqualTo(both.list());
         }
@@ -207,7 +216,7 @@ final class JournalTest {
                         new ExpectedPod(new PodName("ns", ""), "", EndpointPolicy.OPEN, List.of("web")))),
                 Set.of(new PodName("ns", "gone")));
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot");
+            journal.begin("boot", Optional.empty());
             journal.putProgram(program(1));
             journal.putProgram(before);
             assertThat(journal.program()).hasValue(before);
@@ -227,7 +236,7 @@ final class JournalTest {
             List<IpAddress> cooling = List.of();
             NodeProgram program = NodeProgram.EMPTY;
             try (Journal journal = Journal.open(file)) {
-                journal.begin("boot");
+                journal.begin("boot", Optional.empty());
                 journal.putProgram(program);
                 for (int step = 0; step < 120; step++) {
                     switch (random.nextInt(6)) {
@@ -288,7 +297,7 @@ final class JournalTest {
         Path copy = folder.resolve("copy-" + random.nextLong() + ".mv");
         Files.copy(file, copy);
         try (Journal journal = Journal.open(copy)) {
-            assertThat(journal.begin("boot").sameBoot()).isTrue();
+            assertThat(journal.begin("boot", Optional.empty()).sameBoot()).isTrue();
             return new Content(
                     journal.attachments(),
                     journal.blocks(),
@@ -322,37 +331,132 @@ final class JournalTest {
         assertThatExceptionOfType(JournalException.class)
                 .isThrownBy(() -> Journal.open(file()))
                 .withMessageContaining(file().toString())
-                .withMessageContaining("move the file away");
+                .withMessageContaining("docs/operating.md");
         assertThat(Files.readAllBytes(file())).isEqualTo(other);
     }
 
-    @Test
-    void aDamagedEntryIsNamedAndNotGuessed() {
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "cut short|{\"containerId\":\"c1\"",
+                "without its checksum|{}",
+                "with the checksum of another key|5e4e7a6d{}",
+                "empty|''"
+            })
+    void aDamagedEntryIsNamedAndNotGuessed(String how, String entry) {
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot");
+            journal.begin("boot", Optional.empty());
             journal.put(attachment("c1", 5));
         }
-        try (org.h2.mvstore.MVStore store =
-                new org.h2.mvstore.MVStore.Builder().fileName(file().toString()).open()) {
-            store.<String, String>openMap("attachments").put("c1/eth0", "{\"containerId\":\"c1\"");
-        }
-        try (Journal journal = Journal.open(file())) {
-            assertThatExceptionOfType(JournalException.class)
-                    .isThrownBy(journal::attachments)
-                    .withMessageContaining("damaged entry in the journal " + file());
+        raw(store -> store.<String, String>openMap("attachments").put("c1/eth0", entry));
+        assertThatExceptionOfType(JournalException.class)
+                .as(how)
+                .isThrownBy(() -> Journal.open(file()))
+                .withMessageContaining(file().toString())
+                .withMessageContaining("entry c1/eth0 of attachments has another checksum");
+    }
+
+    private void raw(Consumer<MVStore> change) {
+        try (MVStore store = new MVStore.Builder().fileName(file().toString()).open()) {
+            change.accept(store);
         }
     }
 
-    /** Damage anywhere gives an older state, or a JournalException; nothing else leaves the class. */
+    @Test
+    void aFileThatLostItsEndIsNotTakenForAGoodOldOne() throws IOException {
+        Path old = folder.resolve("old.mv");
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot", Optional.empty());
+            journal.put(attachment("c1", 5));
+            Files.copy(file(), old);
+            journal.put(attachment("c2", 6));
+        }
+        Files.copy(old, file(), StandardCopyOption.REPLACE_EXISTING);
+        assertThatExceptionOfType(JournalException.class)
+                .isThrownBy(() -> Journal.open(file()))
+                .withMessageContaining("its end is lost");
+        Files.delete(file());
+        try (Journal journal = Journal.open(file())) {
+            assertThat(journal.attachments())
+                    .as("one that was taken away on purpose begins anew")
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void aFileWithoutChecksumsGetsThem() {
+        Attachment attachment = attachment("c1", 5);
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot", Optional.empty());
+            journal.put(attachment);
+        }
+        // As the releases before wrote it.
+        raw(store -> {
+            for (String name : List.of("meta", "attachments")) {
+                MVMap<String, String> map = store.openMap(name);
+                Map.copyOf(map).forEach((key, text) -> map.put(key, text.substring(8)));
+            }
+            store.<String, String>openMap("format").clear();
+        });
+        for (String which : List.of("converted", "read again")) {
+            try (Journal journal = Journal.open(file())) {
+                assertThat(journal.attachments()).as(which).containsExactly(attachment);
+            }
+        }
+    }
+
+    @Test
+    void aFileOfANewerReleaseIsRefused() {
+        Journal.open(file()).close();
+        raw(store -> store.<String, String>openMap("format").put("format", "99"));
+        assertThatExceptionOfType(JournalException.class)
+                .isThrownBy(() -> Journal.open(file()))
+                .withMessageContaining("it has format 99, this release reads 1 to ");
+    }
+
+    @Test
+    void aCopyBesideTheJournalSaysWhoTheNodeIs() {
+        NodeIdentityFile copy = new NodeIdentityFile(folder.resolve("node-identity"));
+        assertThat(copy.read()).isEmpty();
+        Journal.Life first;
+        try (Journal journal = Journal.open(file())) {
+            first = journal.begin("boot-1", copy.read());
+            copy.write(first);
+        }
+        try (Journal lost = Journal.open(folder.resolve("new.mv"))) {
+            assertThat(lost.begin("boot-1", copy.read()))
+                    .as("the same owner of blocks, in a newer life")
+                    .isEqualTo(new Journal.Life(first.nodeUid(), first.counter() + 1, false));
+        }
+        copy.write(new Journal.Life(first.nodeUid(), 9, true));
+        try (Journal journal = Journal.open(file())) {
+            assertThat(journal.begin("boot-1", copy.read()).counter())
+                    .as("the journal is older than its copy")
+                    .isEqualTo(10);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "uid", "uid 0\n", "uid 1", "../x 3\n", "uid 1\nmore"})
+    void aDamagedCopySaysNothing(String content) throws IOException {
+        Path path = Files.writeString(folder.resolve("node-identity"), content);
+        assertThat(new NodeIdentityFile(path).read()).isEmpty();
+    }
+
+    /** Damage anywhere that changes what is read is a JournalException; nothing else leaves the class. */
     @Test
     void damageIsNeverAnythingButAJournalException() throws IOException {
+        List<Attachment> written = new ArrayList<>();
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot");
-            for (int i = 0; i < 40; i++) {
-                journal.put(attachment("c" + i, i));
+            journal.begin("boot", Optional.empty());
+            for (int i = 10; i < 50; i++) {
+                written.add(attachment("c" + i, i));
+                journal.put(written.getLast());
             }
         }
         byte[] whole = Files.readAllBytes(file());
+        AtomicInteger refused = new AtomicInteger();
         Seeds.forEach(JournalTest.class, 60, random -> {
             Path damaged = folder.resolve("damaged-" + random.nextLong() + ".mv");
             byte[] bytes = whole.clone();
@@ -365,21 +469,25 @@ final class JournalTest {
                 }
             }
             Files.write(damaged, bytes);
+            Files.copy(version(file()), version(damaged));
             try (Journal journal = Journal.open(damaged)) {
-                journal.begin("boot");
-                journal.attachments();
-                journal.cooling();
-                journal.program();
+                assertThat(journal.attachments()).isEqualTo(written);
             } catch (JournalException e) {
+                refused.incrementAndGet();
                 assertThat(e).hasMessageContaining(damaged.toString());
             }
         });
+        assertThat(refused).as("of 60").hasPositiveValue();
+    }
+
+    private static Path version(Path file) {
+        return file.resolveSibling(file.getFileName() + ".version");
     }
 
     @Test
     void theTableIsTheJournal() {
         try (Journal journal = Journal.open(file())) {
-            journal.begin("boot");
+            journal.begin("boot", Optional.empty());
             AttachmentTable table = new AttachmentTable(journal);
             Attachment intent = attachment("c1", 5);
             Attachment done = attachment("c0", 6).attached(9, Instant.ofEpochMilli(77));

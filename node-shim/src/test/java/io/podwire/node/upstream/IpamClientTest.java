@@ -27,6 +27,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -110,7 +111,7 @@ final class IpamClientTest {
     @BeforeEach
     void prepare() {
         journal = Journal.open(folder.resolve("journal.mv"));
-        journal.begin("boot-1");
+        journal.begin("boot-1", Optional.empty());
     }
 
     @AfterEach

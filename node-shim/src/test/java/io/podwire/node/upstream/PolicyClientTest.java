@@ -67,7 +67,7 @@ final class PolicyClientTest {
     @BeforeEach
     void prepare() {
         journal = Journal.open(folder.resolve("journal.mv"));
-        journal.begin("boot-1");
+        journal.begin("boot-1", Optional.empty());
         ruleset.start(List.of(), Optional.of(NodeProgram.EMPTY));
         client = new PolicyClient(channel, loop, SELF, journal, ruleset);
     }
