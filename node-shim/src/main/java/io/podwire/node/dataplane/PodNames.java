@@ -11,6 +11,7 @@ import io.podwire.common.net.PodAddresses;
 import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.LinkKind;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.Gateway;
 import java.nio.charset.StandardCharsets;
 import java.util.regex.Pattern;
 
@@ -28,10 +29,10 @@ public final class PodNames {
      * with 02:70 or 02:76.
      */
     public static final MacAddress BRIDGE_MAC = MacAddress.locallyAdministered(0x71_7730_0001L);
-    /** The pods' gateway, on the bridge (RFC 3927: link-local, so it collides with no route). */
-    public static final IpAddress GATEWAY = IpAddress.parse("169.254.1.1");
-    /** The pods' IPv6 gateway, on the bridge (RFC 4291 §2.5.6). */
-    public static final IpAddress GATEWAY_6 = IpAddress.parse("fe80::1");
+    /** The pods' gateway, on the bridge. */
+    public static final IpAddress GATEWAY = Gateway.V4;
+    /** The pods' IPv6 gateway, on the bridge. */
+    public static final IpAddress GATEWAY_6 = Gateway.V6;
 
     private static final String ALIAS_PREFIX = "podwire ";
     // IFALIASZ is 256 with its NUL, linux/if.h.
@@ -58,10 +59,7 @@ public final class PodNames {
 
     /** The pods' gateway of a family. */
     public static IpAddress gateway(IpFamily family) {
-        return switch (family) {
-            case V4 -> GATEWAY;
-            case V6 -> GATEWAY_6;
-        };
+        return Gateway.of(family);
     }
 
     /** True for the host link of some pod, known or not. */

@@ -78,6 +78,7 @@ final class BaseChains {
         // judged by both ends: a chain that lets it pass returns here.
         List<Rule> forward = new ArrayList<>(List.of(Rule.of(RETURN, notIn, notOut)));
         forward.addAll(pass);
+        forward.addAll(HostPortChains.selves(families));
         forward.addAll(List.of(
                 Rule.of(fromPods, in, original),
                 Rule.of(fromPods, out, reply),

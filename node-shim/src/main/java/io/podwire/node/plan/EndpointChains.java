@@ -113,13 +113,7 @@ final class EndpointChains {
     }
 
     private List<Match> ports(IpProtocol protocol, List<Value.Span> spans) {
-        Match isProtocol = Match.is(
-                Field.PROTOCOL,
-                switch (protocol) {
-                    case TCP -> "tcp";
-                    case UDP -> "udp";
-                    case SCTP -> "sctp";
-                });
+        Match isProtocol = Match.is(Field.PROTOCOL, protocol.keyword());
         if (spans.size() > 1) {
             return List.of(isProtocol, Match.in(Field.FLOW_PORT, portSet(spans)));
         }

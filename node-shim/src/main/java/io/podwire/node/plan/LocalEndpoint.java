@@ -2,6 +2,7 @@ package io.podwire.node.plan;
 
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
+import java.util.List;
 import java.util.regex.Pattern;
 
 /**
@@ -13,15 +14,29 @@ import java.util.regex.Pattern;
  * @param hostIfname the host's end of its veth: "pw" and more, [a-z0-9], at most 15 characters
  * @param mac MAC address of the pod's end
  * @param addresses its addresses
+ * @param hostPorts ports of the node that lead to it; those on addresses of a family that it has not lead nowhere
  */
 public record LocalEndpoint(
-        EndpointKey key, PodName pod, String podUid, String hostIfname, MacAddress mac, PodAddresses addresses) {
+        EndpointKey key,
+        PodName pod,
+        String podUid,
+        String hostIfname,
+        MacAddress mac,
+        PodAddresses addresses,
+        List<HostPort> hostPorts) {
     private static final Pattern HOST_IFNAME = Pattern.compile("pw[a-z0-9]{1,13}");
 
-    /** Checks the interface's name, by which frames are known to come from a pod. */
+    /** Checks the interface's name, by which frames are known to come from a pod, and copies. */
     public LocalEndpoint {
+        hostPorts = List.copyOf(hostPorts);
         if (!HOST_IFNAME.matcher(hostIfname).matches()) {
             throw new IllegalArgumentException("host interface '" + hostIfname + "' of " + key + " is not pw[a-z0-9]+");
         }
+    }
+
+    /** One without host ports. */
+    public LocalEndpoint(
+            EndpointKey key, PodName pod, String podUid, String hostIfname, MacAddress mac, PodAddresses addresses) {
+        this(key, pod, podUid, hostIfname, mac, addresses, List.of());
     }
 }

@@ -2,6 +2,7 @@ package io.podwire.node.plan;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -16,7 +17,7 @@ import java.util.Set;
  *
  * @param bridge name of the pods' bridge
  * @param families what pods have addresses of; nothing of any other family passes
- * @param endpoints attachments of this node, each key, interface and address once
+ * @param endpoints attachments of this node, each key, interface, address and host port once
  * @param program what is to be enforced; empty: there is no policy-service, and nothing but
  *     anti-spoofing is
  * @param vxlanPort UDP port of the overlay, 1 to 65535, which no pod may send to
@@ -52,8 +53,26 @@ public record RulesetInput(
                         endpoint.key() + " or its interface " + endpoint.hostIfname() + " is there twice");
             }
         }
+        checkHostPorts(endpoints);
         if (vxlanPort < 1 || vxlanPort > 65535) {
             throw new IllegalArgumentException("VXLAN port must be 1 to 65535, got " + vxlanPort);
+        }
+    }
+
+    private static void checkHostPorts(List<LocalEndpoint> endpoints) {
+        Map<Integer, List<Map.Entry<HostPort, EndpointKey>>> byNumber = new HashMap<>();
+        for (LocalEndpoint endpoint : endpoints) {
+            for (HostPort port : endpoint.hostPorts()) {
+                List<Map.Entry<HostPort, EndpointKey>> same =
+                        byNumber.computeIfAbsent(port.hostPort(), _ -> new ArrayList<>());
+                for (Map.Entry<HostPort, EndpointKey> other : same) {
+                    if (other.getKey().overlaps(port)) {
+                        throw new IllegalArgumentException("host port " + port + " has two owners: " + other.getValue()
+                                + " and " + endpoint.key());
+                    }
+                }
+                same.add(Map.entry(port, endpoint.key()));
+            }
         }
     }
 }

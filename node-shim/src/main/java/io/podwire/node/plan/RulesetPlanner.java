@@ -10,6 +10,7 @@ import io.podwire.node.nft.model.Ruleset;
 import io.podwire.node.nft.model.Table;
 import io.podwire.node.nft.model.TableFamily;
 import io.podwire.node.nft.model.TableId;
+import io.podwire.node.nft.model.Value;
 import io.podwire.node.nft.model.Verdict;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -26,7 +27,7 @@ import java.util.TreeMap;
  * change, so that one more endpoint costs microseconds here and in the diff.
  */
 public final class RulesetPlanner {
-    /** Policy, in the hooks of routed packets. */
+    /** Policy and host ports, in the hooks of routed packets. */
     public static final TableId POLICY_TABLE = new TableId(TableFamily.INET, "podwire");
 
     /** Anti-spoofing, in the hooks of bridges. */
@@ -56,10 +57,12 @@ public final class RulesetPlanner {
 
         nftSets.values().forEach(ofSet -> ofSet.values().forEach(set -> sets.put(set.name(), set)));
         fixed.inetChains().forEach(chain -> chains.put(chain.name(), chain));
+        List<LocalEndpoint> covered = new ArrayList<>();
         for (LocalEndpoint endpoint : input.endpoints()) {
             Optional<EndpointChains.Part> part =
                     policyOf(endpoint, input.program()).map(policy -> part(policy, next));
             part.ifPresent(p -> {
+                covered.add(endpoint);
                 p.chains().forEach(chain -> chains.put(chain.name(), chain));
                 p.portSets().forEach(set -> sets.put(set.name(), set));
             });
@@ -73,6 +76,7 @@ public final class RulesetPlanner {
             }
         }
         known = next;
+        HostPortChains.sets(covered, input.families()).forEach(set -> sets.put(set.name(), set));
 
         SortedMap<String, Chain> bridgeChains = new TreeMap<>();
         fixed.bridgeChains().forEach(chain -> bridgeChains.put(chain.name(), chain));
@@ -127,8 +131,14 @@ public final class RulesetPlanner {
                 input.bridge(),
                 input.families(),
                 input.vxlanPort(),
-                BaseChains.inet(input.bridge(), input.families()),
+                inetChains(input),
                 BaseChains.bridge(input.vxlanPort(), input.families()));
+    }
+
+    private static List<Chain> inetChains(RulesetInput input) {
+        List<Chain> chains = new ArrayList<>(BaseChains.inet(input.bridge(), input.families()));
+        chains.addAll(HostPortChains.chains(new Value.Interface(input.bridge()), input.families()));
+        return chains;
     }
 
     private void rememberSets(Map<String, AddressSet> current) {

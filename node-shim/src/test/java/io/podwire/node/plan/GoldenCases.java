@@ -1,7 +1,10 @@
 package io.podwire.node.plan;
 
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.PodAddresses;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,7 +29,47 @@ final class GoldenCases {
         cases.put("deny-all", denyAll());
         cases.put("web-from-client", webFromClient());
         cases.put("mixed-sets-and-ports", mixed());
+        cases.put("host-ports", hostPorts());
         return cases;
+    }
+
+    /** Two pods of both families, a denied third one with IPv4 alone, and one that no program covers. */
+    private static RulesetInput hostPorts() {
+        DirectionPolicy closed = new DirectionPolicy(true, List.of(), List.of("shop/deny-all"));
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
+        endpoints.put(ONE, EndpointPolicy.OPEN);
+        endpoints.put(TWO, EndpointPolicy.OPEN);
+        endpoints.put(THREE, new EndpointPolicy(closed, closed));
+        return new RulesetInput(
+                "pw0",
+                EnumSet.allOf(IpFamily.class),
+                List.of(
+                        hostPorts(
+                                1,
+                                List.of("10.1.0.1", "fd00::1"),
+                                new HostPort(IpProtocol.TCP, 8080, 80, Optional.empty()),
+                                new HostPort(IpProtocol.UDP, 53, 5353, Optional.of(IpAddress.parse("0.0.0.0")))),
+                        hostPorts(
+                                2,
+                                List.of("10.1.0.2", "fd00::2"),
+                                new HostPort(IpProtocol.TCP, 9090, 90, Optional.of(IpAddress.parse("192.168.9.1"))),
+                                new HostPort(IpProtocol.TCP, 9090, 91, Optional.of(IpAddress.parse("127.0.0.1"))),
+                                new HostPort(IpProtocol.TCP, 9090, 92, Optional.of(IpAddress.parse("fd09::1"))),
+                                new HostPort(IpProtocol.SCTP, 36412, 36412, Optional.of(IpAddress.parse("::")))),
+                        hostPorts(
+                                3,
+                                List.of("10.1.0.3"),
+                                new HostPort(IpProtocol.TCP, 7070, 70, Optional.empty()),
+                                new HostPort(IpProtocol.TCP, 7071, 71, Optional.of(IpAddress.parse("::1")))),
+                        hostPorts(4, List.of("10.1.0.4"), new HostPort(IpProtocol.TCP, 6060, 60, Optional.empty()))),
+                program(endpoints),
+                8472);
+    }
+
+    private static LocalEndpoint hostPorts(int number, List<String> addresses, HostPort... ports) {
+        LocalEndpoint e = RandomInputs.endpoint(number);
+        return new LocalEndpoint(
+                e.key(), e.pod(), e.podUid(), e.hostIfname(), e.mac(), PodAddresses.parse(addresses), List.of(ports));
     }
 
     private static RulesetInput denyAll() {

@@ -16,6 +16,7 @@ import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** Random inputs over few names, so that two of them share much and differ in every way. */
 public final class RandomInputs {
@@ -52,9 +53,23 @@ public final class RandomInputs {
                         ? endpoint(i, IpAddress.parse("10.1.1.0").plus(i == 1 ? 2 : i))
                         : endpoint(i))
                 .filter(distinctAddress())
+                .map(this::withHostPorts)
                 .toList();
         Optional<NodeProgram> program = random.nextInt(10) == 0 ? Optional.empty() : Optional.of(program());
         return new RulesetInput("pw0", Set.of(IpFamily.V4), endpoints, program, random.nextInt(10) == 0 ? 8472 : 4789);
+    }
+
+    /** Ports of its own number, each of which comes and goes. */
+    private LocalEndpoint withHostPorts(LocalEndpoint e) {
+        int number = 8000 + Integer.parseInt(e.hostIfname().substring(2));
+        List<HostPort> ports = Stream.of(
+                        new HostPort(IpProtocol.TCP, number, 80, Optional.empty()),
+                        new HostPort(IpProtocol.UDP, number, 79, Optional.of(IpAddress.parse("192.168.9.1"))),
+                        new HostPort(IpProtocol.UDP, number, 80, Optional.of(IpAddress.parse("127.0.0.1"))),
+                        new HostPort(IpProtocol.SCTP, number, 80, Optional.of(IpAddress.parse("fd00::1"))))
+                .filter(_ -> random.nextInt(3) == 0)
+                .toList();
+        return new LocalEndpoint(e.key(), e.pod(), e.podUid(), e.hostIfname(), e.mac(), e.addresses(), ports);
     }
 
     private static Predicate<LocalEndpoint> distinctAddress() {
