@@ -1,5 +1,6 @@
 package io.podwire.cli;
 
+import io.podwire.cli.conformance.CniConformanceCommand;
 import io.podwire.cli.lab.LabCommand;
 import io.podwire.common.service.ServiceRunner;
 import picocli.CommandLine.Command;
@@ -19,6 +20,7 @@ import picocli.CommandLine.IVersionProvider;
             PodwireCommand.Policy.class,
             PodwireCommand.Route.class,
             LabCommand.class,
+            CniConformanceCommand.class,
         })
 final class PodwireCommand {
     @Command(

@@ -4,17 +4,18 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Rows under headings, columns aligned by two spaces at least; nothing is cut off. */
-final class Table {
+public final class Table {
     private final List<List<String>> rows = new ArrayList<>();
     private final int columns;
 
-    Table(String... headings) {
+    /** A table without rows. */
+    public Table(String... headings) {
         columns = headings.length;
         rows.add(List.of(headings));
     }
 
     /** Adds a row; an empty cell prints as a dash, so that columns can be cut by programs. */
-    Table row(Object... cells) {
+    public Table row(Object... cells) {
         if (cells.length != columns) {
             throw new IllegalArgumentException("a row needs " + columns + " cells, got " + cells.length);
         }
@@ -28,7 +29,7 @@ final class Table {
     }
 
     /** The table with a line feed after each row, no trailing spaces. */
-    String text() {
+    public String text() {
         int[] widths = new int[columns];
         for (List<String> row : rows) {
             for (int i = 0; i < columns; i++) {

@@ -8,11 +8,12 @@ import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /** Waits for something to become true, by looking again and again. */
-final class Await {
+public final class Await {
     private static final int LONGEST_PAUSE_MS = 25;
 
     private Await() {}
@@ -43,6 +44,19 @@ final class Await {
             }
             pause(took);
         }
+    }
+
+    /** Looks until a look satisfies; false when the limit passes before. */
+    public static boolean eventually(Duration limit, BooleanSupplier look) {
+        long start = System.nanoTime();
+        while (!look.getAsBoolean()) {
+            Duration took = Duration.ofNanos(System.nanoTime() - start);
+            if (took.compareTo(limit) > 0) {
+                return false;
+            }
+            pause(took);
+        }
+        return true;
     }
 
     /** Runs tasks at once; the first failure interrupts the others, and is thrown. */

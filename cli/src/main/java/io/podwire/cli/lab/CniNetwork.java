@@ -7,8 +7,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
@@ -18,19 +20,19 @@ import java.util.stream.Stream;
 public final class CniNetwork {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** Oldest first. */
-    private static final List<String> VERSIONS = List.of("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0");
-
     private final String name;
-    private final String cniVersion;
+    private final CniVersion version;
     private final boolean disableCheck;
+    private final boolean disableGc;
     private final List<ObjectNode> plugins;
 
-    private CniNetwork(String name, String cniVersion, boolean disableCheck, List<ObjectNode> plugins) {
+    private CniNetwork(
+            String name, CniVersion version, boolean disableCheck, boolean disableGc, List<ObjectNode> plugins) {
         this.name = name;
-        this.cniVersion = cniVersion;
+        this.version = version;
         this.disableCheck = disableCheck;
-        this.plugins = plugins;
+        this.disableGc = disableGc;
+        this.plugins = List.copyOf(plugins);
     }
 
     /**
@@ -58,7 +60,34 @@ public final class CniNetwork {
         if (name.isEmpty() || plugins.isEmpty()) {
             throw new IllegalArgumentException("a conflist needs \"name\" and \"plugins\"");
         }
-        return new CniNetwork(name, version(root), isTrue(root.path("disableCheck")), plugins);
+        return new CniNetwork(
+                name, version(root), isTrue(root.path("disableCheck")), isTrue(root.path("disableGC")), plugins);
+    }
+
+    /**
+     * Reads a network configuration list, or the configuration of a single plugin, of which libcni makes a
+     * list of one.
+     *
+     * @throws IllegalArgumentException when it is neither, naming what is missing
+     */
+    public static CniNetwork parseAny(String text) {
+        JsonNode root;
+        try {
+            root = JSON.readTree(text);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("it is no JSON: " + e.getMessage(), e);
+        }
+        if (root.has("plugins") || !root.has("type")) {
+            return parse(text);
+        }
+        ObjectNode list = JSON.createObjectNode();
+        for (String key : List.of("cniVersion", "cniVersions", "name")) {
+            if (root.has(key)) {
+                list.set(key, root.get(key));
+            }
+        }
+        list.putArray("plugins").add(root);
+        return parse(list.toString());
     }
 
     /**
@@ -83,17 +112,64 @@ public final class CniNetwork {
 
     /** The version that plugins are called with. */
     public String cniVersion() {
-        return cniVersion;
+        return version.text();
     }
 
-    /** True when the runtime must not call CHECK: it is switched off, or older than 0.4.0 knew it. */
+    /** The version that plugins are called with. */
+    public CniVersion version() {
+        return version;
+    }
+
+    /** True when the runtime must not call CHECK: it is switched off, or the version is older than it. */
     public boolean checkDisabled() {
-        return disableCheck || before("0.4.0");
+        return disableCheck || !version.atLeast(CniVersion.V0_4_0);
+    }
+
+    /** True when the runtime must not call GC: it is switched off, or the version is older than it. */
+    public boolean gcDisabled() {
+        return disableGc || !version.atLeast(CniVersion.V1_1_0);
+    }
+
+    /** The same network with its plugins called in another version. */
+    public CniNetwork withVersion(CniVersion other) {
+        return new CniNetwork(name, other, disableCheck, disableGc, plugins);
+    }
+
+    /** The same plugins as a network of another name. */
+    public CniNetwork withName(String other) {
+        return new CniNetwork(other, version, disableCheck, disableGc, plugins);
+    }
+
+    /** The same network with each plugin's object changed; the function is given a copy to change. */
+    public CniNetwork withPlugins(UnaryOperator<ObjectNode> change) {
+        return new CniNetwork(
+                name,
+                version,
+                disableCheck,
+                disableGc,
+                plugins.stream().map(plugin -> change.apply(plugin.deepCopy())).toList());
+    }
+
+    /** The same network with a further plugin at the end. */
+    public CniNetwork withLast(ObjectNode plugin) {
+        List<ObjectNode> more = new ArrayList<>(plugins);
+        more.add(plugin.deepCopy());
+        return new CniNetwork(name, version, disableCheck, disableGc, more);
     }
 
     /** Types of the plugins in their order, each the name of an executable. */
     public List<String> plugins() {
         return plugins.stream().map(plugin -> plugin.path("type").asText()).toList();
+    }
+
+    /** A plugin's object as it stands in the list. */
+    public ObjectNode plugin(int index) {
+        return plugins.get(index).deepCopy();
+    }
+
+    /** True when a plugin declares a capability, which makes the runtime pass a value for it. */
+    public boolean declares(int index, String capability) {
+        return isTrue(plugins.get(index).path("capabilities").path(capability));
     }
 
     /**
@@ -104,7 +180,7 @@ public final class CniNetwork {
      * @param plugin index in {@link #plugins()}
      * @param capabilities what the runtime could pass, by capability name
      */
-    String stdin(int plugin, Optional<JsonNode> prevResult, JsonNode capabilities) {
+    public String stdin(int plugin, Optional<JsonNode> prevResult, JsonNode capabilities) {
         ObjectNode config = stdinObject(plugin);
         ObjectNode runtimeConfig = JSON.createObjectNode();
         config.path("capabilities").properties().forEach(declared -> {
@@ -120,44 +196,49 @@ public final class CniNetwork {
     }
 
     /** Standard input of GC: the attachments that are valid still, under the key and its alias. */
-    String gcStdin(int plugin, List<CniAttachment> valid) {
+    String gcStdin(int plugin, ValidAttachments valid) {
         ObjectNode config = stdinObject(plugin);
         for (String key : List.of("cni.dev/valid-attachments", "cni.dev/attachments")) {
-            var array = config.putArray(key);
-            valid.forEach(attachment -> array.addObject()
-                    .put("containerID", attachment.containerId())
-                    .put("ifname", attachment.ifname()));
+            switch (valid) {
+                case ValidAttachments.Named(var attachments) -> {
+                    var array = config.putArray(key);
+                    attachments.forEach(attachment -> array.addObject()
+                            .put("containerID", attachment.containerId())
+                            .put("ifname", attachment.ifname()));
+                }
+                case ValidAttachments.Null() -> config.putNull(key);
+                case ValidAttachments.Absent() -> {}
+            }
         }
         return config.toString();
     }
 
     /** True when DEL and CHECK carry the cached result: from 0.4.0 on. */
     boolean cachesResults() {
-        return !before("0.4.0");
+        return version.atLeast(CniVersion.V0_4_0);
     }
 
     private ObjectNode stdinObject(int plugin) {
         ObjectNode config = plugins.get(plugin).deepCopy();
         config.put("name", name);
-        config.put("cniVersion", cniVersion);
+        config.put("cniVersion", version.text());
         return config;
     }
 
-    private boolean before(String version) {
-        return VERSIONS.indexOf(cniVersion) < VERSIONS.indexOf(version);
-    }
-
-    private static String version(JsonNode root) {
-        String highest = root.path("cniVersion").asText(VERSIONS.getFirst());
-        for (JsonNode other : root.path("cniVersions")) {
-            if (VERSIONS.indexOf(other.asText()) > VERSIONS.indexOf(highest)) {
-                highest = other.asText();
-            }
+    private static CniVersion version(JsonNode root) {
+        List<String> offered = new ArrayList<>();
+        if (root.has("cniVersion")) {
+            offered.add(root.path("cniVersion").asText());
         }
-        if (!VERSIONS.contains(highest)) {
-            throw new IllegalArgumentException("cniVersion " + highest + " is none of " + VERSIONS);
+        root.path("cniVersions").forEach(version -> offered.add(version.asText()));
+        if (offered.isEmpty()) {
+            return CniVersion.V0_1_0;
         }
-        return highest;
+        return offered.stream()
+                .flatMap(text -> CniVersion.of(text).stream())
+                .max(Comparator.naturalOrder())
+                .orElseThrow(() ->
+                        new IllegalArgumentException("cniVersion " + offered + " is none of " + CniVersion.texts()));
     }
 
     /** Booleans may be the strings "true" and "false", as libcni takes them. */

@@ -1,30 +1,27 @@
 package io.podwire.cli.lab;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.IntFunction;
 
 /**
  * The part of a container runtime that calls CNI plugins: executes them with the environment, the
  * standard input and the cached results that libcni would give them. For any thread.
  */
 public final class CniRuntime {
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final JsonNode NO_CAPABILITIES = JsonNodeFactory.instance.objectNode();
-    private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     private final CniNetwork network;
-    private final Path binDir;
-    private final List<String> prefix;
+    private final CniPlugins plugins;
     private final Map<Key, JsonNode> results = new ConcurrentHashMap<>();
 
     private record Key(String containerId, String ifname) {
@@ -34,15 +31,44 @@ public final class CniRuntime {
     }
 
     /**
-     * How an operation ended: the last plugin that ran, and the time of all of them.
+     * How an operation ended: by the last plugin that ran.
      *
-     * @param exitCode 0 when every plugin succeeded
-     * @param stdout the result of ADD, a CNI error object, or nothing
+     * @param executions every plugin that ran, in their order; at least one
      */
-    public record Outcome(int exitCode, String stdout, String stderr, Duration took) {
+    public record Outcome(List<CniExecution> executions) {
+        /** Copies what could change. */
+        public Outcome {
+            executions = List.copyOf(executions);
+        }
+
+        /** The plugin that ran last. */
+        public CniExecution last() {
+            return executions.getLast();
+        }
+
+        /** 0 when every plugin succeeded. */
+        public int exitCode() {
+            return last().exitCode();
+        }
+
+        /** The result of ADD, a CNI error object, or nothing. */
+        public String stdout() {
+            return last().stdout();
+        }
+
+        /** What the last plugin logged. */
+        public String stderr() {
+            return last().stderr();
+        }
+
+        /** Time of all plugins. */
+        public Duration took() {
+            return executions.stream().map(CniExecution::took).reduce(Duration.ZERO, Duration::plus);
+        }
+
         /** True when every plugin succeeded. */
         public boolean ok() {
-            return exitCode == 0;
+            return last().ok();
         }
 
         /**
@@ -51,17 +77,12 @@ public final class CniRuntime {
          * @throws IllegalStateException when it is none
          */
         public JsonNode json() {
-            try {
-                return JSON.readTree(stdout);
-            } catch (JsonProcessingException e) {
-                throw new IllegalStateException("the plugin printed no JSON: " + stdout, e);
-            }
+            return last().parsed();
         }
 
         /** Exit code and what was printed, in one line. */
         public String text() {
-            return "exit code " + exitCode + ", "
-                    + (stdout + " " + stderr).strip().replace('\n', ' ');
+            return last().text();
         }
     }
 
@@ -72,44 +93,51 @@ public final class CniRuntime {
      * @param prefix words before the plugin's path: how the runtime's own namespace is entered
      */
     public CniRuntime(CniNetwork network, Path binDir, List<String> prefix) {
+        this(network, new CniPlugins(List.of(binDir), prefix));
+    }
+
+    /** A runtime of one network. */
+    public CniRuntime(CniNetwork network, CniPlugins plugins) {
         this.network = network;
-        this.binDir = binDir;
-        this.prefix = List.copyOf(prefix);
+        this.plugins = plugins;
     }
 
     /** ADD through the chain; stops at the first failure, after which a runtime calls {@link #del}. */
     public Outcome add(CniAttachment attachment) {
         Optional<JsonNode> previous = Optional.empty();
-        Duration took = Duration.ZERO;
-        Outcome outcome = null;
+        List<CniExecution> done = new ArrayList<>();
         for (int plugin = 0; plugin < network.plugins().size(); plugin++) {
-            outcome = execute(
-                    plugin, env("ADD", attachment), network.stdin(plugin, previous, attachment.capabilities()), took);
-            took = outcome.took();
-            if (!outcome.ok()) {
-                return outcome;
+            CniExecution execution =
+                    execute(plugin, env("ADD", attachment), network.stdin(plugin, previous, attachment.capabilities()));
+            done.add(execution);
+            if (!execution.ok()) {
+                return new Outcome(done);
             }
-            previous = Optional.of(outcome.json());
+            previous = Optional.of(execution.parsed());
         }
         previous.ifPresent(result -> results.put(Key.of(attachment), result));
-        return outcome;
+        return new Outcome(done);
     }
 
     /** DEL through the chain in reverse, with the cached result where there is one. */
     public Outcome del(CniAttachment attachment) {
         Optional<JsonNode> cached = network.cachesResults() ? cached(attachment) : Optional.empty();
-        Duration took = Duration.ZERO;
-        Outcome outcome = null;
+        List<CniExecution> done = new ArrayList<>();
         for (int plugin = network.plugins().size() - 1; plugin >= 0; plugin--) {
-            outcome = execute(
-                    plugin, env("DEL", attachment), network.stdin(plugin, cached, attachment.capabilities()), took);
-            took = outcome.took();
-            if (!outcome.ok()) {
-                return outcome;
+            CniExecution execution =
+                    execute(plugin, env("DEL", attachment), network.stdin(plugin, cached, attachment.capabilities()));
+            done.add(execution);
+            if (!execution.ok()) {
+                return new Outcome(done);
             }
         }
         results.remove(Key.of(attachment));
-        return outcome;
+        return new Outcome(done);
+    }
+
+    /** Forgets the result of an ADD, as a runtime does that ends before it has saved it. */
+    public void forget(CniAttachment attachment) {
+        results.remove(Key.of(attachment));
     }
 
     /**
@@ -130,13 +158,36 @@ public final class CniRuntime {
 
     /** GC, after DEL of what is cached and not among the valid ones: needs version 1.1.0. */
     public Outcome gc(List<CniAttachment> valid) {
-        List<Key> kept = valid.stream().map(Key::of).toList();
+        return gc(new ValidAttachments.Named(valid));
+    }
+
+    /**
+     * GC, after DEL of what is cached and not among the valid ones. Goes on after a plugin that failed;
+     * the outcome ends with a failure where there was one.
+     *
+     * @throws IllegalStateException when the network does not allow GC
+     */
+    public Outcome gc(ValidAttachments valid) {
+        if (network.gcDisabled()) {
+            throw new IllegalStateException("a runtime does not call GC on network " + network.name());
+        }
+        List<Key> kept = switch (valid) {
+            case ValidAttachments.Named(var attachments) ->
+                attachments.stream().map(Key::of).toList();
+            case ValidAttachments.Null(), ValidAttachments.Absent() -> List.of();
+        };
         for (Key stale : List.copyOf(results.keySet())) {
             if (!kept.contains(stale)) {
                 var _ = del(new CniAttachment(stale.containerId(), "", stale.ifname(), Map.of(), NO_CAPABILITIES));
             }
         }
-        return forward(env("GC", "", "", "", ""), plugin -> network.gcStdin(plugin, valid));
+        List<CniExecution> done = new ArrayList<>();
+        for (int plugin = 0; plugin < network.plugins().size(); plugin++) {
+            done.add(execute(plugin, env("GC", "", "", "", ""), network.gcStdin(plugin, valid)));
+        }
+        // A stable sort: those that failed come last, in their order.
+        done.sort(Comparator.comparing(execution -> !execution.ok()));
+        return new Outcome(done);
     }
 
     /** STATUS: needs version 1.1.0. */
@@ -155,24 +206,19 @@ public final class CniRuntime {
         return Optional.ofNullable(results.get(Key.of(attachment)));
     }
 
-    private Outcome forward(Map<String, String> env, java.util.function.IntFunction<String> stdin) {
-        Duration took = Duration.ZERO;
-        Outcome outcome = null;
+    private Outcome forward(Map<String, String> env, IntFunction<String> stdin) {
+        List<CniExecution> done = new ArrayList<>();
         for (int plugin = 0; plugin < network.plugins().size(); plugin++) {
-            outcome = execute(plugin, env, stdin.apply(plugin), took);
-            took = outcome.took();
-            if (!outcome.ok()) {
-                return outcome;
+            done.add(execute(plugin, env, stdin.apply(plugin)));
+            if (!done.getLast().ok()) {
+                break;
             }
         }
-        return outcome;
+        return new Outcome(done);
     }
 
-    private Outcome execute(int plugin, Map<String, String> env, String stdin, Duration before) {
-        List<String> command = new ArrayList<>(prefix);
-        command.add(binDir.resolve(network.plugins().get(plugin)).toString());
-        Tool.Finished end = Tool.run(command, env, stdin, TIMEOUT);
-        return new Outcome(end.exitCode(), end.stdout(), end.stderr(), before.plus(end.took()));
+    private CniExecution execute(int plugin, Map<String, String> env, String stdin) {
+        return plugins.execute(network.plugins().get(plugin), env, stdin);
     }
 
     private Map<String, String> env(String command, CniAttachment attachment) {
@@ -181,13 +227,12 @@ public final class CniRuntime {
 
     private Map<String, String> env(String command, String containerId, String netns, String ifname, String args) {
         Map<String, String> env = new LinkedHashMap<>();
-        env.put("PATH", System.getenv().getOrDefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"));
         env.put("CNI_COMMAND", command);
         env.put("CNI_CONTAINERID", containerId);
         env.put("CNI_NETNS", netns);
         env.put("CNI_IFNAME", ifname);
         env.put("CNI_ARGS", args);
-        env.put("CNI_PATH", binDir.toString());
+        env.put("CNI_PATH", plugins.path());
         return env;
     }
 }

@@ -55,6 +55,11 @@ public final class Tool {
      * @param timeout when it is killed, and counts as failed
      */
     public static Finished run(List<String> command, Map<String, String> env, String stdin, Duration timeout) {
+        return run(command, env, stdin.getBytes(StandardCharsets.UTF_8), timeout);
+    }
+
+    /** Runs a program whose standard input is bytes that need be no text. */
+    public static Finished run(List<String> command, Map<String, String> env, byte[] stdin, Duration timeout) {
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().clear();
         builder.environment().putAll(env);
@@ -64,7 +69,7 @@ public final class Tool {
             var stdout = CompletableFuture.supplyAsync(() -> read(process.getInputStream()), READERS);
             var stderr = CompletableFuture.supplyAsync(() -> read(process.getErrorStream()), READERS);
             try (OutputStream in = process.getOutputStream()) {
-                in.write(stdin.getBytes(StandardCharsets.UTF_8));
+                in.write(stdin);
             } catch (IOException _) {
                 // It ended without reading all: its exit code tells.
             }

@@ -64,7 +64,7 @@ class CniNetworkTest {
     @Test
     void gcNamesValidAttachmentsUnderBothKeys() throws IOException {
         JsonNode stdin = json(CniNetwork.parse(CONFLIST)
-                .gcStdin(0, List.of(CniAttachment.pod("default", "web", "u", "abc", "/run/netns/x"))));
+                .gcStdin(0, ValidAttachments.of(CniAttachment.pod("default", "web", "u", "abc", "/run/netns/x"))));
         JsonNode expected = json("[{\"containerID\": \"abc\", \"ifname\": \"eth0\"}]");
         assertThat(stdin.path("cni.dev/valid-attachments"))
                 .as("the specification's key")
