@@ -29,6 +29,7 @@ import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
+import io.podwire.node.journal.IntentFolder;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.journal.NodeIdentityFile;
 import io.podwire.node.netlink.LinkEvents;
@@ -110,7 +111,11 @@ public final class Main {
         Netns own = context.own(Netns.own());
         Underlay underlay = Underlay.find(host, options.underlayInterface());
         int podMtu = podMtu(options, underlay);
-        AttachmentTable attachments = new AttachmentTable(journal);
+        IntentFolder intents = new IntentFolder(options.stateDir().resolve("intents"));
+        if (!life.sameBoot()) {
+            intents.clear();
+        }
+        AttachmentTable attachments = new AttachmentTable(journal, intents);
         Set<IpFamily> served = served(options, attachments);
         ExecutorService kernelThreads = context.own(Executors.newFixedThreadPool(
                 KERNEL_THREADS,
@@ -176,6 +181,7 @@ public final class Main {
                 wiring,
                 ruleset,
                 upstreams,
+                context.own(new EventLoop("journal")),
                 Striped.lazyWeakLock(1 << 14),
                 podMtu,
                 time,

@@ -32,8 +32,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 final class FaultMatrixLabTest {
     private static final List<String> ADD_STEPS = List.of(
             "add.address",
-            "add.announce",
             "add.intent",
+            "add.announce",
             "add.link",
             "add.port",
             "add.fdb",

@@ -12,6 +12,7 @@ import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsException;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.LocalEndpoint;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -150,30 +151,44 @@ public final class AddFlow {
         }
     }
 
+    /**
+     * Three things run beside each other: this thread wires the pod, the loop of the rules brings them into the kernel,
+     * and once they are there the recorder writes the attachment to the journal. A program mostly expects the
+     * pod; only where it does not is policy-service told now, and waited for.
+     */
     private Attachment attach(Attachment intent, Entrance entrance, Duration began, BooleanSupplier abandoned)
             throws CniException {
         EndpointKey key = intent.key();
+        CompletableFuture<Long> covered = new CompletableFuture<>();
+        CompletableFuture<Attachment> recorded = covered.thenApplyAsync(
+                revision -> record(intent.attached(revision, node.time().wall())), node.recorder());
         try {
             node.failPoints().reach("add.address");
-            // policy-service compiles while the journal is written and the pod is wired. What a crash here
-            // leaves behind is forgotten with the connection, and with the ruleset of the next start.
-            CompletableFuture<Long> covered = node.ruleset().attach(Node.endpoint(intent));
-            node.services().up(intent);
-            node.failPoints().reach("add.announce");
-            node.attachments().put(intent);
+            node.attachments().begin(intent);
             node.failPoints().reach("add.intent");
+            LocalEndpoint endpoint = Node.endpoint(intent);
+            boolean expected = node.ruleset().expects(endpoint);
+            node.ruleset().attach(endpoint, covered);
+            if (!expected) {
+                node.services().up(intent);
+            }
+            node.failPoints().reach("add.announce");
             Duration announced = node.time().monotonic();
             node.wiring().attach(intent, entrance);
             Duration wired = node.time().monotonic();
-            long revision = await(covered, began);
+            if (expected) {
+                // The others learn its address now, this node's processors being free again.
+                node.services().up(intent);
+            }
+            Attachment attached = await(recorded, began);
             Duration ruled = node.time().monotonic();
             node.failPoints().reach("add.rules");
             checkAwaited(abandoned);
-            Attachment attached = intent.attached(revision, node.time().wall());
-            node.attachments().put(attached);
+            node.attachments().finish(attached);
             node.failPoints().reach("add.commit");
             log.debug(
-                    "ADD of {}: {} us to the intent, {} us wiring, {} us more for the rules, {} us journal",
+                    "ADD of {}: {} us to the announcement, {} us wiring, {} us more for rules and journal, {} us to"
+                            + " finish",
                     key,
                     micros(began, announced),
                     micros(announced, wired),
@@ -181,23 +196,28 @@ public final class AddFlow {
                     micros(ruled, node.time().monotonic()));
             return attached;
         } catch (CniException e) {
-            undo(intent);
+            undo(intent, covered, recorded);
             throw e;
         } catch (JournalException e) {
-            undo(intent);
+            undo(intent, covered, recorded);
             throw new CniException(
                     Code.TRY_AGAIN, "the journal cannot be written", e.getMessage() + "; everything was undone", e);
         } catch (NetlinkException e) {
-            undo(intent);
+            undo(intent, covered, recorded);
             throw new CniException(
                     Code.INTERFACE,
                     "cannot make interface " + key.ifname(),
                     e.getMessage() + "; everything was undone",
                     e);
         } catch (RuntimeException e) {
-            undo(intent);
+            undo(intent, covered, recorded);
             throw e;
         }
+    }
+
+    private Attachment record(Attachment attached) {
+        node.attachments().record(attached);
+        return attached;
     }
 
     private static void checkAwaited(BooleanSupplier abandoned) throws CniException {
@@ -209,10 +229,10 @@ public final class AddFlow {
         }
     }
 
-    private long await(CompletableFuture<Long> covered, Duration began) throws CniException {
+    private Attachment await(CompletableFuture<Attachment> recorded, Duration began) throws CniException {
         Duration left = left(began);
         try {
-            return covered.get(Math.max(0, left.toNanos()), TimeUnit.NANOSECONDS);
+            return recorded.get(Math.max(0, left.toNanos()), TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
             throw new CniException(
                     Code.TRY_AGAIN,
@@ -222,6 +242,9 @@ public final class AddFlow {
                             + " A pod that is not protected does not start",
                     e);
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof JournalException failure) {
+                throw failure;
+            }
             throw new CniException(
                     Code.TRY_AGAIN,
                     "the kernel refused the pod's rules",
@@ -270,7 +293,10 @@ public final class AddFlow {
                         + (problem.isEmpty() ? "" : "; " + problem));
     }
 
-    private void undo(Attachment intent) {
+    private void undo(Attachment intent, CompletableFuture<Long> covered, CompletableFuture<Attachment> recorded) {
+        // Nothing is written for it any more once this returns.
+        covered.cancel(false);
+        recorded.handle((_, _) -> true).join();
         try {
             node.remove(intent);
         } catch (RuntimeException e) {

@@ -17,6 +17,7 @@ import io.podwire.node.plan.PodName;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Lock;
 
 /**
@@ -29,6 +30,7 @@ import java.util.concurrent.locks.Lock;
  * @param wiring pods' kernel objects
  * @param ruleset the kernel's ruleset
  * @param services what the flows need of the services
+ * @param recorder writes attachments to the journal while their pods are wired
  * @param locks one lock for each attachment, so that calls about the same one follow each other
  * @param podMtu MTU of pods, in bytes
  * @param time clocks
@@ -42,6 +44,7 @@ public record Node(
         BridgeWiring wiring,
         RulesetReconciler ruleset,
         Services services,
+        Executor recorder,
         Striped<Lock> locks,
         int podMtu,
         TimeSource time,
@@ -98,7 +101,7 @@ public record Node(
         steps.finish();
         addresses.release(attachment.key(), time.monotonic());
         failPoints.reach("del.release");
-        attachments.remove(attachment.key(), addresses.cooling(time.monotonic()));
+        attachments.remove(attachment, addresses.cooling(time.monotonic()));
         failPoints.reach("del.commit");
     }
 }

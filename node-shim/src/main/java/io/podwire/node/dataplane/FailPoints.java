@@ -20,8 +20,8 @@ public final class FailPoints {
      */
     public static final List<String> NAMES = List.of(
             "add.address",
-            "add.announce",
             "add.intent",
+            "add.announce",
             "add.link",
             "add.port",
             "add.fdb",

@@ -43,7 +43,9 @@ public final class RulesetReconciler {
     private final Map<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
     private final Map<EndpointKey, CompletableFuture<Long>> uncovered = new TreeMap<>();
     private final List<CompletableFuture<Long>> nextApply = new ArrayList<>();
-    private Optional<NodeProgram> program = Optional.empty();
+    /** Written by the loop. */
+    private volatile Optional<NodeProgram> program = Optional.empty();
+
     private Optional<Ruleset> applied = Optional.empty();
     private boolean scheduled;
     private volatile long revision;
@@ -81,13 +83,28 @@ public final class RulesetReconciler {
     }
 
     /**
-     * Adds an endpoint. Until the future completes, nothing passes to or from it.
-     *
-     * @return completes with the program's revision when the kernel enforces a program that covers
-     *     the endpoint; fails when the kernel refused it, and the endpoint is forgotten then
+     * True when an endpoint would be covered by what is enforced now. Should that change before it is attached, it
+     * waits for a program as any other.
      */
+    public boolean expects(LocalEndpoint endpoint) {
+        Optional<NodeProgram> now = program;
+        return now.isEmpty() || now.get().covers(endpoint);
+    }
+
+    /** Adds an endpoint; see {@link #attach(LocalEndpoint, CompletableFuture)}. */
     public CompletableFuture<Long> attach(LocalEndpoint endpoint) {
         CompletableFuture<Long> covered = new CompletableFuture<>();
+        attach(endpoint, covered);
+        return covered;
+    }
+
+    /**
+     * Adds an endpoint. Until the future completes, nothing passes to or from it.
+     *
+     * @param covered completes with the program's revision when the kernel enforces a program that covers
+     *     the endpoint; fails when the kernel refused it, and the endpoint is forgotten then
+     */
+    public void attach(LocalEndpoint endpoint, CompletableFuture<Long> covered) {
         loop.execute(() -> {
             endpoints.put(endpoint.key(), endpoint);
             uncovered.put(endpoint.key(), covered);
@@ -97,7 +114,6 @@ public final class RulesetReconciler {
             // Else the program that covers it brings both into the kernel in one transaction. A program mostly
             // expects the pod, and covers it before policy-service has heard of the endpoint.
         });
-        return covered;
     }
 
     /** Removes an endpoint; completes when the kernel has forgotten it. */

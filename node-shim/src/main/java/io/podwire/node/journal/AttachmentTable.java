@@ -6,15 +6,18 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListMap;
 
-/** The journal's attachments, kept in memory too. Safe for several threads. */
+/** The journal's attachments and the ADDs under way, kept in memory too. Safe for several threads. */
 public final class AttachmentTable {
     private final Journal journal;
+    private final IntentFolder intents;
     private final ConcurrentSkipListMap<EndpointKey, Attachment> table = new ConcurrentSkipListMap<>();
 
-    /** Reads the journal's attachments. */
-    public AttachmentTable(Journal journal) {
+    /** Reads the attachments; one with an intent is not done. */
+    public AttachmentTable(Journal journal, IntentFolder intents) {
         this.journal = journal;
+        this.intents = intents;
         journal.attachments().forEach(a -> table.put(a.key(), a));
+        intents.all().forEach(a -> table.put(a.key(), a));
     }
 
     /** One attachment. */
@@ -42,18 +45,37 @@ public final class AttachmentTable {
     }
 
     /**
-     * Writes an attachment to the journal, then here.
+     * Notes that an ADD begins, before it does anything.
      *
      * @throws JournalException when it cannot be written; it is not here then
      */
-    public void put(Attachment attachment) {
-        journal.put(attachment);
-        table.put(attachment.key(), attachment);
+    public void begin(Attachment intent) {
+        intents.write(intent);
+        table.put(intent.key(), intent);
     }
 
-    /** Removes an attachment from the journal, at once or once it can be written, then here; notes the addresses that cool down. */
-    public void remove(EndpointKey key, List<IpAddress> coolingNow) {
-        journal.remove(key, coolingNow);
-        table.remove(key);
+    /**
+     * Writes an attachment to the journal. It is not done before {@link #finish}.
+     *
+     * @throws JournalException when it cannot be written
+     */
+    public void record(Attachment attached) {
+        journal.put(attached);
+    }
+
+    /** An ADD is done: what {@link #record} wrote holds from now on. */
+    public void finish(Attachment attached) {
+        intents.remove(attached);
+        table.put(attached.key(), attached);
+    }
+
+    /**
+     * Removes an attachment from the journal, at once or once it can be written, then here; notes the addresses
+     * that cool down.
+     */
+    public void remove(Attachment attachment, List<IpAddress> coolingNow) {
+        journal.remove(attachment.key(), coolingNow);
+        intents.remove(attachment);
+        table.remove(attachment.key());
     }
 }

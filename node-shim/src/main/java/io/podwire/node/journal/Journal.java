@@ -416,6 +416,20 @@ public final class Journal implements AutoCloseable {
         }
     }
 
+    /** An attachment as it stands in files. */
+    static String row(Attachment attachment) {
+        return write(AttachmentRow.of(attachment));
+    }
+
+    /**
+     * Reads what {@link #row} wrote.
+     *
+     * @throws JsonProcessingException when it is not that
+     */
+    static Attachment attachment(String row) throws JsonProcessingException {
+        return JSON.readValue(row, AttachmentRow.class).toAttachment();
+    }
+
     /** How an attachment stands in the file. Format 1 had one "address", which reads as a list of one. */
     record AttachmentRow(
             String containerId,

@@ -9,6 +9,7 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
+import io.podwire.node.journal.IntentFolder;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.testing.Attachments;
 import io.podwire.proto.node.v1.AuditRequest;
@@ -17,6 +18,7 @@ import io.podwire.proto.node.v1.GetNodeStatusRequest;
 import io.podwire.proto.node.v1.ListEndpointsRequest;
 import io.podwire.proto.node.v1.ListEndpointsResponse;
 import io.podwire.proto.node.v1.NodeStatus;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -37,10 +39,10 @@ final class NodeGrpcServiceTest {
     private NodeGrpcService service;
 
     @BeforeEach
-    void prepare() {
+    void prepare() throws IOException {
         journal = Journal.open(folder.resolve("journal.mv"));
         journal.begin("boot", Optional.empty());
-        table = new AttachmentTable(journal);
+        table = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")));
         service = new NodeGrpcService(
                 table::all,
                 () -> NodeStatus.newBuilder().setRelease("9").build(),
@@ -53,7 +55,7 @@ final class NodeGrpcServiceTest {
     }
 
     private void attach(String id, int host) {
-        table.put(Attachments.of(id, "10.1.0." + host).attached(4, Instant.ofEpochMilli(1234)));
+        table.finish(Attachments.of(id, "10.1.0." + host).attached(4, Instant.ofEpochMilli(1234)));
     }
 
     @Test
@@ -78,13 +80,14 @@ final class NodeGrpcServiceTest {
     @Test
     void everyFieldIsTheAttachments() {
         attach("c1", 5);
-        table.put(Attachments.of("c2", "10.1.0.6"));
+        table.begin(Attachments.of("c2", "10.1.0.6"));
         Attachment a = table.all().getFirst();
         Endpoint.Builder wanted = Endpoint.newBuilder()
                 .setNetwork("podwire")
                 .setContainerId("c1")
                 .setIfname("eth0")
                 .setAddress("10.1.0.5")
+                .addAddresses("10.1.0.5")
                 .setMac(a.mac().toString())
                 .setHostIfname(a.hostIfname())
                 .setNetns("/run/netns/c1")

@@ -19,6 +19,7 @@ import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
+import io.podwire.node.journal.IntentFolder;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.RtnetlinkPool;
@@ -132,7 +133,7 @@ final class FlowsNetnsTest {
         pod = sandbox.add();
         journal = Journal.open(folder.resolve("journal.mv"));
         journal.begin("boot", Optional.empty());
-        attachments = new AttachmentTable(journal);
+        attachments = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")));
         book.addBlock(IpPrefix.parse("10.1.0.0/30"));
         ruleset.start(List.of(), Optional.empty());
         start(FailPoints.none());
@@ -156,6 +157,7 @@ final class FlowsNetnsTest {
                 wiring,
                 ruleset,
                 services,
+                Runnable::run,
                 Striped.lazyWeakLock(64),
                 1450,
                 new Clock(),

@@ -485,23 +485,46 @@ final class JournalTest {
     }
 
     @Test
-    void theTableIsTheJournal() {
+    void theTableIsTheJournalAndWhatIsUnderWay() throws IOException {
+        Path folderOfIntents = folder.resolve("intents");
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
-            AttachmentTable table = new AttachmentTable(journal);
+            AttachmentTable table = new AttachmentTable(journal, new IntentFolder(folderOfIntents));
             Attachment intent = attachment("c1", 5);
-            Attachment done = attachment("c0", 6).attached(9, Instant.ofEpochMilli(77));
-            table.put(intent);
-            table.put(done);
+            Attachment done = attachment("c0", 6);
+            table.begin(intent);
+            table.begin(done);
+            table.record(done.attached(9, Instant.ofEpochMilli(77)));
             assertThat(table.all()).containsExactly(done, intent);
+            assertThat(new AttachmentTable(journal, new IntentFolder(folderOfIntents)).all())
+                    .as("what a kill leaves: neither is done")
+                    .isEqualTo(table.all());
+            done = done.attached(9, Instant.ofEpochMilli(77));
+            table.finish(done);
             assertThat(table.all(Attachment.State.ATTACHED)).containsExactly(done);
-            assertThat(new AttachmentTable(journal).all()).as("read again").isEqualTo(table.all());
-            table.remove(done.key(), done.addresses().list());
+            assertThat(new AttachmentTable(journal, new IntentFolder(folderOfIntents)).all())
+                    .as("read again")
+                    .isEqualTo(table.all());
+            table.remove(done, done.addresses().list());
             assertThat(table.get(done.key())).isEmpty();
-            assertThat(journal.attachments()).containsExactly(intent);
+            assertThat(journal.attachments()).isEmpty();
             assertThat(journal.cooling())
                     .containsExactlyElementsOf(done.addresses().list());
+            table.remove(intent, List.of());
+            assertThat(folderOfIntents).isEmptyDirectory();
         }
+    }
+
+    @Test
+    void anIntentThatWasNotWrittenToItsEndIsNone() throws IOException {
+        IntentFolder intents = new IntentFolder(folder.resolve("intents"));
+        intents.write(attachment("c1", 5));
+        Path torn = Files.writeString(folder.resolve("intents/pwtorn"), "{\"containerId\":");
+        Files.writeString(folder.resolve("intents/pwempty"), "");
+        assertThat(intents.all()).containsExactly(attachment("c1", 5));
+        assertThat(torn).doesNotExist();
+        intents.clear();
+        assertThat(folder.resolve("intents")).isEmptyDirectory();
     }
 
     private Path file() {
