@@ -19,14 +19,20 @@ class Probe(socket.socket):
     ident = b""
 
 
-def serve():
+def family(ip):
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+
+def serve(any_address):
     for port in PORTS:
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        tcp = socket.socket(family(any_address), socket.SOCK_STREAM)
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tcp.bind(("0.0.0.0", port))
+        udp = socket.socket(family(any_address), socket.SOCK_DGRAM)
+        for each in (tcp, udp):
+            if each.family == socket.AF_INET6:
+                each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            each.bind((any_address, port))
         tcp.listen(64)
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("0.0.0.0", port))
         threading.Thread(target=accept, args=(tcp,), daemon=True).start()
         threading.Thread(target=echo_udp, args=(udp,), daemon=True).start()
 
@@ -60,7 +66,12 @@ def checksum(data):
 
 
 def start(proto, ip, port):
-    if proto == "icmp":
+    if proto == "icmp" and ":" in ip:
+        probe = Probe(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        probe.ident = os.urandom(2)
+        probe.connect((ip, 0))
+        probe.send(struct.pack("!BBH", 128, 0, 0) + probe.ident + b"\0\1")  # the kernel sums it up
+    elif proto == "icmp":
         probe = Probe(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         probe.ident = os.urandom(2)
         head = struct.pack("!BBH", 8, 0, 0) + probe.ident + b"\0\1"
@@ -68,11 +79,11 @@ def start(proto, ip, port):
         probe.connect((ip, 0))
         probe.send(packet)
     elif proto == "udp":
-        probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        probe = socket.socket(family(ip), socket.SOCK_DGRAM)
         probe.connect((ip, port))
         probe.send(b"hello")
     else:
-        probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        probe = socket.socket(family(ip), socket.SOCK_STREAM)
         probe.setblocking(False)
         probe.connect_ex((ip, port))
     return probe
@@ -102,7 +113,9 @@ def probe(targets):
             except OSError:
                 open_probes.pop(p)
                 continue
-            if targets[open_probes[p]][0] == "icmp" and (data[20] != 0 or data[24:26] != p.ident):
+            # A raw IPv4 socket gives the IP header too.
+            answer, at = (0, 20) if p.family == socket.AF_INET else (129, 0)
+            if targets[open_probes[p]][0] == "icmp" and (data[at] != answer or data[at + 4:at + 6] != p.ident):
                 continue
             results[open_probes.pop(p)] = True
             p.close()
@@ -123,7 +136,7 @@ def handle(request):
     if op == "probe":
         return probe(request["targets"])
     if op == "call":
-        call = socket.socket(socket.AF_INET, socket.SOCK_STREAM if request["proto"] == "tcp" else socket.SOCK_DGRAM)
+        call = socket.socket(family(request["ip"]), socket.SOCK_STREAM if request["proto"] == "tcp" else socket.SOCK_DGRAM)
         call.settimeout(2)
         call.connect((request["ip"], request["port"]))
         calls[request["id"]] = call
@@ -154,7 +167,8 @@ def handle(request):
     raise ValueError(op)
 
 
-serve()
+serve("0.0.0.0")
+serve("::")
 print(json.dumps("ready"), flush=True)
 for line in sys.stdin:
     print(json.dumps(handle(json.loads(line))), flush=True)

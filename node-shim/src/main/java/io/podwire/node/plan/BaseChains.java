@@ -31,6 +31,9 @@ final class BaseChains {
     /** All host ends of veths are named so. The kernel's "meta ibrname" would need a module that is not everywhere. */
     private static final Value POD_PORT = new Value.Interface("pw*");
 
+    /** What every byte is, so that a match of it says that it can be read. */
+    private static final Value ANY_BYTE = new Value.Span(0, 255);
+
     private static final String FROM_PODS = "from-pods";
     private static final String TO_PODS = "to-pods";
     /** After destinations are translated (-100), before sources are (100). */
@@ -123,16 +126,7 @@ final class BaseChains {
                         Field.UDP_SOURCE_PORT,
                         served(IpFamily.V6) ? ports(DHCP_SERVER, DHCPV6_SERVER) : ports(DHCP_SERVER))));
         prerouting.add(Rule.drop("vxlan", new Match.OneOf(Field.UDP_DESTINATION_PORT, ports(VXLAN, vxlanPort))));
-        if (served(IpFamily.V4)) {
-            prerouting.add(Rule.of(RETURN, honest(IpFamily.V4)));
-        }
-        if (served(IpFamily.V6)) {
-            // RFC 7112: a first fragment holds all extension headers. Where it does not, what is
-            // behind them cannot be told here, and would be neighbour discovery after reassembly.
-            prerouting.add(Rule.of(
-                    RETURN, new Match.OneOf(Field.PROTOCOL, List.of(new Value.Span(0, 255))), honest(IpFamily.V6)));
-            prerouting.add(Rule.drop("ipv6-headers", honest(IpFamily.V6)));
-        }
+        prerouting.addAll(honestSenders());
         prerouting.add(Rule.drop("spoofed"));
         return List.of(
                 new Chain.Base("prerouting", Hook.PREROUTING, BRIDGE_FIRST, prerouting),
@@ -146,10 +140,30 @@ final class BaseChains {
                                 Rule.drop("bridged-to", is(Field.OIFNAME, POD_PORT)))));
     }
 
+    /** What has the one interface, MAC and IP address of its sender passes. */
+    private List<Rule> honestSenders() {
+        List<Rule> rules = new ArrayList<>();
+        if (served(IpFamily.V4)) {
+            rules.add(Rule.of(RETURN, honest(IpFamily.V4)));
+        }
+        if (served(IpFamily.V6)) {
+            // RFC 7112: a first fragment holds all headers. What two fragments hide from the rules before
+            // would be discovery, or VXLAN, after reassembly.
+            rules.add(Rule.of(RETURN, is(Field.TRANSPORT_START, ANY_BYTE), honest(IpFamily.V6)));
+            rules.add(Rule.of(
+                    RETURN,
+                    new Match.Not(Field.FRAGMENT_OFFSET, new Value.Span(0, 0)),
+                    is(Field.PROTOCOL, ANY_BYTE),
+                    honest(IpFamily.V6)));
+            rules.add(Rule.drop("ipv6-headers", honest(IpFamily.V6)));
+        }
+        return rules;
+    }
+
     /**
      * What IPv6 has in place of ARP, wherever it is behind extension headers. Nothing of it is needed:
      * neighbours and routers are set by hand, and no duplicate is looked for. Later fragments have no
-     * type to look at; the kernel takes no fragmented discovery (RFC 6980).
+     * type to look at, which {@link #honestSenders} minds.
      */
     private static List<Rule> neighbourDiscovery() {
         return List.of(
@@ -227,7 +241,6 @@ final class BaseChains {
         return new Chain.Regular(name, rules);
     }
 
-    /** The sender has this interface, MAC and IP address. */
     private static Match honest(IpFamily family) {
         FamilyTerms terms = FamilyTerms.of(family);
         return new Match.InSet(List.of(Field.IIFNAME, Field.ETHER_SOURCE, terms.source()), terms.sources());

@@ -20,6 +20,8 @@ final class GoldenCases {
     private static final EndpointKey TWO = RandomInputs.endpoint(2).key();
     private static final EndpointKey THREE = RandomInputs.endpoint(3).key();
 
+    private static final Set<IpFamily> BOTH = Set.of(IpFamily.V4, IpFamily.V6);
+
     private GoldenCases() {}
 
     static SortedMap<String, RulesetInput> all() {
@@ -30,6 +32,9 @@ final class GoldenCases {
         cases.put("web-from-client", webFromClient());
         cases.put("mixed-sets-and-ports", mixed());
         cases.put("host-ports", hostPorts());
+        cases.put("dual-no-policy-service", input(BOTH, 2, Optional.empty()));
+        cases.put("dual-web-from-client", dualWebFromClient(BOTH));
+        cases.put("ipv6-web-from-client", dualWebFromClient(Set.of(IpFamily.V6)));
         return cases;
     }
 
@@ -70,6 +75,48 @@ final class GoldenCases {
         LocalEndpoint e = RandomInputs.endpoint(number);
         return new LocalEndpoint(
                 e.key(), e.pod(), e.podUid(), e.hostIfname(), e.mac(), PodAddresses.parse(addresses), List.of(ports));
+    }
+
+    /** Pods with two addresses, a set that is a hash table in one family and a tree in the other, a block of each. */
+    private static RulesetInput dualWebFromClient(Set<IpFamily> families) {
+        DirectionPolicy web = new DirectionPolicy(
+                true,
+                List.of(new PolicyRule(
+                        "shop/web",
+                        0,
+                        false,
+                        List.of("clients"),
+                        false,
+                        List.of(new PortRange(IpProtocol.TCP, 80, 80)))),
+                List.of("shop/web"));
+        DirectionPolicy client = new DirectionPolicy(
+                true,
+                List.of(
+                        new PolicyRule("shop/client", 0, false, List.of("web"), true, List.of()),
+                        new PolicyRule(
+                                "shop/client",
+                                1,
+                                true,
+                                List.of(),
+                                false,
+                                List.of(new PortRange(IpProtocol.UDP, 53, 53)))),
+                List.of("shop/client"));
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
+        endpoints.put(ONE, new EndpointPolicy(DirectionPolicy.OPEN, client));
+        endpoints.put(TWO, new EndpointPolicy(web, DirectionPolicy.OPEN));
+        return input(
+                families,
+                3,
+                program(
+                        endpoints,
+                        set(
+                                "clients",
+                                "app=client in {shop} and a block",
+                                "10.1.0.1/32",
+                                "192.0.2.0/25",
+                                "fd00:1::1/128",
+                                "fd00:7::7/128"),
+                        set("web", "app=web", "10.1.0.2/32", "fd00:1::2/128", "2001:db8::/32")));
     }
 
     private static RulesetInput denyAll() {
@@ -130,11 +177,15 @@ final class GoldenCases {
     }
 
     private static RulesetInput input(int endpoints, Optional<NodeProgram> program) {
+        return input(Set.of(IpFamily.V4), endpoints, program);
+    }
+
+    private static RulesetInput input(Set<IpFamily> families, int endpoints, Optional<NodeProgram> program) {
         return new RulesetInput(
                 "pw0",
-                Set.of(IpFamily.V4),
+                families,
                 IntStream.rangeClosed(1, endpoints)
-                        .mapToObj(RandomInputs::endpoint)
+                        .mapToObj(number -> RandomInputs.endpoint(number, families))
                         .toList(),
                 program,
                 8472);
@@ -150,6 +201,8 @@ final class GoldenCases {
 
     private static AddressSet set(String id, String description, String... members) {
         return new AddressSet(
-                id, description, Stream.of(members).map(IpPrefix::parse).toList());
+                id,
+                description,
+                Stream.of(members).map(IpPrefix::parse).sorted().toList());
     }
 }

@@ -1,6 +1,7 @@
 package io.podwire.node.plan;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.node.nft.model.Action;
 import io.podwire.node.nft.model.Chain;
 import io.podwire.node.nft.model.ChainType;
@@ -40,22 +41,23 @@ public final class PacketTracer {
         Map<Field, String> facts(boolean reply) {
             Side in = reply ? to : from;
             Side out = reply ? from : to;
+            boolean v4 = source.family() == IpFamily.V4;
             return Map.of(
                     Field.IIFNAME,
                     in == Side.POD ? "pw0" : "eth0",
                     Field.OIFNAME,
                     out == Side.POD ? "pw0" : "eth0",
                     Field.FAMILY,
-                    "ipv4",
+                    v4 ? "ipv4" : "ipv6",
                     Field.PROTOCOL,
                     protocol,
                     Field.FLOW_DIRECTION,
                     reply ? "reply" : "original",
                     Field.FLOW_STATE,
                     reply ? "established" : "new",
-                    Field.FLOW_SOURCE,
+                    v4 ? Field.FLOW_SOURCE : Field.FLOW_SOURCE_6,
                     source.toString(),
-                    Field.FLOW_DESTINATION,
+                    v4 ? Field.FLOW_DESTINATION : Field.FLOW_DESTINATION_6,
                     destination.toString(),
                     Field.FLOW_PORT,
                     Integer.toString(port));

@@ -6,6 +6,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -35,28 +36,48 @@ public final class RandomInputs {
         return endpoint(number, IpAddress.parse("10.1.0.0").plus(number));
     }
 
-    static LocalEndpoint endpoint(int number, IpAddress address) {
+    /** The same with an address of each of these families. */
+    public static LocalEndpoint endpoint(int number, Set<IpFamily> families) {
+        return endpoint(
+                number,
+                families.stream().map(family -> firstOf(family).plus(number)).toArray(IpAddress[]::new));
+    }
+
+    /** Endpoints' addresses begin after it. */
+    private static IpAddress firstOf(IpFamily family) {
+        return switch (family) {
+            case V4 -> IpAddress.parse("10.1.0.0");
+            case V6 -> IpAddress.parse("fd00:1::");
+        };
+    }
+
+    static LocalEndpoint endpoint(int number, IpAddress... addresses) {
         return new LocalEndpoint(
                 new EndpointKey("c" + number, "eth0"),
                 new PodName("ns", "pod-" + number),
                 "",
                 "pw" + number,
                 MacAddress.locallyAdministered(number),
-                PodAddresses.of(address));
+                PodAddresses.of(addresses));
     }
 
     public RulesetInput input() {
+        // Mostly both, so that few steps in a row are of other families.
+        Set<IpFamily> families = switch (random.nextInt(8)) {
+            case 0 -> Set.of(IpFamily.V4);
+            case 1 -> Set.of(IpFamily.V6);
+            default -> EnumSet.allOf(IpFamily.class);
+        };
         List<LocalEndpoint> endpoints = IntStream.rangeClosed(1, NAMES)
                 .filter(_ -> random.nextInt(3) > 0)
+                .mapToObj(i -> endpoint(i, someOf(families)))
                 // An address may pass to another endpoint between two inputs.
-                .mapToObj(i -> random.nextInt(8) == 0
-                        ? endpoint(i, IpAddress.parse("10.1.1.0").plus(i == 1 ? 2 : i))
-                        : endpoint(i))
-                .filter(distinctAddress())
+                .map(endpoint -> random.nextInt(8) == 0 ? moved(endpoint) : endpoint)
+                .filter(distinctAddresses())
                 .map(this::withHostPorts)
                 .toList();
         Optional<NodeProgram> program = random.nextInt(10) == 0 ? Optional.empty() : Optional.of(program());
-        return new RulesetInput("pw0", Set.of(IpFamily.V4), endpoints, program, random.nextInt(10) == 0 ? 8472 : 4789);
+        return new RulesetInput("pw0", families, endpoints, program, random.nextInt(10) == 0 ? 8472 : 4789);
     }
 
     /** Ports of its own number, each of which comes and goes. */
@@ -72,9 +93,27 @@ public final class RandomInputs {
         return new LocalEndpoint(e.key(), e.pod(), e.podUid(), e.hostIfname(), e.mac(), e.addresses(), ports);
     }
 
-    private static Predicate<LocalEndpoint> distinctAddress() {
+    /** One of them, or all. */
+    private Set<IpFamily> someOf(Set<IpFamily> families) {
+        List<IpFamily> list = families.stream().sorted().toList();
+        return random.nextInt(3) == 0 ? Set.of(list.get(random.nextInt(list.size()))) : families;
+    }
+
+    private static LocalEndpoint moved(LocalEndpoint endpoint) {
+        return new LocalEndpoint(
+                endpoint.key(),
+                endpoint.pod(),
+                endpoint.podUid(),
+                endpoint.hostIfname(),
+                endpoint.mac(),
+                new PodAddresses(
+                        endpoint.addresses().stream().map(a -> a.plus(1)).toList()));
+    }
+
+    private static Predicate<LocalEndpoint> distinctAddresses() {
         Set<IpAddress> seen = new HashSet<>();
-        return endpoint -> seen.add(endpoint.addresses().first());
+        return endpoint -> endpoint.addresses().stream().noneMatch(seen::contains)
+                && seen.addAll(endpoint.addresses().list());
     }
 
     public NodeProgram program() {
@@ -100,23 +139,26 @@ public final class RandomInputs {
     }
 
     private List<IpPrefix> members() {
+        List<IpPrefix> members = new ArrayList<>(members(IpFamily.V4, 0, 8, 24, 25, 30, 31));
+        members.addAll(members(IpFamily.V6, 0, 8, 64, 125, 126, 127));
+        return members;
+    }
+
+    private List<IpPrefix> members(IpFamily family, int... shorter) {
         TreeSet<IpPrefix> members = new TreeSet<>();
-        int[] lengths = random.nextBoolean() ? new int[] {32} : new int[] {0, 8, 24, 25, 30, 31, 32};
+        boolean single = random.nextBoolean();
         for (int i = random.nextInt(6); i > 0; i--) {
-            int length = lengths[random.nextInt(lengths.length)];
+            int length = single || random.nextInt(4) == 0 ? family.bits() : shorter[random.nextInt(shorter.length)];
             // Few addresses, at the edges too, so that neighbours and changes of length come up.
-            int bits = switch (random.nextInt(10)) {
-                case 0 -> -1;
-                case 1 -> 0;
-                default -> 0x0A010000 + random.nextInt(8);
+            IpAddress address = switch (random.nextInt(10)) {
+                case 0 -> IpPrefix.all(family).last();
+                case 1 -> IpPrefix.all(family).address();
+                default -> firstOf(family).plus(random.nextInt(8));
             };
-            IpPrefix member = IpPrefix.containing(IpAddress.ofV4(bits), length);
+            IpPrefix member = IpPrefix.containing(address, length);
             if (members.stream().noneMatch(member::overlaps)) {
                 members.add(member);
             }
-        }
-        if (random.nextInt(6) == 0) {
-            members.add(IpPrefix.parse("fd00::/64"));
         }
         return List.copyOf(members);
     }

@@ -118,6 +118,34 @@ class RulesetPlannerTest {
     }
 
     @Test
+    void spoofingIsToldInBothFamiliesOfADualStackNode() {
+        Set<IpFamily> both = Set.of(IpFamily.V4, IpFamily.V6);
+        List<LocalEndpoint> endpoints = List.of(
+                RandomInputs.endpoint(1, both),
+                RandomInputs.endpoint(2, both),
+                RandomInputs.endpoint(3, Set.of(IpFamily.V6)));
+        PacketTracer tracer = new PacketTracer(
+                RulesetPlan.plan(new RulesetInput("pw0", both, endpoints, Optional.of(NodeProgram.EMPTY), 4789)));
+        String mac1 = endpoints.get(0).mac().toString();
+        String mac3 = endpoints.get(2).mac().toString();
+        assertThat(frame(tracer, "pw1", mac1, "10.1.0.1")).as("itself").isEmpty();
+        assertThat(frame(tracer, "pw1", mac1, "fd00:1::1")).as("itself").isEmpty();
+        assertThat(frame(tracer, "pw1", mac1, "fd00:1::2")).as("another's").isEqualTo("spoofed");
+        assertThat(frame(tracer, "pw2", mac1, "fd00:1::1"))
+                .as("by another's port")
+                .isEqualTo("spoofed");
+        assertThat(frame(tracer, "pw3", mac3, "fd00:1::3")).as("of one family").isEmpty();
+        assertThat(frame(tracer, "pw3", mac3, "10.1.0.3")).as("it has none").isEqualTo("spoofed");
+    }
+
+    @Test
+    void anEndpointOfAFamilyThatIsNotServedIsRefused() {
+        LocalEndpoint six = RandomInputs.endpoint(1, Set.of(IpFamily.V6));
+        assertThatThrownBy(() -> new RulesetInput("pw0", Set.of(IpFamily.V4), List.of(six), Optional.empty(), 4789))
+                .hasMessageContaining("c1/eth0 has fd00:1::1");
+    }
+
+    @Test
     void deltasAccumulateToTheSameProgram() {
         Seeds.forEach(RulesetPlannerTest.class, 200, random -> {
             RandomInputs inputs = new RandomInputs(random);
@@ -151,14 +179,21 @@ class RulesetPlannerTest {
     }
 
     private static String frame(PacketTracer tracer, String port, String mac, String address) {
+        boolean v4 = IpAddress.parse(address).family() == IpFamily.V4;
         return tracer.trace(
                         RulesetPlanner.SPOOF_TABLE,
                         Hook.PREROUTING,
                         Map.of(
-                                Field.IIFNAME, port,
-                                Field.ETHER_TYPE, "ip",
-                                Field.ETHER_SOURCE, mac,
-                                Field.IP_SOURCE, address))
+                                Field.IIFNAME,
+                                port,
+                                Field.ETHER_TYPE,
+                                v4 ? "ip" : "ip6",
+                                Field.ETHER_SOURCE,
+                                mac,
+                                Field.TRANSPORT_START,
+                                "0",
+                                v4 ? Field.IP_SOURCE : Field.IP6_SOURCE,
+                                address))
                 .by();
     }
 

@@ -88,7 +88,8 @@ public final class NftDiff {
         List<Command> rules = new ArrayList<>();
         List<Command> members = new ArrayList<>();
         List<Command> flushes = new ArrayList<>();
-        List<Command> removals = new ArrayList<>();
+        List<Command> setRemovals = new ArrayList<>();
+        List<Command> chainRemovals = new ArrayList<>();
 
         each(old.chains(), now.chains(), (before, after) -> {
             if (before == null) {
@@ -96,7 +97,7 @@ public final class NftDiff {
                 rules.add(new Command.AddRules(id, after));
             } else if (after == null) {
                 flushes.add(new Command.FlushChain(id, before.name()));
-                removals.add(new Command.DeleteChain(id, before.name()));
+                chainRemovals.add(new Command.DeleteChain(id, before.name()));
             } else {
                 rules.add(new Command.FlushChain(id, after.name()));
                 rules.add(new Command.AddRules(id, after));
@@ -107,7 +108,7 @@ public final class NftDiff {
                 TableWriter.addSet(id, after, commands);
                 TableWriter.fillMap(id, after, members);
             } else if (after == null) {
-                removals.add(new Command.DeleteSet(id, before));
+                setRemovals.add(new Command.DeleteSet(id, before));
             } else {
                 changeMembers(id, before, after, members);
             }
@@ -116,7 +117,9 @@ public final class NftDiff {
         commands.addAll(rules);
         commands.addAll(members);
         commands.addAll(flushes);
-        commands.addAll(removals);
+        // Entries of a map lead to chains.
+        commands.addAll(setRemovals);
+        commands.addAll(chainRemovals);
     }
 
     private static void changeMembers(TableId id, NftSet before, NftSet after, List<Command> commands) {

@@ -33,6 +33,10 @@ public enum Field {
      * prints an anonymous set of it as "[invalid type]": use one span or a named set.
      */
     FLOW_PORT("ct reply proto-src"),
+    /** First byte behind all IP headers; a frame that does not have it, and a later fragment, match nothing. */
+    TRANSPORT_START("@th,0,8"),
+    /** Where a fragment of an IPv6 packet belongs, in units of 8 bytes; a packet without that header matches nothing. */
+    FRAGMENT_OFFSET("frag frag-off"),
     /** ICMP message type, RFC 792. */
     ICMP_TYPE("icmp type"),
     /** ICMPv6 message type, RFC 4443 and others; unknown in all fragments but the first. */
