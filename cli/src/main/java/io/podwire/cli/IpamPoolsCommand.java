@@ -1,9 +1,7 @@
 package io.podwire.cli;
 
-import io.podwire.common.net.IpPrefix;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
-import io.podwire.proto.ipam.v1.Pool;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -36,22 +34,7 @@ final class IpamPoolsCommand implements Callable<Integer> {
                                         .setPageToken(token)
                                         .build()),
                         ListPoolsResponse::getNextPageToken));
-        Table table = new Table("NAME", "CIDR", "BLOCK", "OWNED", "TOTAL");
-        answer.getPoolsList()
-                .forEach(pool -> table.row(
-                        pool.getName(),
-                        pool.getCidr(),
-                        "/" + pool.getBlockLength(),
-                        Integer.toUnsignedString(pool.getOwnedBlocks()),
-                        total(pool)));
-        output.print(answer, table);
+        output.print(answer, PoolTable.of(answer.getPoolsList()));
         return 0;
-    }
-
-    /** The field's largest value stands for more as well: a power of two tells how many. */
-    private static String total(Pool pool) {
-        return pool.getTotalBlocks() == -1
-                ? "2^" + (pool.getBlockLength() - IpPrefix.parse(pool.getCidr()).length())
-                : Integer.toUnsignedString(pool.getTotalBlocks());
     }
 }

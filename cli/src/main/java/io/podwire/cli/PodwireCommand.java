@@ -32,7 +32,7 @@ final class PodwireCommand {
     @Command(
             name = "ipam",
             description = "Pools and blocks of addresses, from ipam-service.",
-            subcommands = {IpamPoolsCommand.class, IpamBlocksCommand.class})
+            subcommands = {IpamPoolsCommand.class, IpamUpdatePoolCommand.class, IpamBlocksCommand.class})
     static final class Ipam {}
 
     @Command(

@@ -11,7 +11,9 @@ import io.grpc.stub.StreamObserver;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
 import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import io.podwire.proto.policy.v1.GetRolloutRequest;
 import io.podwire.proto.policy.v1.NodeRollout;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
@@ -31,10 +33,10 @@ class CommandsTest {
         try (Serving pools = new Serving(new TwoPages())) {
             Ended table = run("ipam", "pools", "--server", pools.target());
             assertThat(table).as("table").isEqualTo(new Ended(0, """
-                    NAME  CIDR              BLOCK  OWNED  TOTAL
-                    a     10.0.0.0/16       /26    3      1024
-                    b     10.244.0.0/16     /26    0      0
-                    six   fd00:10:244::/48  /122   1      2^74
+                    NAME  CIDR              BLOCK  STATE     OWNED  RESERVED  TOTAL
+                    a     10.0.0.0/16       /26    active    3      0         1024
+                    b     10.244.0.0/16     /26    draining  0      0         0
+                    six   fd00:10:244::/48  /122   active    1      2         2^74
                     """, ""));
             Ended json = run("ipam", "pools", "-o", "json", "--server", pools.target());
             ListPoolsResponse.Builder read = ListPoolsResponse.newBuilder();
@@ -42,6 +44,63 @@ class CommandsTest {
             assertThat(read.getPoolsList()).as("JSON").containsExactly(TwoPages.A, TwoPages.B, TwoPages.SIX);
             assertThat(read.getNextPageToken()).as("the last page's token").isEmpty();
         }
+    }
+
+    @Test
+    void updateSendsWhatIsNamedAndShowsThePool() throws Exception {
+        Updatable updatable = new Updatable();
+        try (Serving pools = new Serving(updatable)) {
+            assertThat(run("ipam", "update-pool", "a", "--state", "draining", "--server", pools.target()))
+                    .as("table")
+                    .isEqualTo(new Ended(0, """
+                            NAME  CIDR         BLOCK  STATE     OWNED  RESERVED  TOTAL
+                            a     10.0.0.0/16  /26    draining  3      0         1024
+                            """, ""));
+            assertThat(updatable.last.getUpdateMask().getPathsList()).containsExactly("state");
+
+            assertThat(run(
+                                    "ipam",
+                                    "update-pool",
+                                    "a",
+                                    "--reserved",
+                                    "10.0.0.0/28,10.0.1.0/32",
+                                    "--node-selector",
+                                    "zone=a,gpu=",
+                                    "--cidr",
+                                    "10.0.0.0/15",
+                                    "--block-length",
+                                    "27",
+                                    "--server",
+                                    pools.target())
+                            .code())
+                    .isZero();
+            assertThat(updatable.last.getUpdateMask().getPathsList())
+                    .containsExactlyInAnyOrder("reserved", "node_selector", "cidr", "block_length");
+            assertThat(updatable.last.getPool())
+                    .isEqualTo(Pool.newBuilder()
+                            .setName("a")
+                            .setCidr("10.0.0.0/15")
+                            .setBlockLength(27)
+                            .addReserved("10.0.0.0/28")
+                            .addReserved("10.0.1.0/32")
+                            .putNodeSelector("zone", "a")
+                            .putNodeSelector("gpu", "")
+                            .build());
+
+            run("ipam", "update-pool", "a", "--reserved", "", "--node-selector", "", "--server", pools.target());
+            assertThat(updatable.last.getUpdateMask().getPathsList())
+                    .as("emptied")
+                    .containsExactly("reserved", "node_selector");
+            assertThat(updatable.last.getPool())
+                    .isEqualTo(Pool.newBuilder().setName("a").build());
+        }
+    }
+
+    @Test
+    void updateOfNothingAndOfALabelWithoutValueAreRefusedHere() {
+        assertThat(run("ipam", "update-pool", "a").err()).contains("nothing of pool a is to change: name --state");
+        assertThat(run("ipam", "update-pool", "a", "--node-selector", "zone").err())
+                .contains("--node-selector takes KEY=VALUE,..., got 'zone'");
     }
 
     @Test
@@ -147,11 +206,13 @@ class CommandsTest {
                 .setBlockLength(26)
                 .setOwnedBlocks(3)
                 .setTotalBlocks(1024)
+                .setState(PoolState.POOL_STATE_ACTIVE)
                 .build();
         static final Pool B = Pool.newBuilder()
                 .setName("b")
                 .setCidr("10.244.0.0/16")
                 .setBlockLength(26)
+                .setState(PoolState.POOL_STATE_DRAINING)
                 .build();
         static final Pool SIX = Pool.newBuilder()
                 .setName("six")
@@ -159,6 +220,8 @@ class CommandsTest {
                 .setBlockLength(122)
                 .setOwnedBlocks(1)
                 .setTotalBlocks(0xFFFF_FFFF)
+                .setState(PoolState.POOL_STATE_ACTIVE)
+                .setReservedBlocks(2)
                 .build();
 
         @Override
@@ -173,6 +236,19 @@ class CommandsTest {
                                     .addPools(B)
                                     .addPools(SIX)
                                     .build());
+            observer.onCompleted();
+        }
+    }
+
+    private static final class Updatable extends PoolsGrpc.PoolsImplBase {
+        private volatile UpdatePoolRequest last = UpdatePoolRequest.getDefaultInstance();
+
+        @Override
+        public void updatePool(UpdatePoolRequest request, StreamObserver<Pool> observer) {
+            last = request;
+            observer.onNext(TwoPages.A.toBuilder()
+                    .setState(PoolState.POOL_STATE_DRAINING)
+                    .build());
             observer.onCompleted();
         }
     }

@@ -10,6 +10,7 @@ import io.podwire.ipam.service.BlocksGrpcService;
 import io.podwire.ipam.service.CasFlow;
 import io.podwire.ipam.service.PoolFlow;
 import io.podwire.ipam.service.PoolGauges;
+import io.podwire.ipam.service.PoolWatch;
 import io.podwire.ipam.service.PoolsGrpcService;
 import io.podwire.ipam.store.EtcdIpamStore;
 import io.podwire.ipam.store.IpamStore;
@@ -21,6 +22,8 @@ import java.util.Random;
 /** ipam-service: which node owns which block of addresses. */
 public final class Main {
     private static final Duration GAUGE_PERIOD = Duration.ofSeconds(10);
+    private static final Duration WATCH_PERIOD = Duration.ofSeconds(1);
+    private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(10);
 
     private Main() {}
 
@@ -37,10 +40,11 @@ public final class Main {
         PoolFlow pools = new PoolFlow(flow);
         BlockFlow blocks = new BlockFlow(flow);
         for (Pool pool : options.pools()) {
-            create(pools, pool);
+            ensure(pools, pool);
         }
         context.own(new PoolGauges(blocks, context.meters(), GAUGE_PERIOD));
-        context.serve(new PoolsGrpcService(pools, blocks));
+        PoolWatch watch = context.own(new PoolWatch(flow, TimeSource.SYSTEM, WATCH_PERIOD, SIGN_OF_LIFE));
+        context.serve(new PoolsGrpcService(pools, blocks, watch));
         context.serve(new BlocksGrpcService(blocks, context.meters()));
         context.readyWhen("store", store::connected);
     }
@@ -52,9 +56,9 @@ public final class Main {
         };
     }
 
-    private static void create(PoolFlow pools, Pool pool) throws IOException {
+    private static void ensure(PoolFlow pools, Pool pool) throws IOException {
         try {
-            pools.create(pool);
+            pools.ensure(pool);
         } catch (ServiceException e) {
             throw new IOException("--pool " + pool + " cannot be brought about: " + e.getMessage(), e);
         }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import com.google.protobuf.FieldMask;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.podwire.common.error.ErrorReason;
@@ -24,14 +25,19 @@ import io.podwire.proto.ipam.v1.ListBlocksResponse;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
 import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
+import io.podwire.proto.ipam.v1.UpdatePoolRequest;
+import io.podwire.proto.ipam.v1.WatchPoolsRequest;
+import io.podwire.proto.ipam.v1.WatchPoolsResponse;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -200,7 +206,7 @@ abstract class IpamServiceContract {
         assertThat(cidrs).containsExactlyInAnyOrder("10.1.0.0/26", "10.1.0.64/26", "10.1.0.128/26", "10.1.0.192/26");
         ServiceException full = failure(() -> claim(node(9), "r9"));
         assertThat(full.reason()).isEqualTo(ErrorReason.EXHAUSTED);
-        assertThat(full).hasMessageContaining("every block is owned in pool default");
+        assertThat(full).hasMessageContaining("no block is free in pool default; add a pool");
     }
 
     @Test
@@ -320,6 +326,122 @@ abstract class IpamServiceContract {
                 .isEqualTo(ErrorReason.NOT_FOUND);
     }
 
+    private Pool update(Pool.Builder pool, String... paths) {
+        return pools().updatePool(UpdatePoolRequest.newBuilder()
+                .setPool(pool.setName("default"))
+                .setUpdateMask(FieldMask.newBuilder().addAllPaths(List.of(paths)))
+                .build());
+    }
+
+    private Pool state(PoolState state) {
+        return update(Pool.newBuilder().setState(state), "state");
+    }
+
+    @Test
+    void drainingPoolGivesNothingKeepsItsOwnersAndRetiresWhenEmpty() throws Exception {
+        Block held = claim(node(1), "r1");
+        Pool draining = state(PoolState.POOL_STATE_DRAINING);
+        assertThat(draining.getState()).isEqualTo(PoolState.POOL_STATE_DRAINING);
+        assertThat(draining.getOwnedBlocks()).as("left to move").isEqualTo(1);
+        ServiceException any = failure(() -> claim(node(2), "r2"));
+        assertThat(any.reason()).isEqualTo(ErrorReason.EXHAUSTED);
+        assertThat(any).hasMessageContaining("pool default is DRAINING");
+        ServiceException named = failure(() -> claim(node(2), "r2", "default", IpFamily.IP_FAMILY_IPV4));
+        assertThat(named.reason()).isEqualTo(ErrorReason.FAILED_PRECONDITION);
+        assertThat(claim(node(1), "r1")).as("a retry").isEqualTo(held);
+        assertThat(list("")).containsExactly(held);
+
+        ServiceException owned = failure(() -> state(PoolState.POOL_STATE_RETIRED));
+        assertThat(owned.reason()).isEqualTo(ErrorReason.FAILED_PRECONDITION);
+        assertThat(owned).hasMessageContaining("1 blocks owned by n1 are left, first 10.1.0.0/26");
+        stopService();
+        start(POOL);
+        release(node(1), held.getCidr());
+        assertThat(failure(() -> claim(node(1), "r1")).reason())
+                .as("not given again")
+                .isEqualTo(ErrorReason.EXHAUSTED);
+        assertThat(state(PoolState.POOL_STATE_RETIRED).getOwnedBlocks()).isZero();
+        assertThat(failure(() -> create("c", "10.1.0.0/25", 26)))
+                .as("a retired pool keeps its addresses")
+                .hasMessageContaining("overlaps pool default");
+        state(PoolState.POOL_STATE_ACTIVE);
+        assertThat(claim(node(2), "r2").getCidr()).isEqualTo(held.getCidr());
+    }
+
+    @Test
+    void poolsChangeAroundWhatIsOwned() {
+        claim(node(1), "r1");
+        Pool reserved = update(Pool.newBuilder().addReserved("10.1.0.64/30"), "reserved");
+        assertThat(reserved.getReservedBlocks()).isEqualTo(1);
+        assertThat(claim(node(2), "r2").getCidr())
+                .as("behind the reserved block")
+                .isEqualTo("10.1.0.128/26");
+        assertThat(failure(() -> update(Pool.newBuilder().addReserved("10.1.0.0/32"), "reserved")))
+                .hasMessageContaining("1 blocks owned by n1 would be reserved, first 10.1.0.0/26");
+        assertThat(update(Pool.newBuilder().setCidr("10.1.0.0/22"), "cidr").getTotalBlocks())
+                .isEqualTo(16);
+        assertThat(failure(() -> update(Pool.newBuilder().setCidr("10.1.0.0/25"), "cidr")))
+                .hasMessageContaining("1 blocks owned by n2 would lie outside of it");
+        assertThat(failure(() -> update(Pool.newBuilder().setBlockLength(27), "block_length")))
+                .hasMessageContaining("2 blocks owned by n1, n2 have the size of now");
+        assertThat(failure(() -> update(Pool.newBuilder(), "name")).reason()).isEqualTo(ErrorReason.INVALID_ARGUMENT);
+        assertThat(failure(() -> pools().updatePool(UpdatePoolRequest.newBuilder()
+                                .setPool(Pool.newBuilder().setName("nowhere"))
+                                .setUpdateMask(FieldMask.newBuilder().addPaths("reserved"))
+                                .build()))
+                        .reason())
+                .isEqualTo(ErrorReason.NOT_FOUND);
+    }
+
+    @Test
+    void nodesAreChosenByTheirLabels() {
+        update(Pool.newBuilder().putNodeSelector("zone", "a"), "node_selector");
+        ServiceException other = failure(() -> claim(node(1), "r1", "default", IpFamily.IP_FAMILY_IPV4));
+        assertThat(other.reason()).isEqualTo(ErrorReason.FAILED_PRECONDITION);
+        assertThat(other).hasMessageContaining("pool default is for nodes with zone=a, which n1 has not");
+        Block block = blocks().claimBlock(ClaimBlockRequest.newBuilder()
+                .setNode(node(1))
+                .putNodeLabels("zone", "a")
+                .setRequestId("r1")
+                .build());
+        assertThat(block.getCidr()).isEqualTo("10.1.0.0/26");
+        assertThat(update(Pool.newBuilder().putNodeSelector("podwire.io/node", "n2"), "node_selector")
+                        .getNodeSelectorMap())
+                .isEqualTo(Map.of("podwire.io/node", "n2"));
+        assertThat(claim(node(2), "r2").getCidr()).isEqualTo("10.1.0.64/26");
+    }
+
+    @Test
+    void watchersAreToldOfEveryPoolAtOnceAndAfterEachChange() {
+        Iterator<WatchPoolsResponse> watch = pools().watchPools(WatchPoolsRequest.getDefaultInstance());
+        WatchPoolsResponse first = watch.next();
+        assertThat(first.getSequence()).isEqualTo(1);
+        assertThat(first.getPoolsList()).extracting(Pool::getName).containsExactly("default");
+        claim(node(1), "r1");
+        WatchPoolsResponse claimed = nextChange(watch, first);
+        assertThat(claimed.getPoolsList()).extracting(Pool::getOwnedBlocks).containsExactly(1);
+        state(PoolState.POOL_STATE_DRAINING);
+        WatchPoolsResponse draining = nextChange(watch, claimed);
+        assertThat(draining.getPoolsList()).extracting(Pool::getState).containsExactly(PoolState.POOL_STATE_DRAINING);
+        create("a", "10.9.0.0/25", 26);
+        assertThat(nextChange(watch, draining).getPoolsList())
+                .extracting(Pool::getName)
+                .containsExactly("a", "default");
+    }
+
+    /** The next message that is not a mere sign of life. */
+    private static WatchPoolsResponse nextChange(Iterator<WatchPoolsResponse> watch, WatchPoolsResponse last) {
+        WatchPoolsResponse before = last;
+        while (true) {
+            WatchPoolsResponse next = watch.next();
+            assertThat(next.getSequence()).isEqualTo(before.getSequence() + 1);
+            if (!next.getPoolsList().equals(last.getPoolsList())) {
+                return next;
+            }
+            before = next;
+        }
+    }
+
     @Test
     void badFieldsAreNamed() {
         assertThat(failure(() -> claim(node("N1", "u", 1), "r1"))).hasMessageContaining("'N1' is not a node name");
@@ -360,6 +482,7 @@ abstract class IpamServiceContract {
         await("gauges are read at start")
                 .untilAsserted(() -> assertThat(metrics())
                         .contains("podwire_ipam_blocks_owned{pool=\"default\"} 1.0")
+                        .contains("podwire_ipam_blocks_reserved{pool=\"default\"} 0.0")
                         .contains("podwire_ipam_blocks_all{pool=\"default\"} 4.0"));
         claim(node(1), "r1");
         assertThat(metrics()).contains("podwire_ipam_claim_seconds_count{result=\"ok\"} 1");

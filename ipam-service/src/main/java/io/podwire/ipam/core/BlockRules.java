@@ -1,8 +1,10 @@
 package io.podwire.ipam.core;
 
 import io.podwire.common.net.IpPrefix;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Who gets which block. A block has one owner, an installation of a node; it moves only when its
@@ -12,7 +14,10 @@ import java.util.Optional;
 public final class BlockRules {
     private BlockRules() {}
 
-    /** Answers a claim: the lowest free block of the first pool by name, of the family, that has one. */
+    /**
+     * Answers a claim: the lowest free block of the first pool by name that gives the caller one. What a
+     * request took before is its own whatever became of the pool since.
+     */
     public static ClaimDecision claim(Ledger ledger, ClaimRequest request) {
         NodeEpoch caller = request.caller();
         Optional<NodeEpoch> newest = ledger.newest(caller);
@@ -23,7 +28,8 @@ public final class BlockRules {
                 ledger.pools().stream().filter(p -> request.names(p.name())).toList();
         List<Pool> candidates =
                 named.stream().filter(p -> p.family() == request.family()).toList();
-        if (!request.pool().equals(ClaimRequest.ANY_POOL) && candidates.isEmpty() && !named.isEmpty()) {
+        boolean oneWanted = !request.pool().equals(ClaimRequest.ANY_POOL);
+        if (oneWanted && candidates.isEmpty() && !named.isEmpty()) {
             return new ClaimDecision.OtherFamily(named.getFirst());
         }
         Optional<Block> taken = ledger.blocks().stream()
@@ -35,17 +41,33 @@ public final class BlockRules {
                     ? new ClaimDecision.AlreadyHeld(block)
                     : new ClaimDecision.RequestIdTaken(block);
         }
-        if (candidates.isEmpty() && !request.pool().equals(ClaimRequest.ANY_POOL)) {
-            return new ClaimDecision.NoSuchPool();
-        }
+        return oneWanted && candidates.isEmpty() ? new ClaimDecision.NoSuchPool() : assign(ledger, request, candidates);
+    }
+
+    private static ClaimDecision assign(Ledger ledger, ClaimRequest request, List<Pool> candidates) {
+        List<PassedOver> passed = new ArrayList<>();
         for (Pool pool : candidates) {
-            Optional<IpPrefix> free = FreeBlocks.lowest(
-                    pool, ledger.blocksOf(pool.name()).stream().map(Block::cidr).toList());
-            if (free.isPresent()) {
-                return new ClaimDecision.Assign(pool, new Block(pool.name(), free.get(), caller, request.requestId()));
+            if (pool.state() != PoolState.ACTIVE) {
+                passed.add(new PassedOver(pool, PassedOver.Why.CLOSED));
+            } else if (!pool.nodes().matches(request.caller().node(), request.nodeLabels())) {
+                passed.add(new PassedOver(pool, PassedOver.Why.NOT_FOR_NODE));
+            } else {
+                Optional<IpPrefix> free = lowestFree(ledger, pool);
+                if (free.isPresent()) {
+                    return new ClaimDecision.Assign(
+                            pool, new Block(pool.name(), free.get(), request.caller(), request.requestId()));
+                }
+                passed.add(new PassedOver(pool, PassedOver.Why.FULL));
             }
         }
-        return new ClaimDecision.Full(candidates);
+        return new ClaimDecision.NoneFree(passed);
+    }
+
+    private static Optional<IpPrefix> lowestFree(Ledger ledger, Pool pool) {
+        return FreeBlocks.lowest(
+                pool,
+                Stream.concat(ledger.blocksOf(pool.name()).stream().map(Block::cidr), pool.reserved().stream())
+                        .toList());
     }
 
     /** Answers a release. */

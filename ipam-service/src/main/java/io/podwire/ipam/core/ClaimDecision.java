@@ -22,6 +22,6 @@ public sealed interface ClaimDecision {
     /** The pool asked for has addresses of the other family than asked for. */
     record OtherFamily(Pool pool) implements ClaimDecision {}
 
-    /** Every block of these pools, all of the family, is owned. */
-    record Full(List<Pool> pools) implements ClaimDecision {}
+    /** None of these pools, which are all that the claim accepts, gave a block. */
+    record NoneFree(List<PassedOver> pools) implements ClaimDecision {}
 }

@@ -3,7 +3,9 @@ package io.podwire.ipam.core;
 import io.podwire.common.net.IpPrefix;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * Everything the service knows, at one moment.
@@ -34,6 +36,14 @@ public record Ledger(List<Pool> pools, List<Block> blocks, List<NodeEpoch> nodes
     /** The owned blocks of a pool, by address. */
     public List<Block> blocksOf(String pool) {
         return blocks.stream().filter(b -> b.pool().equals(pool)).toList();
+    }
+
+    /** All pools by name, with how much of each is used. */
+    public List<PoolUsage> usage() {
+        Map<String, Integer> owned = blocks.stream().collect(Collectors.toMap(Block::pool, _ -> 1, Integer::sum));
+        return pools.stream()
+                .map(pool -> new PoolUsage(pool, owned.getOrDefault(pool.name(), 0)))
+                .toList();
     }
 
     /** The newest epoch seen of this epoch's installation. */

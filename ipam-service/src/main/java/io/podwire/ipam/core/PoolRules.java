@@ -1,12 +1,13 @@
 package io.podwire.ipam.core;
 
+import java.util.List;
 import java.util.Optional;
 
-/** Which pools may be: an address belongs to one pool at most. */
+/** Which pools may be: an address belongs to one pool at most, and what is owned stays as it is. */
 public final class PoolRules {
     private PoolRules() {}
 
-    /** Answers the wish for this pool. */
+    /** Answers the wish for this pool, all of it. */
     public static CreateDecision create(Ledger ledger, Pool pool) {
         Optional<Pool> sameName = ledger.pool(pool.name());
         if (sameName.isPresent()) {
@@ -14,10 +15,73 @@ public final class PoolRules {
                     ? new CreateDecision.AlreadyThere()
                     : new CreateDecision.NameTaken(sameName.get());
         }
-        return ledger.pools().stream()
-                .filter(other -> other.cidr().overlaps(pool.cidr()))
-                .findFirst()
+        return overlapped(ledger, pool)
                 .<CreateDecision>map(CreateDecision.Overlap::new)
                 .orElseGet(CreateDecision.Create::new);
+    }
+
+    /**
+     * Answers the wish that a pool of these addresses and block length be there: one that was changed
+     * otherwise since is left as it is.
+     */
+    public static CreateDecision ensure(Ledger ledger, Pool pool) {
+        return ledger.pool(pool.name()).filter(pool::samePlaces).isPresent()
+                ? new CreateDecision.AlreadyThere()
+                : create(ledger, pool);
+    }
+
+    /** Answers the wish for these edits of a pool. */
+    public static UpdateDecision update(Ledger ledger, String name, List<PoolEdit> edits) {
+        Optional<Pool> found = ledger.pool(name);
+        if (found.isEmpty()) {
+            return new UpdateDecision.NoSuchPool();
+        }
+        Pool before = found.get();
+        Pool next;
+        try {
+            next = before.with(edits);
+        } catch (IllegalArgumentException e) {
+            return new UpdateDecision.Malformed(e.getMessage());
+        }
+        if (next.equals(before)) {
+            return new UpdateDecision.Unchanged(before);
+        }
+        if (next.family() != before.family()) {
+            return new UpdateDecision.Malformed("pool " + name + " is "
+                    + before.family().label() + " for good, and " + next.cidr() + " is not; create another pool");
+        }
+        return refused(ledger, before, next).orElseGet(() -> new UpdateDecision.Update(before, next));
+    }
+
+    private static Optional<UpdateDecision> refused(Ledger ledger, Pool before, Pool next) {
+        Optional<Pool> overlapped = overlapped(ledger, next);
+        if (overlapped.isPresent()) {
+            return Optional.of(new UpdateDecision.Overlap(next, overlapped.get()));
+        }
+        List<Block> owned = ledger.blocksOf(before.name());
+        List<Block> outside =
+                owned.stream().filter(b -> !next.cidr().contains(b.cidr())).toList();
+        if (!outside.isEmpty()) {
+            return Optional.of(new UpdateDecision.CutsOff(next, outside));
+        }
+        if (next.blockLength() != before.blockLength() && !owned.isEmpty()) {
+            return Optional.of(new UpdateDecision.SizeInUse(next, owned));
+        }
+        List<Block> reserved = owned.stream()
+                .filter(b -> next.reserved().stream().anyMatch(b.cidr()::overlaps))
+                .toList();
+        if (!reserved.isEmpty()) {
+            return Optional.of(new UpdateDecision.ReservesOwned(next, reserved));
+        }
+        return next.state() == PoolState.RETIRED && !owned.isEmpty()
+                ? Optional.of(new UpdateDecision.NotEmpty(next, owned))
+                : Optional.empty();
+    }
+
+    private static Optional<Pool> overlapped(Ledger ledger, Pool pool) {
+        return ledger.pools().stream()
+                .filter(other -> !other.name().equals(pool.name()))
+                .filter(other -> other.cidr().overlaps(pool.cidr()))
+                .findFirst();
     }
 }

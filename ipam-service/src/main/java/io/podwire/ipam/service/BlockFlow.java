@@ -10,6 +10,7 @@ import io.podwire.ipam.core.ClaimDecision;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.PassedOver;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.ReleaseDecision;
 import io.podwire.ipam.service.CasFlow.Step;
@@ -35,7 +36,8 @@ public final class BlockFlow {
      * Gives one more block; the same request gives the same block.
      *
      * @throws ServiceException STALE_EPOCH, OWNED_BY_OTHER (request id), NOT_FOUND (pool),
-     *     INVALID_ARGUMENT (the pool is of the other family), EXHAUSTED, CONTENTION, UNAVAILABLE
+     *     INVALID_ARGUMENT (the pool is of the other family), FAILED_PRECONDITION (the pool gives no
+     *     blocks, or none to this node), EXHAUSTED, CONTENTION, UNAVAILABLE
      */
     public Block claim(ClaimRequest request) {
         String attempted = "claim of an " + request.family().label() + " block for " + request.caller() + ", request "
@@ -78,13 +80,7 @@ public final class BlockFlow {
                                 + pool.family().label() + ", and the block shall be "
                                 + request.family().label() + "; name a pool of that family, or none",
                         Map.of("pool", pool.name(), "family", pool.family().label()));
-            case ClaimDecision.Full(List<Pool> pools) ->
-                throw new ServiceException(
-                        ErrorReason.EXHAUSTED,
-                        attempted
-                                + (pools.isEmpty()
-                                        ? ": there is no " + request.family().label() + " pool; create one"
-                                        : ": every block is owned in " + names(pools) + "; add a pool"));
+            case ClaimDecision.NoneFree(List<PassedOver> pools) -> throw noneFree(attempted, request, pools);
         };
     }
 
@@ -148,9 +144,30 @@ public final class BlockFlow {
                 Map.of("counter", Long.toString(newest.counter())));
     }
 
-    private static String names(List<Pool> pools) {
-        return pools.stream()
-                .map(Pool::name)
-                .collect(Collectors.joining(", ", pools.size() == 1 ? "pool " : "pools ", ""));
+    private static ServiceException noneFree(String attempted, ClaimRequest request, List<PassedOver> pools) {
+        if (pools.isEmpty()) {
+            return new ServiceException(
+                    ErrorReason.EXHAUSTED,
+                    attempted + ": there is no " + request.family().label() + " pool; create one");
+        }
+        String why = pools.stream().map(passed -> why(passed, request)).collect(Collectors.joining(", "));
+        boolean full = pools.stream().anyMatch(passed -> passed.why() == PassedOver.Why.FULL);
+        return full || request.pool().equals(ClaimRequest.ANY_POOL)
+                ? new ServiceException(ErrorReason.EXHAUSTED, attempted + ": " + why + "; add a pool")
+                : new ServiceException(
+                        ErrorReason.FAILED_PRECONDITION,
+                        attempted + ": " + why + "; name another pool, or none",
+                        Map.of("pool", request.pool()));
+    }
+
+    private static String why(PassedOver passed, ClaimRequest request) {
+        Pool pool = passed.pool();
+        return switch (passed.why()) {
+            case CLOSED -> "pool " + pool.name() + " is " + pool.state();
+            case NOT_FOR_NODE ->
+                "pool " + pool.name() + " is for nodes with " + pool.nodes() + ", which "
+                        + request.caller().node() + " has not";
+            case FULL -> "no block is free in pool " + pool.name();
+        };
     }
 }

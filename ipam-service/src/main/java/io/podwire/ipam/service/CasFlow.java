@@ -69,6 +69,11 @@ public final class CasFlow {
         return LedgerSnapshot.read(store);
     }
 
+    /** The store's revision, see {@link IpamStore#revision}. */
+    long revision() {
+        return store.revision();
+    }
+
     /**
      * Runs one change.
      *

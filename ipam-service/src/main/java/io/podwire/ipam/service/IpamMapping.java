@@ -6,17 +6,24 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.ClaimRequest;
-import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolState;
+import io.podwire.ipam.core.PoolUsage;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import java.math.BigInteger;
+import java.util.List;
 import java.util.function.Supplier;
 
 /** Between podwire.ipam.v1 and the core's values. */
 final class IpamMapping {
-    /** total_blocks has 32 bits: this many stands for more as well, 2^74 in an IPv6 /48 of /122 blocks. */
+    private static final String EDITABLE = "cidr, block_length, state, reserved, node_selector";
+
+    /** Counts of blocks have 32 bits: this many stands for more as well, 2^74 in an IPv6 /48 of /122 blocks. */
     private static final BigInteger MOST_BLOCKS_TOLD = BigInteger.valueOf(0xFFFF_FFFFL);
 
     private IpamMapping() {}
@@ -39,6 +46,7 @@ final class IpamMapping {
         NodeEpoch caller = epoch(message.getNode());
         return checked(() -> new ClaimRequest(
                 caller,
+                message.getNodeLabelsMap(),
                 message.getPool(),
                 family(message.getFamily(), message.getFamilyValue()),
                 message.getRequestId()));
@@ -66,18 +74,83 @@ final class IpamMapping {
         return checked(() -> {
             IpPrefix cidr = IpPrefix.parse(message.getCidr());
             int blockLength = message.getBlockLength() == 0 ? Pool.defaultBlockLength(cidr) : message.getBlockLength();
-            return new Pool(message.getName(), cidr, blockLength);
+            PoolState state = message.getState() == io.podwire.proto.ipam.v1.PoolState.POOL_STATE_UNSPECIFIED
+                    ? PoolState.ACTIVE
+                    : state(message);
+            return new Pool(
+                    message.getName(),
+                    cidr,
+                    blockLength,
+                    state,
+                    prefixes(message.getReservedList()),
+                    NodeSelector.of(message.getNodeSelectorMap()));
         });
     }
 
-    static io.podwire.proto.ipam.v1.Pool toProto(Pool pool, Ledger ledger) {
+    /** The edits that an update's mask names. */
+    static List<PoolEdit> edits(UpdatePoolRequest message) {
+        io.podwire.proto.ipam.v1.Pool pool = message.getPool();
+        return checked(() -> {
+            if (message.getUpdateMask().getPathsCount() == 0) {
+                throw new IllegalArgumentException("update_mask must name at least one of " + EDITABLE);
+            }
+            return message.getUpdateMask().getPathsList().stream()
+                    .map(path -> edit(pool, path))
+                    .toList();
+        });
+    }
+
+    private static PoolEdit edit(io.podwire.proto.ipam.v1.Pool pool, String path) {
+        return switch (path) {
+            case "cidr" -> new PoolEdit.Cidr(IpPrefix.parse(pool.getCidr()));
+            case "block_length" -> new PoolEdit.BlockLength(pool.getBlockLength());
+            case "state" -> new PoolEdit.State(state(pool));
+            case "reserved" -> new PoolEdit.Reserved(prefixes(pool.getReservedList()));
+            case "node_selector" -> new PoolEdit.Nodes(NodeSelector.of(pool.getNodeSelectorMap()));
+            default -> throw new IllegalArgumentException("update_mask: '" + path + "' is not one of " + EDITABLE);
+        };
+    }
+
+    private static PoolState state(io.podwire.proto.ipam.v1.Pool message) {
+        return switch (message.getState()) {
+            case POOL_STATE_ACTIVE -> PoolState.ACTIVE;
+            case POOL_STATE_DRAINING -> PoolState.DRAINING;
+            case POOL_STATE_RETIRED -> PoolState.RETIRED;
+            case POOL_STATE_UNSPECIFIED, UNRECOGNIZED ->
+                throw new IllegalArgumentException(
+                        "state must be 1 (ACTIVE), 2 (DRAINING) or 3 (RETIRED), got " + message.getStateValue());
+        };
+    }
+
+    private static io.podwire.proto.ipam.v1.PoolState toProto(PoolState state) {
+        return switch (state) {
+            case ACTIVE -> io.podwire.proto.ipam.v1.PoolState.POOL_STATE_ACTIVE;
+            case DRAINING -> io.podwire.proto.ipam.v1.PoolState.POOL_STATE_DRAINING;
+            case RETIRED -> io.podwire.proto.ipam.v1.PoolState.POOL_STATE_RETIRED;
+        };
+    }
+
+    private static List<IpPrefix> prefixes(List<String> texts) {
+        return texts.stream().map(IpPrefix::parse).toList();
+    }
+
+    static io.podwire.proto.ipam.v1.Pool toProto(PoolUsage usage) {
+        Pool pool = usage.pool();
         return io.podwire.proto.ipam.v1.Pool.newBuilder()
                 .setName(pool.name())
                 .setCidr(pool.cidr().toString())
                 .setBlockLength(pool.blockLength())
-                .setOwnedBlocks(ledger.blocksOf(pool.name()).size())
-                .setTotalBlocks(pool.totalBlocks().min(MOST_BLOCKS_TOLD).intValue())
+                .setOwnedBlocks(usage.ownedBlocks())
+                .setTotalBlocks(count(pool.totalBlocks()))
+                .setState(toProto(pool.state()))
+                .addAllReserved(pool.reserved().stream().map(IpPrefix::toString).toList())
+                .putAllNodeSelector(pool.nodes().labels())
+                .setReservedBlocks(count(pool.reservedBlocks()))
                 .build();
+    }
+
+    private static int count(BigInteger blocks) {
+        return blocks.min(MOST_BLOCKS_TOLD).intValue();
     }
 
     static IpPrefix prefix(String text) {

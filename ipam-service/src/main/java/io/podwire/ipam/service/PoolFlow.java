@@ -5,7 +5,9 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.CreateDecision;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolEdit;
 import io.podwire.ipam.core.PoolRules;
+import io.podwire.ipam.core.UpdateDecision;
 import io.podwire.ipam.service.CasFlow.Step;
 import io.podwire.ipam.store.LedgerSnapshot;
 import java.util.List;
@@ -15,7 +17,7 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Creates and deletes pools. Stateless, for any number of threads. */
+/** Creates, changes and deletes pools. Stateless, for any number of threads. */
 public final class PoolFlow {
     private static final Logger log = LoggerFactory.getLogger(PoolFlow.class);
     private static final int OWNERS_NAMED = 5;
@@ -33,22 +35,35 @@ public final class PoolFlow {
      * @throws ServiceException ALREADY_EXISTS, FAILED_PRECONDITION (overlap), CONTENTION, UNAVAILABLE
      */
     public void create(Pool pool) {
-        var _ = flow.run("creation of pool " + pool, snapshot -> createStep(snapshot, pool));
+        var _ = flow.run(
+                "creation of pool " + pool,
+                snapshot -> createStep(snapshot, pool, PoolRules.create(snapshot.ledger(), pool)));
     }
 
-    private static Step<Boolean> createStep(LedgerSnapshot snapshot, Pool pool) {
-        return switch (PoolRules.create(snapshot.ledger(), pool)) {
+    /**
+     * Creates a pool where none of its name, addresses and block length is there.
+     *
+     * @throws ServiceException as {@link #create}
+     */
+    public void ensure(Pool pool) {
+        var _ = flow.run(
+                "creation of pool " + pool,
+                snapshot -> createStep(snapshot, pool, PoolRules.ensure(snapshot.ledger(), pool)));
+    }
+
+    private static Step<Boolean> createStep(LedgerSnapshot snapshot, Pool pool, CreateDecision decision) {
+        return switch (decision) {
             case CreateDecision.Create _ ->
                 new Step.Write<>(
-                        snapshot.create(pool),
+                        snapshot.write(pool),
                         true,
-                        () -> log.info("pool {} created: {} blocks", pool, pool.totalBlocks()));
+                        () -> log.info("pool {} created: {} blocks", pool.describe(), pool.totalBlocks()));
             case CreateDecision.AlreadyThere _ -> new Step.Done<>(false);
             case CreateDecision.NameTaken(Pool by) ->
                 throw new ServiceException(
                         ErrorReason.ALREADY_EXISTS,
-                        "creation of pool " + pool + ": it exists with another content, " + by
-                                + "; a pool never changes, use another name or delete it first",
+                        "creation of pool " + pool + ": it exists with another content, " + by.describe()
+                                + "; update or delete that one, or use another name",
                         Map.of("pool", by.toString()));
             case CreateDecision.Overlap(Pool with) ->
                 throw new ServiceException(
@@ -56,6 +71,63 @@ public final class PoolFlow {
                         "creation of pool " + pool + ": it overlaps pool " + with + "; choose other addresses",
                         Map.of("pool", with.name()));
         };
+    }
+
+    /**
+     * Changes a pool; a change that is made already is success.
+     *
+     * @param edits at least one, in any order
+     * @return the pool after the change
+     * @throws ServiceException NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (an overlap, or owned
+     *     blocks that do not fit the change), CONTENTION, UNAVAILABLE
+     */
+    public Pool update(String name, List<PoolEdit> edits) {
+        String attempted = "change of pool " + name;
+        return flow.run(attempted, snapshot -> updateStep(attempted, snapshot, name, edits));
+    }
+
+    private static Step<Pool> updateStep(String attempted, LedgerSnapshot snapshot, String name, List<PoolEdit> edits) {
+        return switch (PoolRules.update(snapshot.ledger(), name, edits)) {
+            case UpdateDecision.Update(Pool before, Pool next) ->
+                new Step.Write<>(
+                        snapshot.write(next),
+                        next,
+                        () -> log.info("pool {} changed, now {}", before.describe(), next.describe()));
+            case UpdateDecision.Unchanged(Pool pool) -> new Step.Done<>(pool);
+            case UpdateDecision.NoSuchPool _ ->
+                throw new ServiceException(
+                        ErrorReason.NOT_FOUND, attempted + ": there is no such pool", Map.of("pool", name));
+            case UpdateDecision.Malformed(String why) ->
+                throw new ServiceException(ErrorReason.INVALID_ARGUMENT, attempted + ": " + why);
+            case UpdateDecision.Overlap(Pool next, Pool with) ->
+                throw new ServiceException(
+                        ErrorReason.FAILED_PRECONDITION,
+                        attempted + " to " + next + ": it would overlap pool " + with + "; choose other addresses",
+                        Map.of("pool", with.name()));
+            case UpdateDecision.CutsOff(Pool next, List<Block> owned) ->
+                throw inTheWay(attempted + " to " + next, owned, "would lie outside of it");
+            case UpdateDecision.SizeInUse(Pool next, List<Block> owned) ->
+                throw inTheWay(attempted + " to " + next, owned, "have the size of now");
+            case UpdateDecision.ReservesOwned(Pool next, List<Block> owned) ->
+                throw inTheWay(attempted + " to reserve " + next.reserved(), owned, "would be reserved");
+            case UpdateDecision.NotEmpty(Pool next, List<Block> owned) ->
+                throw inTheWay(attempted + " to " + next.state(), owned, "are left");
+        };
+    }
+
+    private static ServiceException inTheWay(String attempted, List<Block> owned, String trouble) {
+        return new ServiceException(
+                ErrorReason.FAILED_PRECONDITION,
+                attempted + ": " + owned.size() + " blocks owned by " + owners(owned) + " " + trouble + ", first "
+                        + owned.getFirst().cidr() + "; set the pool to DRAINING and wait until they are given back",
+                Map.of("owned", Integer.toString(owned.size())));
+    }
+
+    private static String owners(List<Block> owned) {
+        List<String> owners =
+                owned.stream().map(b -> b.owner().node().value()).distinct().toList();
+        return owners.stream().limit(OWNERS_NAMED).collect(Collectors.joining(", "))
+                + (owners.size() > OWNERS_NAMED ? " and " + (owners.size() - OWNERS_NAMED) + " more nodes" : "");
     }
 
     /**
@@ -74,18 +146,15 @@ public final class PoolFlow {
         }
         List<Block> owned = snapshot.ledger().blocksOf(name);
         if (!owned.isEmpty()) {
-            List<String> owners =
-                    owned.stream().map(b -> b.owner().node().value()).distinct().toList();
             throw new ServiceException(
                     ErrorReason.FAILED_PRECONDITION,
-                    "deletion of pool " + name + ": " + owned.size() + " of its blocks are owned, by "
-                            + owners.stream().limit(OWNERS_NAMED).collect(Collectors.joining(", "))
-                            + (owners.size() > OWNERS_NAMED
-                                    ? " and " + (owners.size() - OWNERS_NAMED) + " more nodes"
-                                    : "")
+                    "deletion of pool " + name + ": " + owned.size() + " of its blocks are owned, by " + owners(owned)
                             + "; release them first",
                     Map.of("owned", Integer.toString(owned.size())));
         }
-        return new Step.Write<>(snapshot.delete(pool.get()), true, () -> log.info("pool {} deleted", pool.get()));
+        return new Step.Write<>(
+                snapshot.delete(pool.get()),
+                true,
+                () -> log.info("pool {} deleted", pool.get().describe()));
     }
 }

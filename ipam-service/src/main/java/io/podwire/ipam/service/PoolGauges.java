@@ -5,17 +5,20 @@ import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.EventLoop;
-import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.PoolUsage;
 import java.time.Duration;
+import java.util.List;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Owned and total blocks of each pool as gauges; its loop reads the store, and owns the gauges. */
+/** Owned, reserved and all blocks of each pool as gauges; its loop reads the store, and owns the gauges. */
 public final class PoolGauges implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PoolGauges.class);
 
     private final BlockFlow blocks;
     private final MultiGauge owned;
+    private final MultiGauge reserved;
     private final MultiGauge total;
     private final EventLoop loop = new EventLoop("pool-gauges");
 
@@ -29,6 +32,9 @@ public final class PoolGauges implements AutoCloseable {
         this.owned = MultiGauge.builder("podwire.ipam.blocks.owned")
                 .description("Blocks of the pool that nodes own")
                 .register(meters);
+        this.reserved = MultiGauge.builder("podwire.ipam.blocks.reserved")
+                .description("Blocks of the pool that nobody gets, for an address of theirs is reserved")
+                .register(meters);
         // Not ".total": Prometheus keeps that ending for counters, and its client library cuts it off.
         this.total = MultiGauge.builder("podwire.ipam.blocks.all")
                 .description("Blocks of the pool in all")
@@ -39,22 +45,21 @@ public final class PoolGauges implements AutoCloseable {
 
     private void refresh() {
         try {
-            Ledger ledger = blocks.ledger();
-            owned.register(
-                    ledger.pools().stream()
-                            .map(pool -> MultiGauge.Row.of(
-                                    Tags.of("pool", pool.name()),
-                                    ledger.blocksOf(pool.name()).size()))
-                            .toList(),
-                    true);
-            total.register(
-                    ledger.pools().stream()
-                            .map(pool -> MultiGauge.Row.of(Tags.of("pool", pool.name()), pool.totalBlocks()))
-                            .toList(),
-                    true);
+            List<PoolUsage> usage = blocks.ledger().usage();
+            set(owned, usage, PoolUsage::ownedBlocks);
+            set(reserved, usage, of -> of.pool().reservedBlocks());
+            set(total, usage, of -> of.pool().totalBlocks());
         } catch (ServiceException e) {
             log.debug("the gauges of pools stay as they are: {}", e.getMessage());
         }
+    }
+
+    private static void set(MultiGauge gauge, List<PoolUsage> usage, Function<PoolUsage, Number> value) {
+        gauge.register(
+                usage.stream()
+                        .map(of -> MultiGauge.Row.of(Tags.of("pool", of.pool().name()), value.apply(of)))
+                        .toList(),
+                true);
     }
 
     @Override

@@ -1,9 +1,11 @@
 package io.podwire.ipam.service;
 
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
-import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.PoolUsage;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolResponse;
@@ -12,7 +14,12 @@ import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
 import io.podwire.proto.ipam.v1.Pool;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.ipam.v1.UpdatePoolRequest;
+import io.podwire.proto.ipam.v1.WatchPoolsRequest;
+import io.podwire.proto.ipam.v1.WatchPoolsResponse;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** podwire.ipam.v1.Pools. */
 public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
@@ -20,46 +27,58 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
 
     private final PoolFlow pools;
     private final BlockFlow blocks;
+    private final PoolWatch watch;
 
     /** The service over its flows. */
-    public PoolsGrpcService(PoolFlow pools, BlockFlow blocks) {
+    public PoolsGrpcService(PoolFlow pools, BlockFlow blocks, PoolWatch watch) {
         this.pools = pools;
         this.blocks = blocks;
+        this.watch = watch;
     }
 
     @Override
     public void createPool(CreatePoolRequest request, StreamObserver<Pool> answer) {
         io.podwire.ipam.core.Pool pool = IpamMapping.pool(request.getPool());
         pools.create(pool);
-        answer.onNext(IpamMapping.toProto(pool, blocks.ledger()));
+        answer.onNext(IpamMapping.toProto(usage(pool.name())));
         answer.onCompleted();
     }
 
     @Override
     public void getPool(GetPoolRequest request, StreamObserver<Pool> answer) {
-        String name = IpamMapping.poolName(request.getName());
-        Ledger ledger = blocks.ledger();
-        answer.onNext(ledger.pool(name)
-                .map(pool -> IpamMapping.toProto(pool, ledger))
-                .orElseThrow(() ->
-                        new ServiceException(ErrorReason.NOT_FOUND, "there is no pool " + name, Map.of("pool", name))));
+        answer.onNext(IpamMapping.toProto(usage(IpamMapping.poolName(request.getName()))));
         answer.onCompleted();
+    }
+
+    private PoolUsage usage(String name) {
+        return blocks.ledger().usage().stream()
+                .filter(usage -> usage.pool().name().equals(name))
+                .findFirst()
+                .orElseThrow(() ->
+                        new ServiceException(ErrorReason.NOT_FOUND, "there is no pool " + name, Map.of("pool", name)));
     }
 
     @Override
     public void listPools(ListPoolsRequest request, StreamObserver<ListPoolsResponse> answer) {
-        Ledger ledger = blocks.ledger();
-        Page<io.podwire.ipam.core.Pool> page = Page.of(
-                ledger.pools(),
-                pool -> pool.name().compareTo(request.getPageToken()) > 0,
+        Page<PoolUsage> page = Page.of(
+                blocks.ledger().usage(),
+                usage -> usage.pool().name().compareTo(request.getPageToken()) > 0,
                 request.getPageSize(),
                 LARGEST_PAGE);
         ListPoolsResponse.Builder response = ListPoolsResponse.newBuilder();
-        page.items().forEach(pool -> response.addPools(IpamMapping.toProto(pool, ledger)));
+        page.items().forEach(usage -> response.addPools(IpamMapping.toProto(usage)));
         if (page.more()) {
-            response.setNextPageToken(page.last().name());
+            response.setNextPageToken(page.last().pool().name());
         }
         answer.onNext(response.build());
+        answer.onCompleted();
+    }
+
+    @Override
+    public void updatePool(UpdatePoolRequest request, StreamObserver<Pool> answer) {
+        String name = IpamMapping.poolName(request.getPool().getName());
+        var _ = pools.update(name, IpamMapping.edits(request));
+        answer.onNext(IpamMapping.toProto(usage(name)));
         answer.onCompleted();
     }
 
@@ -68,5 +87,35 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
         pools.delete(IpamMapping.poolName(request.getName()));
         answer.onNext(DeletePoolResponse.getDefaultInstance());
         answer.onCompleted();
+    }
+
+    @Override
+    public void watchPools(WatchPoolsRequest request, StreamObserver<WatchPoolsResponse> answer) {
+        ServerCallStreamObserver<WatchPoolsResponse> out = (ServerCallStreamObserver<WatchPoolsResponse>) answer;
+        // The observer is written on the watch's loop alone: it is not safe for several threads.
+        PoolWatch.Watcher watcher =
+                new PoolWatch.Watcher(out::isReady, new Numbered(out), why -> out.onError(GrpcErrors.toGrpc(why)));
+        out.setOnReadyHandler(() -> watch.writable(watcher));
+        out.setOnCancelHandler(() -> watch.gone(watcher));
+        watch.add(watcher);
+    }
+
+    /** Sends the pools, with a number; owned by the watch's loop. */
+    private static final class Numbered implements Consumer<List<PoolUsage>> {
+        private final StreamObserver<WatchPoolsResponse> out;
+        private long sequence;
+
+        private Numbered(StreamObserver<WatchPoolsResponse> out) {
+            this.out = out;
+        }
+
+        @Override
+        public void accept(List<PoolUsage> pools) {
+            sequence++;
+            out.onNext(WatchPoolsResponse.newBuilder()
+                    .setSequence(sequence)
+                    .addAllPools(pools.stream().map(IpamMapping::toProto).toList())
+                    .build());
+        }
     }
 }

@@ -93,6 +93,20 @@ public final class EtcdIpamStore implements IpamStore {
     }
 
     @Override
+    public long revision() {
+        // Of all of etcd: other writers' keys make it grow, too.
+        GetOption option =
+                GetOption.builder().withSerializable(false).withCountOnly(true).build();
+        try {
+            return await(client.getKVClient().get(bytes(prefix), option))
+                    .getHeader()
+                    .getRevision();
+        } catch (CallFailed e) {
+            throw unavailable("asking for the revision", e);
+        }
+    }
+
+    @Override
     public Outcome compareAndSet(List<Change> changes) {
         Cmp[] compares = changes.stream()
                 .map(change -> new Cmp(key(change), Cmp.Op.EQUAL, CmpTarget.modRevision(change.expected())))

@@ -16,6 +16,14 @@ public interface IpamStore extends AutoCloseable {
     List<Entry> load();
 
     /**
+     * A number that grows with every write: when two calls answer the same, nothing was written between
+     * them. It may grow without a write here, too.
+     *
+     * @throws ServiceException UNAVAILABLE when the store does not answer in time
+     */
+    long revision();
+
+    /**
      * Applies all changes at one moment, or none: none when a key has another version than its
      * change expects. Nothing is answered before it is on disk.
      *

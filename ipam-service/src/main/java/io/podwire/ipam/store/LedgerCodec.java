@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
@@ -11,19 +12,29 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolState;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Keys and values of the ledger, kept stable. A value is one JSON object; {@code "v":1} is its
  * format, and a reader refuses a format it does not know.
  *
  * <pre>
- * catalog                       {"v":1}   rewritten when a pool is created, see LedgerSnapshot
+ * catalog                       {"v":1}   rewritten when a pool is created or changed, see LedgerSnapshot
  * pools/NAME                    {"v":1,"name":"default","cidr":"10.1.0.0/16","blockLength":26}
+ *                               {"v":2,... "state":"DRAINING","reserved":["10.1.0.0/28"],"nodes":{"zone":"a"}}
  * nodes/NODE/UID                {"v":1,"node":"n1","uid":"8c...","bootId":"2f...","counter":3}
  * blocks/POOL/ADDRESS-LENGTH    {"v":1,"pool":"default","cidr":"10.1.0.64/26","owner":{...},"requestId":"..."}
  * requests/REQUEST-ID           {"v":1,"block":"blocks/default/10.1.0.64-26"}   of the claim that took that block
  * </pre>
+ *
+ * A pool that is active, has no reserved range and is for every node has format 1, which the first release
+ * reads; any other has format 2, which makes that release stop instead of giving its blocks away.
  */
 final class LedgerCodec {
     static final String CATALOG = "catalog";
@@ -33,6 +44,7 @@ final class LedgerCodec {
     static final String REQUESTS = "requests/";
 
     private static final int FORMAT = 1;
+    private static final int FULL_POOL_FORMAT = 2;
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private LedgerCodec() {}
@@ -62,10 +74,18 @@ final class LedgerCodec {
     }
 
     static String encode(Pool pool) {
-        return value().put("name", pool.name())
+        ObjectNode json = value().put("name", pool.name())
                 .put("cidr", pool.cidr().toString())
-                .put("blockLength", pool.blockLength())
-                .toString();
+                .put("blockLength", pool.blockLength());
+        if (pool.equals(new Pool(pool.name(), pool.cidr(), pool.blockLength()))) {
+            return json.toString();
+        }
+        json.put("v", FULL_POOL_FORMAT).put("state", pool.state().name());
+        ArrayNode reserved = json.putArray("reserved");
+        pool.reserved().forEach(range -> reserved.add(range.toString()));
+        ObjectNode nodes = json.putObject("nodes");
+        pool.nodes().labels().forEach(nodes::put);
+        return json.toString();
     }
 
     static String encode(NodeEpoch epoch) {
@@ -80,21 +100,30 @@ final class LedgerCodec {
     }
 
     static Pool pool(Entry entry) {
-        return decode(
-                entry,
-                json -> new Pool(
-                        text(json, "name"),
-                        IpPrefix.parse(text(json, "cidr")),
-                        required(json, "blockLength").asInt()));
+        return decode(entry, FULL_POOL_FORMAT, json -> {
+            String name = text(json, "name");
+            IpPrefix cidr = IpPrefix.parse(text(json, "cidr"));
+            int blockLength = required(json, "blockLength").asInt();
+            if (format(json) == FORMAT) {
+                return new Pool(name, cidr, blockLength);
+            }
+            List<IpPrefix> reserved = new ArrayList<>();
+            required(json, "reserved").forEach(range -> reserved.add(IpPrefix.parse(range.asText())));
+            Map<String, String> nodes = new TreeMap<>();
+            required(json, "nodes").forEachEntry((key, value) -> nodes.put(key, value.asText()));
+            return new Pool(
+                    name, cidr, blockLength, PoolState.valueOf(text(json, "state")), reserved, NodeSelector.of(nodes));
+        });
     }
 
     static NodeEpoch node(Entry entry) {
-        return decode(entry, LedgerCodec::epoch);
+        return decode(entry, FORMAT, LedgerCodec::epoch);
     }
 
     static Block block(Entry entry) {
         return decode(
                 entry,
+                FORMAT,
                 json -> new Block(
                         text(json, "pool"),
                         IpPrefix.parse(text(json, "cidr")),
@@ -125,12 +154,15 @@ final class LedgerCodec {
         T read(JsonNode json);
     }
 
-    private static <T> T decode(Entry entry, Reader<T> reader) {
+    private static int format(JsonNode json) {
+        return required(json, "v").asInt();
+    }
+
+    private static <T> T decode(Entry entry, int newestFormat, Reader<T> reader) {
         try {
             JsonNode json = JSON.readTree(entry.value());
-            int format = required(json, "v").asInt();
-            if (format != FORMAT) {
-                throw new IllegalArgumentException("format " + format + " is not known to this release");
+            if (format(json) < FORMAT || format(json) > newestFormat) {
+                throw new IllegalArgumentException("format " + format(json) + " is not known to this release");
             }
             return reader.read(json);
         } catch (JsonProcessingException | IllegalArgumentException e) {

@@ -14,10 +14,10 @@ import java.util.Map;
  * lists every key its decision rests on:
  *
  * <ul>
- *   <li>a claim rewrites its pool, so that it cannot meet the pool's deletion; its node, so that it
+ *   <li>a claim rewrites its pool, so that it cannot meet the pool's deletion or change; its node, so that it
  *       cannot meet a newer life's claim; and it makes the key of its request id, so that one id takes
  *       one block over all pools;
- *   <li>the creation of a pool rewrites {@code catalog}, so that two overlapping ones cannot meet.
+ *   <li>the creation or change of a pool rewrites {@code catalog}, so that two overlapping ones cannot meet.
  * </ul>
  */
 public final class LedgerSnapshot {
@@ -80,8 +80,8 @@ public final class LedgerSnapshot {
                 delete(LedgerCodec.key(block)));
     }
 
-    /** Adds the pool. */
-    public List<Change> create(Pool pool) {
+    /** Adds the pool, or gives the one of its name this content. */
+    public List<Change> write(Pool pool) {
         return List.of(
                 put(LedgerCodec.CATALOG, LedgerCodec.catalog()), put(LedgerCodec.key(pool), LedgerCodec.encode(pool)));
     }

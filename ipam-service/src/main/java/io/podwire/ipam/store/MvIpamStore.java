@@ -88,6 +88,19 @@ public final class MvIpamStore implements IpamStore {
     }
 
     @Override
+    public long revision() {
+        lock.lock();
+        try {
+            checkOpen();
+            return meta.getOrDefault(REVISION, 0L);
+        } catch (MVStoreException | IllegalStateException e) {
+            throw unavailable("reading", e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
     public Outcome compareAndSet(List<Change> changes) {
         lock.lock();
         try {

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
+import io.podwire.ipam.core.PassedOver.Why;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class BlockRulesTest {
@@ -32,7 +34,11 @@ class BlockRulesTest {
 
     private static ClaimDecision claim(
             Ledger ledger, NodeEpoch caller, String pool, IpFamily family, String requestId) {
-        return BlockRules.claim(ledger, new ClaimRequest(caller, pool, family, requestId));
+        return BlockRules.claim(ledger, new ClaimRequest(caller, Map.of(), pool, family, requestId));
+    }
+
+    private static ClaimDecision noneFree(Pool pool, Why why) {
+        return new ClaimDecision.NoneFree(List.of(new PassedOver(pool, why)));
     }
 
     @Test
@@ -49,10 +55,10 @@ class BlockRulesTest {
     @Test
     void namedPoolIsTheOnlyOneTried() {
         assertThat(claim(ledger(), N1, "b", "r1")).isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
-        assertThat(claim(ledger(block(B, 0, N2, "x")), N1, "b", "r1")).isEqualTo(new ClaimDecision.Full(List.of(B)));
+        assertThat(claim(ledger(block(B, 0, N2, "x")), N1, "b", "r1")).isEqualTo(noneFree(B, Why.FULL));
         assertThat(claim(ledger(), N1, "c", "r1")).isEqualTo(new ClaimDecision.NoSuchPool());
         assertThat(claim(new Ledger(List.of(), List.of(), List.of()), N1, "", "r1"))
-                .isEqualTo(new ClaimDecision.Full(List.of()));
+                .isEqualTo(new ClaimDecision.NoneFree(List.of()));
     }
 
     @Test
@@ -70,7 +76,7 @@ class BlockRulesTest {
         assertThat(claim(dual, N1, "c", IpFamily.V6, "r1")).isEqualTo(new ClaimDecision.NoSuchPool());
         assertThat(claim(ledger(), N1, "", IpFamily.V6, "r1"))
                 .as("no pool of the family")
-                .isEqualTo(new ClaimDecision.Full(List.of()));
+                .isEqualTo(new ClaimDecision.NoneFree(List.of()));
         assertThat(claim(dual, N2, "", IpFamily.V6, "x"))
                 .as("another family is another wish")
                 .isEqualTo(new ClaimDecision.RequestIdTaken(block(A, 0, N2, "x")));
@@ -80,9 +86,69 @@ class BlockRulesTest {
     void fullFamilyLeavesTheOtherAlone() {
         Pool six = new Pool("six", IpPrefix.parse("fd00::/122"), 122);
         Ledger dual = new Ledger(List.of(six, B), List.of(block(six, 0, N2, "x")), List.of(N1, N2));
-        assertThat(claim(dual, N1, "", IpFamily.V6, "r1")).isEqualTo(new ClaimDecision.Full(List.of(six)));
+        assertThat(claim(dual, N1, "", IpFamily.V6, "r1")).isEqualTo(noneFree(six, Why.FULL));
         assertThat(claim(dual, N1, "", IpFamily.V4, "r1"))
                 .isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
+    }
+
+    @Test
+    void poolThatIsNotActiveGivesNothing() {
+        for (PoolState state : List.of(PoolState.DRAINING, PoolState.RETIRED)) {
+            Pool closed = A.with(List.of(new PoolEdit.State(state)));
+            Ledger ledger = new Ledger(List.of(closed, B), List.of(block(A, 0, N1, "r0")), List.of(N1, N2));
+            assertThat(claim(ledger, N1, "a", "r1")).isEqualTo(noneFree(closed, Why.CLOSED));
+            assertThat(claim(ledger, N1, "", "r1"))
+                    .as("the next pool")
+                    .isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
+            assertThat(claim(ledger, N1, "a", "r0"))
+                    .as("what a request took before stays its own")
+                    .isEqualTo(new ClaimDecision.AlreadyHeld(block(A, 0, N1, "r0")));
+        }
+    }
+
+    @Test
+    void blocksWithAReservedAddressAreGivenToNobody() {
+        Pool pool = new Pool("a", IpPrefix.parse("10.1.0.0/24"), 26)
+                .with(List.of(new PoolEdit.Reserved(
+                        List.of(IpPrefix.parse("10.1.0.130/32"), IpPrefix.parse("10.1.0.0/28")))));
+        Ledger ledger = new Ledger(List.of(pool), List.of(), List.of());
+        assertThat(claim(ledger, N1, "", "r1")).isEqualTo(new ClaimDecision.Assign(pool, block(pool, 1, N1, "r1")));
+        Ledger next = new Ledger(List.of(pool), List.of(block(pool, 1, N2, "x")), List.of());
+        assertThat(claim(next, N1, "", "r1")).isEqualTo(new ClaimDecision.Assign(pool, block(pool, 3, N1, "r1")));
+        Ledger full = new Ledger(List.of(pool), List.of(block(pool, 1, N2, "x"), block(pool, 3, N2, "y")), List.of());
+        assertThat(claim(full, N1, "", "r1")).isEqualTo(noneFree(pool, Why.FULL));
+    }
+
+    @Test
+    void poolsAreForTheNodesOfTheirSelector() {
+        Pool zoneA = A.with(List.of(new PoolEdit.Nodes(NodeSelector.of(Map.of("zone", "a", "gpu", "")))));
+        Ledger ledger = new Ledger(List.of(zoneA, B), List.of(), List.of());
+        assertThat(BlockRules.claim(
+                        ledger, new ClaimRequest(N1, Map.of("zone", "a", "gpu", ""), "", IpFamily.V4, "r1")))
+                .isEqualTo(new ClaimDecision.Assign(zoneA, block(A, 0, N1, "r1")));
+        assertThat(BlockRules.claim(ledger, new ClaimRequest(N1, Map.of("zone", "a"), "", IpFamily.V4, "r1")))
+                .as("one label is missing")
+                .isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
+        assertThat(claim(ledger, N1, "a", "r1")).isEqualTo(noneFree(zoneA, Why.NOT_FOR_NODE));
+    }
+
+    @Test
+    void nodeNameIsALabelThatNobodyElseCanTell() {
+        Pool forN2 = A.with(List.of(new PoolEdit.Nodes(NodeSelector.of(Map.of("podwire.io/node", "n2")))));
+        Ledger ledger = new Ledger(List.of(forN2), List.of(), List.of());
+        assertThat(claim(ledger, N2, "", "r1")).isEqualTo(new ClaimDecision.Assign(forN2, block(A, 0, N2, "r1")));
+        assertThat(BlockRules.claim(
+                        ledger, new ClaimRequest(N1, Map.of("podwire.io/node", "n2"), "", IpFamily.V4, "r1")))
+                .isEqualTo(noneFree(forN2, Why.NOT_FOR_NODE));
+    }
+
+    @Test
+    void everyPoolThatWasPassedOverIsNamed() {
+        Pool closed = A.with(List.of(new PoolEdit.State(PoolState.DRAINING)));
+        Ledger ledger = new Ledger(List.of(closed, B), List.of(block(B, 0, N2, "x")), List.of());
+        assertThat(claim(ledger, N1, "", "r1"))
+                .isEqualTo(new ClaimDecision.NoneFree(
+                        List.of(new PassedOver(closed, Why.CLOSED), new PassedOver(B, Why.FULL))));
     }
 
     @Test
@@ -143,24 +209,5 @@ class BlockRulesTest {
                 .isEqualTo(new ClaimDecision.Assign(A, block(A, 1, reinstalled, "r2")));
         assertThat(BlockRules.release(ledger(ofOld), reinstalled, PoolBlocks.block(A, 0)))
                 .isEqualTo(new ReleaseDecision.OtherInstallation(ofOld));
-    }
-
-    @Test
-    void poolsShareNoAddressAndKeepTheirContent() {
-        assertThat(PoolRules.create(ledger(), A)).isEqualTo(new CreateDecision.AlreadyThere());
-        assertThat(PoolRules.create(ledger(), new Pool("a", A.cidr(), 27))).isEqualTo(new CreateDecision.NameTaken(A));
-        assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("10.0.0.0/8"), 26)))
-                .isEqualTo(new CreateDecision.Overlap(A));
-        assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("10.2.0.32/27"), 32)))
-                .isEqualTo(new CreateDecision.Overlap(B));
-        assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("10.2.0.64/26"), 26)))
-                .isEqualTo(new CreateDecision.Create());
-        Pool six = new Pool("six", IpPrefix.parse("a01::/16"), 122);
-        assertThat(PoolRules.create(ledger(), six))
-                .as("the same leading bits in another family")
-                .isEqualTo(new CreateDecision.Create());
-        Ledger dual = new Ledger(List.of(A, six), List.of(), List.of());
-        assertThat(PoolRules.create(dual, new Pool("c", IpPrefix.parse("a01:2::/48"), 122)))
-                .isEqualTo(new CreateDecision.Overlap(six));
     }
 }

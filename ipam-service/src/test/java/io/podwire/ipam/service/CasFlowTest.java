@@ -48,6 +48,11 @@ class CasFlowTest {
             }
 
             @Override
+            public long revision() {
+                return real.revision();
+            }
+
+            @Override
             public Outcome compareAndSet(List<Change> changes) {
                 writes++;
                 return always;

@@ -143,6 +143,12 @@ final class Interleaving {
         }
 
         @Override
+        public long revision() {
+            turn.await();
+            return store.revision();
+        }
+
+        @Override
         public Outcome compareAndSet(List<Change> changes) {
             turn.await();
             if (!faults) {

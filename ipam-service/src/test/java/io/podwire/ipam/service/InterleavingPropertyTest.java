@@ -14,6 +14,8 @@ import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolBlocks;
+import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.service.Interleaving.Body;
 import io.podwire.ipam.service.Interleaving.Turn;
 import io.podwire.ipam.store.LedgerSnapshot;
@@ -53,18 +55,36 @@ class InterleavingPropertyTest {
         }
     }
 
-    private static Body randomBody(RandomGenerator random) {
+    /** @param pools whether to create and change pools rather than to claim and release blocks */
+    private static Body randomBody(RandomGenerator random, boolean pools) {
         NodeEpoch caller = epoch(random.nextInt(2), random.nextInt(4) / 3, 1 + random.nextInt(3));
         Pool pool = POOLS.get(random.nextInt(POOLS.size()));
         IpPrefix cidr = PoolBlocks.block(pool, random.nextInt(2));
-        Pool overlapping = new Pool("c" + random.nextInt(2), pool.cidr(), pool.blockLength() + 1);
+        Pool another = new Pool("c" + random.nextInt(2), beside(random, pool), pool.blockLength());
         String wish = random.nextBoolean() ? pool.name() : ClaimRequest.ANY_POOL;
-        ClaimRequest request = new ClaimRequest(caller, wish, pool.family(), "r" + random.nextInt(4));
-        return switch (random.nextInt(10)) {
+        ClaimRequest request = new ClaimRequest(caller, Map.of(), wish, pool.family(), "r" + random.nextInt(4));
+        PoolEdit edit = randomEdit(random, cidr);
+        return switch (random.nextInt(pools ? 4 : 12)) {
+            case 2, 3 -> flow -> answer(() -> new PoolFlow(flow).update(pool.name(), List.of(edit)));
             case 0 -> flow -> answer(() -> new PoolFlow(flow).delete(pool.name()));
-            case 1 -> flow -> answer(() -> new PoolFlow(flow).create(overlapping));
-            case 2, 3, 4 -> flow -> answer(() -> new BlockFlow(flow).release(caller, cidr));
+            case 1 -> flow -> answer(() -> new PoolFlow(flow).create(another));
+            case 4, 5, 6 -> flow -> answer(() -> new BlockFlow(flow).release(caller, cidr));
             default -> flow -> claim(flow, request);
+        };
+    }
+
+    /** The addresses behind the pool, where it may grow to and others may be created; or those and its own. */
+    private static IpPrefix beside(RandomGenerator random, Pool pool) {
+        return IpPrefix.containing(pool.cidr().last().plus(1), pool.cidr().length() - random.nextInt(2));
+    }
+
+    private static PoolEdit randomEdit(RandomGenerator random, IpPrefix block) {
+        return switch (random.nextInt(5)) {
+            case 0 -> new PoolEdit.State(PoolState.ACTIVE);
+            case 1 -> new PoolEdit.State(PoolState.DRAINING);
+            case 2 -> new PoolEdit.State(PoolState.RETIRED);
+            case 3 -> new PoolEdit.Reserved(List.of(IpPrefix.ofHost(block.last())));
+            default -> new PoolEdit.Cidr(IpPrefix.containing(block.address(), block.length() - random.nextInt(5)));
         };
     }
 
@@ -79,7 +99,11 @@ class InterleavingPropertyTest {
     private static void assertSound(Ledger ledger) {
         List<Block> blocks = ledger.blocks();
         for (Block block : blocks) {
-            assertThat(ledger.pool(block.pool())).as("pool of %s", block).isPresent();
+            assertThat(ledger.pool(block.pool()))
+                    .as("pool of %s", block)
+                    .hasValueSatisfying(pool -> assertThat(pool.state()).isNotEqualTo(PoolState.RETIRED))
+                    .hasValueSatisfying(pool -> assertThat(PoolBlocks.all(pool)).contains(block.cidr()))
+                    .hasValueSatisfying(pool -> assertThat(pool.reserved()).noneMatch(block.cidr()::overlaps));
             assertThat(blocks.stream().filter(b -> b.cidr().overlaps(block.cidr())))
                     .as("owners of %s", block.cidr())
                     .hasSize(1);
@@ -99,11 +123,12 @@ class InterleavingPropertyTest {
     @Test
     void anyInterleavingEndsAsSomeSerialOrderWould() {
         Seeds.forEach(InterleavingPropertyTest.class, 300, random -> {
+            boolean pools = random.nextInt(3) == 0;
             List<Body> before = IntStream.range(0, random.nextInt(4))
-                    .mapToObj(_ -> randomBody(random))
+                    .mapToObj(_ -> randomBody(random, false))
                     .toList();
             List<Body> bodies = IntStream.range(0, 2 + random.nextInt(3))
-                    .mapToObj(_ -> randomBody(random))
+                    .mapToObj(_ -> randomBody(random, pools))
                     .toList();
             MemoryIpamStore store = started(before);
             Interleaving interleaving = new Interleaving(random, store, false);
@@ -145,7 +170,8 @@ class InterleavingPropertyTest {
             Map<String, List<Turn>> answers = new TreeMap<>();
             for (int i = 0; i < 4; i++) {
                 IpFamily family = i < 2 ? IpFamily.V4 : IpFamily.V6;
-                ClaimRequest request = new ClaimRequest(epoch(i % 2, 0, 1), ClaimRequest.ANY_POOL, family, "r" + i);
+                ClaimRequest request =
+                        new ClaimRequest(epoch(i % 2, 0, 1), Map.of(), ClaimRequest.ANY_POOL, family, "r" + i);
                 requests.put(request.requestId(), request);
                 // The node repeats its request while the first is under way, over another replica.
                 answers.put(
@@ -171,7 +197,10 @@ class InterleavingPropertyTest {
 
             int free = 0;
             for (IpFamily family : IpFamily.values()) {
-                while (!claim(flow, new ClaimRequest(epoch(9, 0, 1), ClaimRequest.ANY_POOL, family, "last-" + free))
+                while (!claim(
+                                flow,
+                                new ClaimRequest(
+                                        epoch(9, 0, 1), Map.of(), ClaimRequest.ANY_POOL, family, "last-" + free))
                         .equals("EXHAUSTED")) {
                     free++;
                 }

@@ -3,6 +3,7 @@ package io.podwire.ipam.service;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.FieldMask;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpFamily;
@@ -11,10 +12,16 @@ import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolBlocks;
+import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolState;
+import io.podwire.ipam.core.PoolUsage;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class IpamMappingTest {
@@ -26,7 +33,8 @@ class IpamMappingTest {
         assertThat(IpamMapping.epoch(IpamMapping.toProto(NODE))).isEqualTo(NODE);
         Ledger ledger = new Ledger(
                 List.of(POOL), List.of(new Block("default", PoolBlocks.block(POOL, 0), NODE, "r1")), List.of(NODE));
-        io.podwire.proto.ipam.v1.Pool message = IpamMapping.toProto(POOL, ledger);
+        io.podwire.proto.ipam.v1.Pool message =
+                IpamMapping.toProto(ledger.usage().getFirst());
         assertThat(IpamMapping.pool(message)).isEqualTo(POOL);
         assertThat(message.getOwnedBlocks()).isEqualTo(1);
         assertThat(message.getTotalBlocks()).isEqualTo(1024);
@@ -35,17 +43,65 @@ class IpamMappingTest {
     @Test
     void moreBlocksThan32BitsHoldAreToldAsTheMost() {
         Pool six = new Pool("six", IpPrefix.parse("fd00:10:1::/48"), 122);
-        io.podwire.proto.ipam.v1.Pool message =
-                IpamMapping.toProto(six, new Ledger(List.of(six), List.of(), List.of()));
+        io.podwire.proto.ipam.v1.Pool message = IpamMapping.toProto(new PoolUsage(six, 0));
         assertThat(Integer.toUnsignedLong(message.getTotalBlocks()))
                 .as("of 2^74")
                 .isEqualTo(4_294_967_295L);
         assertThat(IpamMapping.pool(message)).isEqualTo(six);
         Pool exact = new Pool("six", IpPrefix.parse("fd00:10:1::/91"), 122);
-        assertThat(Integer.toUnsignedLong(IpamMapping.toProto(exact, new Ledger(List.of(), List.of(), List.of()))
-                        .getTotalBlocks()))
+        assertThat(Integer.toUnsignedLong(
+                        IpamMapping.toProto(new PoolUsage(exact, 0)).getTotalBlocks()))
                 .as("2^31")
                 .isEqualTo(2_147_483_648L);
+    }
+
+    @Test
+    void poolsRoundTripWithAllTheirFields() {
+        for (PoolState state : PoolState.values()) {
+            Pool pool = new Pool(
+                    "p",
+                    IpPrefix.parse("10.1.0.0/16"),
+                    26,
+                    state,
+                    List.of(IpPrefix.parse("10.1.0.0/25"), IpPrefix.parse("10.1.255.255/32")),
+                    NodeSelector.of(Map.of("zone", "a", "example.com/rack", "7")));
+            io.podwire.proto.ipam.v1.Pool message = IpamMapping.toProto(new PoolUsage(pool, 5));
+            assertThat(IpamMapping.pool(message)).isEqualTo(pool);
+            assertThat(message.getReservedBlocks()).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void editsAreThoseThatTheMaskNames() {
+        io.podwire.proto.ipam.v1.Pool pool = io.podwire.proto.ipam.v1.Pool.newBuilder()
+                .setName("p")
+                .setCidr("10.2.0.0/16")
+                .setBlockLength(27)
+                .setState(io.podwire.proto.ipam.v1.PoolState.POOL_STATE_DRAINING)
+                .addReserved("10.2.0.0/28")
+                .putNodeSelector("zone", "a")
+                .build();
+        assertThat(edits(pool, "state")).containsExactly(new PoolEdit.State(PoolState.DRAINING));
+        assertThat(edits(pool, "node_selector", "reserved", "block_length", "cidr"))
+                .containsExactly(
+                        new PoolEdit.Nodes(NodeSelector.of(Map.of("zone", "a"))),
+                        new PoolEdit.Reserved(List.of(IpPrefix.parse("10.2.0.0/28"))),
+                        new PoolEdit.BlockLength(27),
+                        new PoolEdit.Cidr(IpPrefix.parse("10.2.0.0/16")));
+        assertThatThrownBy(() -> edits(pool)).hasMessageContaining("update_mask must name at least one of cidr,");
+        assertThatThrownBy(() -> edits(pool, "name"))
+                .hasMessageContaining("'name' is not one of cidr, block_length, state, reserved, node_selector");
+        assertThatThrownBy(() -> edits(pool.toBuilder().clearState().build(), "state"))
+                .hasMessageContaining("state must be 1 (ACTIVE), 2 (DRAINING) or 3 (RETIRED), got 0");
+        assertThatThrownBy(() -> edits(pool.toBuilder().addReserved("10.2.0.1").build(), "reserved"))
+                .hasMessageContaining("10.2.0.1");
+    }
+
+    private static List<PoolEdit> edits(io.podwire.proto.ipam.v1.Pool pool, String... paths) {
+        return IpamMapping.edits(UpdatePoolRequest.newBuilder()
+                .setPool(pool)
+                .setUpdateMask(FieldMask.newBuilder().addAllPaths(List.of(paths)))
+                .build());
     }
 
     @Test
@@ -71,6 +127,8 @@ class IpamMappingTest {
                 .setNode(IpamMapping.toProto(NODE))
                 .setRequestId("r1");
         assertThat(IpamMapping.claim(claim.build()).family()).isEqualTo(IpFamily.V4);
+        assertThat(IpamMapping.claim(claim.putNodeLabels("zone", "a").build()).nodeLabels())
+                .isEqualTo(Map.of("zone", "a"));
         assertThat(IpamMapping.claim(claim.setFamily(io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4)
                                 .build())
                         .family())

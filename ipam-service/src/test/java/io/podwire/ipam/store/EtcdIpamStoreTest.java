@@ -93,6 +93,7 @@ class EtcdIpamStoreTest extends IpamStoreContract {
             List<Change> write = List.of(new Put("a", 0, "x"));
             try {
                 assertThat(impatient.compareAndSet(write)).isEqualTo(Outcome.UNKNOWN);
+                assertThatThrownBy(impatient::revision).isInstanceOf(ServiceException.class);
                 assertThatThrownBy(impatient::load)
                         .isInstanceOfSatisfying(
                                 ServiceException.class,

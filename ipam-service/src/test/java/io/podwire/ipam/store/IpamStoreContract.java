@@ -90,6 +90,22 @@ abstract class IpamStoreContract {
     }
 
     @Test
+    void revisionGrowsWithEachWriteAndNotWithoutOne() {
+        long empty = store().revision();
+        set(new Put("a", 0, "x"));
+        long put = store().revision();
+        assertThat(put).isGreaterThan(empty);
+        assertThat(store().load()).isNotEmpty();
+        set(new Put("a", 0, "conflict"));
+        assertThat(store().revision()).as("after a read and a conflict").isEqualTo(put);
+        set(new Put("a", version("a"), "x"));
+        long same = store().revision();
+        assertThat(same).as("after a write of the same value").isGreaterThan(put);
+        set(new Delete("a", version("a")));
+        assertThat(store().revision()).as("after a delete").isGreaterThan(same);
+    }
+
+    @Test
     void noUpdateIsLostBetweenThreads() throws Exception {
         int threads = 4;
         int rounds = 8;

@@ -9,7 +9,12 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolState;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -51,6 +56,32 @@ class LedgerCodecTest {
     }
 
     @Test
+    void poolThatIsUnusualHasAFormatThatTheFirstReleaseRefuses() {
+        Pool pool = new Pool(
+                "default",
+                IpPrefix.parse("10.1.0.0/16"),
+                26,
+                PoolState.DRAINING,
+                List.of(IpPrefix.parse("10.1.0.0/28"), IpPrefix.parse("10.1.7.0/32")),
+                NodeSelector.of(Map.of("zone", "a", "example.com/rack", "")));
+        assertThat(LedgerCodec.encode(pool))
+                .isEqualTo("{\"v\":2,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26,"
+                        + "\"state\":\"DRAINING\",\"reserved\":[\"10.1.0.0/28\",\"10.1.7.0/32\"],"
+                        + "\"nodes\":{\"example.com/rack\":\"\",\"zone\":\"a\"}}");
+        assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(pool))))
+                .isEqualTo(pool);
+        for (PoolEdit edit : List.of(
+                new PoolEdit.State(PoolState.RETIRED),
+                new PoolEdit.Reserved(pool.reserved()),
+                new PoolEdit.Nodes(pool.nodes()))) {
+            Pool one = POOL.with(List.of(edit));
+            assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(one))))
+                    .as("%s alone", edit)
+                    .isEqualTo(one);
+        }
+    }
+
+    @Test
     void valuesReadBackAsTheyWere() {
         assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(POOL))))
                 .isEqualTo(POOL);
@@ -71,6 +102,10 @@ class LedgerCodecTest {
                 "{\"v\":1,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\"}",
                 "{\"v\":1,\"name\":\"default\",\"cidr\":\"10.1.0.1/16\",\"blockLength\":26}",
                 "{\"v\":2,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26}",
+                "{\"v\":2,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26,\"state\":\"GONE\","
+                        + "\"reserved\":[],\"nodes\":{}}",
+                "{\"v\":3,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26}",
+                "{\"v\":0,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26}",
             })
     void damagedOrUnknownValuesStopTheDecision(String value) {
         assertThatThrownBy(() -> LedgerCodec.pool(new Entry("pools/default", 1, value)))

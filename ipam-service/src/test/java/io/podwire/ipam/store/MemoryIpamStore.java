@@ -14,6 +14,11 @@ public final class MemoryIpamStore implements IpamStore {
     }
 
     @Override
+    public synchronized long revision() {
+        return revision;
+    }
+
+    @Override
     public synchronized Outcome compareAndSet(List<Change> changes) {
         for (Change change : changes) {
             Entry entry = entries.get(change.key());

@@ -44,9 +44,11 @@ class MvIpamStoreTest extends IpamStoreContract {
         store.compareAndSet(List.of(new Put("a", 0, "x"), new Put("gone", 0, "x")));
         store.compareAndSet(List.of(new Put("a", 1, "y"), new Delete("gone", 1)));
         List<Entry> before = store.load();
+        long revision = store.revision();
         store.close();
         store = MvIpamStore.open(file);
         assertThat(store.load()).isEqualTo(before).containsExactly(new Entry("a", 2, "y"));
+        assertThat(store.revision()).isEqualTo(revision);
         store.compareAndSet(List.of(new Put("gone", 0, "again")));
         assertThat(store.load()).as("versions go on after a restart").contains(new Entry("gone", 3, "again"));
     }
@@ -119,6 +121,7 @@ class MvIpamStoreTest extends IpamStoreContract {
         store.close();
         assertThat(store.connected()).isFalse();
         assertThatThrownBy(store::load).isInstanceOf(ServiceException.class);
+        assertThatThrownBy(store::revision).isInstanceOf(ServiceException.class);
         assertThatThrownBy(() -> store.compareAndSet(List.of(new Put("a", 0, "x"))))
                 .isInstanceOf(ServiceException.class);
     }
