@@ -79,7 +79,7 @@ final class NodeGrpcServiceTest {
 
     @Test
     void everyFieldIsTheAttachments() {
-        attach("c1", 5);
+        table.finish(Attachments.of("c1", "10.1.0.5,fd00::5").attached(4, Instant.ofEpochMilli(1234)));
         table.begin(Attachments.of("c2", "10.1.0.6"));
         Attachment a = table.all().getFirst();
         Endpoint.Builder wanted = Endpoint.newBuilder()
@@ -88,6 +88,7 @@ final class NodeGrpcServiceTest {
                 .setIfname("eth0")
                 .setAddress("10.1.0.5")
                 .addAddresses("10.1.0.5")
+                .addAddresses("fd00::5")
                 .setMac(a.mac().toString())
                 .setHostIfname(a.hostIfname())
                 .setNetns("/run/netns/c1")

@@ -3,7 +3,6 @@ package io.podwire.node.cni;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.cni.CniException.Code;
@@ -16,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -23,8 +23,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Results in every version, alone and in a chain: {@code golden/cni/CASE/input.json} gives {@code
- * want.json}. With {@code -Dgolden.update=true} the wanted files are written.
+ * Results in every version, alone and in a chain, and of pods with IPv6 (alone: "-ipv6", beside IPv4:
+ * "-dual"): {@code golden/cni/CASE/input.json} gives {@code want.json}. With {@code -Dgolden.update=true} the wanted files are written.
  */
 final class CniResultTest {
     private static final Path GOLDEN = Path.of("src/test/resources/golden/cni");
@@ -41,7 +41,7 @@ final class CniResultTest {
         Path folder = GOLDEN.resolve(name);
         NetworkConfig config = NetworkConfig.parse(Files.readAllBytes(folder.resolve("input.json")));
         String before = config.raw().toString();
-        ObjectNode result = CniResult.added(config, attachment(), PodNames::gateway);
+        ObjectNode result = CniResult.added(config, attachment(addresses(name)), PodNames::gateway);
         String got = result.toPrettyString() + "\n";
         if (Boolean.getBoolean("golden.update")) {
             Files.writeString(folder.resolve("want.json"), got);
@@ -74,13 +74,20 @@ final class CniResultTest {
         NetworkConfig config = NetworkConfig.parse(
                 "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"interfaces\":null,\"ips\":null,\"routes\":null}}"
                         .getBytes(StandardCharsets.UTF_8));
-        ObjectNode result = CniResult.added(config, attachment(), PodNames::gateway);
+        ObjectNode result = CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway);
         assertThat(result.path("ips").size()).isOne();
         assertThat(result.path("interfaces").size()).isEqualTo(2);
         assertThat(result.path("routes").size()).isOne();
     }
 
-    private static Attachment attachment() {
+    private static String[] addresses(String name) {
+        String six = "fd00:1::5";
+        return name.endsWith("-ipv6")
+                ? new String[] {six}
+                : name.contains("-dual") ? new String[] {"10.1.0.5", six} : new String[] {"10.1.0.5"};
+    }
+
+    private static Attachment attachment(String... addresses) {
         EndpointKey key = new EndpointKey("c0ffee", "eth0");
         return new Attachment(
                 key,
@@ -90,7 +97,7 @@ final class CniResultTest {
                 4026532000L,
                 "pwcoffee",
                 MacAddress.parse("02:70:0a:01:00:05"),
-                PodAddresses.of(IpAddress.parse("10.1.0.5")),
+                PodAddresses.parse(List.of(addresses)),
                 1450,
                 Attachment.State.ATTACHED,
                 3,

@@ -63,6 +63,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("netns")
 final class FlowsNetnsTest {
     private static final Set<IpFamily> V4 = Set.of(IpFamily.V4);
+    private static final Set<IpFamily> BOTH = Set.of(IpFamily.V4, IpFamily.V6);
 
     @TempDir
     Path folder;
@@ -70,7 +71,7 @@ final class FlowsNetnsTest {
     private final NetnsSandbox sandbox = new NetnsSandbox();
     private final ModelNft nft = new ModelNft();
     private final EventLoop loop = new EventLoop("ruleset-test");
-    private final RulesetReconciler ruleset = new RulesetReconciler(nft, loop, V4, 4789);
+    private final RulesetReconciler ruleset = new RulesetReconciler(nft, loop, BOTH, 4789);
     private final AddressBook<EndpointKey> book = new AddressBook<>(Duration.ofSeconds(60));
     private final Services services = new Services();
     private final AtomicBoolean late = new AtomicBoolean();
@@ -144,7 +145,13 @@ final class FlowsNetnsTest {
     }
 
     private void start(FailPoints failPoints) throws Exception {
-        wiring = new BridgeWiring(sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), V4, failPoints);
+        start(failPoints, V4, 1450);
+    }
+
+    /** On a node whose pods get an address of each of these families. */
+    private void start(FailPoints failPoints, Set<IpFamily> families, int podMtu) throws Exception {
+        wiring = new BridgeWiring(
+                sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), families, failPoints);
         onHost(() -> {
             wiring.prepare(1450, Set.of());
             return true;
@@ -153,13 +160,13 @@ final class FlowsNetnsTest {
                 host.netns(),
                 attachments,
                 book,
-                V4,
+                families,
                 wiring,
                 ruleset,
                 services,
                 Runnable::run,
                 Striped.lazyWeakLock(64),
-                1450,
+                podMtu,
                 new Clock(),
                 failPoints);
         DelFlow del = new DelFlow(node);
@@ -273,8 +280,14 @@ final class FlowsNetnsTest {
     }
 
     static Stream<String> addSteps() {
-        // Pods have IPv4 alone here.
         return FailPoints.NAMES.stream().filter(name -> name.startsWith("add.") && !name.equals("add.ipv6"));
+    }
+
+    /** Every step of a pod with two addresses; those that come once for each family, the second time too. */
+    static Stream<String> dualAddSteps() {
+        return Stream.concat(
+                FailPoints.NAMES.stream().filter(name -> name.startsWith("add.")),
+                Stream.of("add.neighbour@2", "add.pod-address@2", "add.pod-neighbour@2"));
     }
 
     @Test
@@ -341,6 +354,109 @@ final class FlowsNetnsTest {
                 .join();
         ok(call("ADD", request("c1", pod)));
         assertThat(attachments.get(key).orElseThrow().policyRevision()).isEqualTo(9);
+    }
+
+    // Dual stack
+
+    private void dual(FailPoints failPoints, String ipv6Block) throws Exception {
+        book.addBlock(IpPrefix.parse(ipv6Block));
+        start(failPoints, BOTH, 1450);
+    }
+
+    @Test
+    void aDualStackNodeGivesOneAddressOfEachFamily() throws Exception {
+        dual(FailPoints.none(), "fd00:1::/126");
+        JsonNode result = ok(call("ADD", request("c1", pod)));
+        assertThat(result.path("ips").findValuesAsText("address")).containsExactly("10.1.0.0/32", "fd00:1::/128");
+        assertThat(result.path("routes").findValuesAsText("dst")).containsExactly("0.0.0.0/0", "::/0");
+        assertThat(result.path("routes").findValuesAsText("gw")).containsExactly("169.254.1.1", "fe80::1");
+        assertThat(nft.list(RulesetPlanner.POLICY_TABLE).orElseThrow().toString())
+                .contains("10.1.0.0", "fd00:1::");
+        assertThat(nft.list(RulesetPlanner.SPOOF_TABLE).orElseThrow().toString())
+                .contains("10.1.0.0", "fd00:1::");
+        assertThat(ok(call("ADD", request("c1", pod)))).as("repeated").isEqualTo(result);
+        assertThat(ok(call("CHECK", checkRequest("c1", result)))).isNull();
+
+        ok(call("DEL", request("c1", pod)));
+        assertNothingLeft();
+        assertThat(book.cooling(TimeSource.SYSTEM.monotonic()))
+                .as("both cool down")
+                .hasSize(2);
+        assertThat(journal.cooling()).as("for a restart").hasSize(2);
+    }
+
+    @Test
+    void anIpv6NodeGivesIpv6Alone() throws Exception {
+        book.addBlock(IpPrefix.parse("fd00:1::/126"));
+        start(FailPoints.none(), Set.of(IpFamily.V6), 1450);
+        JsonNode result = ok(call("ADD", request("c1", pod)));
+        assertThat(result.path("ips").findValuesAsText("address")).containsExactly("fd00:1::/128");
+        assertThat(book.free(IpFamily.V4, TimeSource.SYSTEM.monotonic())).isEqualTo(4);
+        assertThat(pod.ip("-4", "addr")).as("no IPv4 at all").doesNotContain("inet ");
+        assertThat(ok(call("CHECK", checkRequest("c1", result)))).isNull();
+    }
+
+    @Test
+    void withoutAnAddressOfOneFamilyNothingIsTaken() throws Exception {
+        dual(FailPoints.none(), "fd00:1::/127");
+        ok(call("ADD", request("c1", sandbox.add())));
+        ok(call("ADD", request("c2", sandbox.add())));
+        CniReply reply = call("ADD", request("c3", pod));
+        assertThat(error(reply)).isEqualTo(11);
+        assertThat(reply.getStdout().toStringUtf8())
+                .contains("every IPv6 address", "fd00:1::/127", "ipam-service is away");
+        assertThat(book.free(IpFamily.V4, TimeSource.SYSTEM.monotonic()))
+                .as("IPv4 has addresses, and keeps them")
+                .isEqualTo(2);
+        assertThat(book.heldBy(new EndpointKey("c3", "eth0"))).isEmpty();
+        assertThat(book.cooling(TimeSource.SYSTEM.monotonic())).isEmpty();
+        assertThat(attachments.all()).hasSize(2);
+        assertThat(pod.ip("-br", "link")).doesNotContain("eth0");
+        assertThat(services.told).containsExactly("up c1/eth0", "up c2/eth0");
+    }
+
+    @ParameterizedTest
+    @MethodSource("dualAddSteps")
+    void aFailureAtAnyStepUndoesBothFamilies(String point) throws Exception {
+        int at = point.indexOf('@');
+        String name = at < 0 ? point : point.substring(0, at);
+        dual(FailPoints.of(Map.of(name, "error" + (at < 0 ? "" : point.substring(at)))), "fd00:1::/126");
+        assertThat(error(call("ADD", request("c1", pod)))).isEqualTo(104);
+        assertNothingLeft();
+        assertThat(book.cooling(TimeSource.SYSTEM.monotonic()))
+                .as("both addresses cool down")
+                .hasSize(2);
+        JsonNode again = ok(call("ADD", request("c1", pod)));
+        assertThat(ok(call("CHECK", checkRequest("c1", again)))).isNull();
+    }
+
+    @Test
+    void whenTheKernelRefusesTheIpv6AddressIpv4GoesToo() throws Exception {
+        book.addBlock(IpPrefix.parse("fd00:1::/126"));
+        start(FailPoints.none(), BOTH, 1279); // no IPv6 on links of less than 1280 bytes
+        CniReply reply = call("ADD", request("c1", pod));
+        assertThat(error(reply)).isEqualTo(102);
+        assertThat(reply.getStdout().toStringUtf8()).contains("fd00:1::", "everything was undone");
+        assertNothingLeft();
+        assertThat(pod.ip("-br", "link")).doesNotContain("eth0");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{\"ips\":[{\"address\":\"10.1.0.0/32\"},{\"address\":\"fd00:1::/128\"}]}|0",
+                "{\"ips\":[{\"address\":\"FD00:1:0::0/128\"},{\"address\":\"10.1.0.0/32\"}]}|0",
+                "{\"ips\":[{\"address\":\"10.1.0.0/32\"}]}|103",
+                "{\"ips\":[{\"address\":\"fd00:1::/128\"}]}|103",
+                "{\"ips\":[{\"address\":\"10.1.0.0/32\"},{\"address\":\"fd00:1::1/128\"}]}|103",
+                "{\"ips\":[{\"address\":\"10.1.0.0/32\"},{\"address\":\"nonsense\"}]}|103",
+            })
+    void checkComparesBothAddressesWithThePreviousResult(String prevResult, int code) throws Exception {
+        dual(FailPoints.none(), "fd00:1::/126");
+        ok(call("ADD", request("c1", pod)));
+        CniReply reply = call("CHECK", request("c1", pod, "podwire", "1.0.0", ",\"prevResult\":" + prevResult));
+        assertThat(reply.getExitCode() == 0 ? 0 : error(reply)).isEqualTo(code);
     }
 
     // DEL
@@ -559,10 +675,10 @@ final class FlowsNetnsTest {
         assertThat(onHost(() -> wiring.audit(List.of()))).as("kernel").isEmpty();
         assertThat(nft.list(RulesetPlanner.POLICY_TABLE).orElseThrow().toString())
                 .as("rules")
-                .doesNotContain("10.1.0.");
+                .doesNotContain("10.1.0.", "fd00:");
         assertThat(nft.list(RulesetPlanner.SPOOF_TABLE).orElseThrow().toString())
                 .as("anti-spoofing")
-                .doesNotContain("10.1.0.");
+                .doesNotContain("10.1.0.", "fd00:");
     }
 
     private CniReply call(String verb, CniRequest request) throws Exception {

@@ -8,6 +8,7 @@ import io.podwire.common.net.NodeName;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.plan.EndpointKey;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -35,6 +36,21 @@ final class PodNamesTest {
         assertThat(PodNames.hostIfname(new EndpointKey("a", "bc")))
                 .as("id and ifname are told apart")
                 .isNotEqualTo(PodNames.hostIfname(new EndpointKey("ab", "c")));
+    }
+
+    @Test
+    void aPodWithoutIpv4HasAMacOfItsIpv6Address() {
+        assertThat(PodNames.podMac(PodAddresses.parse(List.of("fd00:1::5")))).hasToString("02:76:04:ff:5b:a4");
+        assertThat(PodNames.podMac(PodAddresses.parse(List.of("fd00:1::5", "10.1.0.5"))))
+                .as("beside IPv4, that of IPv4")
+                .hasToString("02:70:0a:01:00:05");
+        Set<MacAddress> macs = new HashSet<>();
+        for (String block : new String[] {"fd00:1::", "fd00:2::", "fd00:1:0:0:1::", "fd00:1::1:0:0"}) {
+            for (int i = 0; i < 64; i++) {
+                PodAddresses one = PodAddresses.of(IpAddress.parse(block).plus(i));
+                assertThat(macs.add(PodNames.podMac(one))).as("%s", one).isTrue();
+            }
+        }
     }
 
     @Test

@@ -44,6 +44,31 @@ final class RouteReconcilerNetnsTest {
             return IpPrefix.parse("10.1." + number + ".0/26");
         }
 
+        IpPrefix block6() {
+            return IpPrefix.parse("fd00:0:0:" + number + "::/122");
+        }
+
+        RoutePlan direct6(End other) {
+            return new RoutePlan(
+                    List.of(new RoutePlan.Direct(other.block6(), IpAddress.parse("2001:db8::" + other.number))),
+                    List.of());
+        }
+
+        /** As the plan says it of an underlay without IPv6. */
+        RoutePlan tunnelled6(End other) {
+            IpAddress via = IpAddress.parse("fe80::ff:fe00:abc" + other.number);
+            return new RoutePlan(
+                    List.of(),
+                    List.of(
+                            new RoutePlan.Tunnelled(
+                                    other.block(), other.block().address(), mac(other.number), other.underlay()),
+                            new RoutePlan.Tunnelled(other.block6(), via, mac(other.number), other.underlay())));
+        }
+
+        PodAddresses bothTunnelAddresses() {
+            return PodAddresses.of(block().address(), block6().address());
+        }
+
         IpAddress underlay() {
             return IpAddress.parse("192.0.2." + number);
         }
@@ -66,20 +91,24 @@ final class RouteReconcilerNetnsTest {
 
         String state() {
             return space.ip("route")
+                    + space.ip("-6", "route", "show", "proto", "112")
                     + space.ip("neigh", "show", "nud", "permanent")
                     + space.run("bridge", "fdb", "show", "dev", "pwvx")
                     + space.ip("-d", "addr", "show", "pwvx");
         }
 
         void ping(End other) {
-            String pod = other.block().address().plus(5).toString();
+            ping(block(), other.block());
+        }
+
+        void ping6(End other) {
+            ping(block6(), other.block6());
+        }
+
+        private void ping(IpPrefix from, IpPrefix to) {
+            String pod = to.address().plus(5).toString();
             assertThat(space.run(
-                            "ping",
-                            "-c1",
-                            "-W2",
-                            "-I",
-                            block().address().plus(5).toString(),
-                            pod))
+                            "ping", "-c1", "-W2", "-I", from.address().plus(5).toString(), pod))
                     .as("node %d to %s", number, pod)
                     .contains("1 received");
         }
@@ -105,9 +134,13 @@ final class RouteReconcilerNetnsTest {
 
     private static End end(int number, Space space) {
         space.ip("link", "set", "lo", "up");
+        // Neighbours are asked for from the link-local address, which is not held back here to look for duplicates.
+        space.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/under/accept_dad");
         space.ip("addr", "add", "192.0.2." + number + "/24", "dev", "under");
         space.ip("link", "set", "under", "up");
         space.ip("addr", "add", "10.1." + number + ".5/32", "dev", "lo");
+        space.ip("addr", "add", "2001:db8::" + number + "/64", "dev", "under", "nodad");
+        space.ip("addr", "add", "fd00:0:0:" + number + "::5/128", "dev", "lo");
         Rtnetlink host = Rtnetlink.open(space.netns());
         EventLoop loop = new EventLoop("routes-" + number);
         RouteReconciler routes = new RouteReconciler(
@@ -115,7 +148,7 @@ final class RouteReconcilerNetnsTest {
                 loop,
                 Underlay.find(host, Optional.of("under")),
                 new RouteReconciler.Vxlan(7470, 4789, End.mac(number)),
-                Set.of(IpFamily.V4),
+                Set.of(IpFamily.V4, IpFamily.V6),
                 new Sysctl(Path.of("/proc/sys")));
         return new End(number, space, host, loop, routes);
     }
@@ -165,6 +198,80 @@ final class RouteReconcilerNetnsTest {
                         "mtu 1450",
                         "10.1.1.0/32",
                         End.mac(1).toString());
+    }
+
+    private void bothTunnels() {
+        a.routes().tunnelAddresses(a.bothTunnelAddresses());
+        b.routes().tunnelAddresses(b.bothTunnelAddresses());
+        a.settle();
+        b.settle();
+    }
+
+    @Test
+    void ipv6GoesDirectlyWhereTheUnderlayHasIt() {
+        plan(a.direct6(b), b.direct6(a));
+        a.ping6(b);
+        assertThat(a.space().ip("-6", "route", "show", "proto", "112"))
+                .contains("fd00:0:0:2::/122 via 2001:db8::2 dev under", "onlink");
+    }
+
+    @Test
+    void ipv6GoesInVxlanOverIpv4() {
+        bothTunnels();
+        plan(a.tunnelled6(b), b.tunnelled6(a));
+        a.ping6(b);
+        a.ping(b);
+        assertThat(a.tunnelPackets()).as("sent through the tunnel").isGreaterThan(1);
+        assertThat(a.space().ip("-br", "addr", "show", "pwvx").replaceAll(" +", " "))
+                .as("no address that the kernel made")
+                .endsWith(" 10.1.1.0/32 fd00:0:0:1::/128 \n");
+        assertThat(a.space().ip("-6", "neigh", "show", "dev", "pwvx"))
+                .as("set, not asked for")
+                .isEqualTo("fe80::ff:fe00:abc2 lladdr " + End.mac(2) + " PERMANENT \n");
+        assertThat(a.space().run("ping", "-c1", "-W2", "fd00:0:0:2::5"))
+                .as("the node itself, from its tunnel's address")
+                .contains("1 received");
+    }
+
+    @Test
+    void ipv6StatesAreReachedFromEveryOther() {
+        bothTunnels();
+        List<RoutePlan> ofA = List.of(NOTHING, a.direct6(b), a.tunnelled6(b), a.tunnelled(b));
+        List<RoutePlan> ofB = List.of(NOTHING, b.direct6(a), b.tunnelled6(a), b.tunnelled(a));
+        List<String> wanted = new ArrayList<>();
+        for (int i = 0; i < ofA.size(); i++) {
+            plan(NOTHING, NOTHING);
+            plan(ofA.get(i), ofB.get(i));
+            wanted.add(a.state());
+        }
+        for (int from = 0; from < ofA.size(); from++) {
+            for (int to = 0; to < ofA.size(); to++) {
+                plan(ofA.get(from), ofB.get(from));
+                plan(ofA.get(to), ofB.get(to));
+                assertThat(a.state()).as("state %d after %d", to, from).isEqualTo(wanted.get(to));
+            }
+        }
+    }
+
+    @Test
+    void ipv6ThatWasRemovedByHandComesBackWithTheNextPlan() {
+        bothTunnels();
+        plan(a.tunnelled6(b), b.tunnelled6(a));
+        String good = a.state();
+        for (String[] broken : List.<String[]>of(
+                new String[] {"ip", "-6", "route", "del", "fd00:0:0:2::/122"},
+                new String[] {"ip", "-6", "neigh", "del", "fe80::ff:fe00:abc2", "dev", "pwvx"},
+                new String[] {"ip", "-6", "addr", "del", "fd00:0:0:1::/128", "dev", "pwvx"},
+                new String[] {"ip", "-6", "addr", "add", "fd00:9::1/128", "dev", "pwvx"},
+                new String[] {"ip", "link", "set", "pwvx", "down"},
+                new String[] {"ip", "link", "del", "pwvx"})) {
+            a.space().run(broken);
+            plan(a.tunnelled6(b), b.tunnelled6(a));
+            assertThat(a.state().replaceAll("(?m)^\\d+: ", ""))
+                    .as("after %s", String.join(" ", broken))
+                    .isEqualTo(good.replaceAll("(?m)^\\d+: ", ""));
+            a.ping6(b);
+        }
     }
 
     @Test

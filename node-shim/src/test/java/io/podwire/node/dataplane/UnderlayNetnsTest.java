@@ -53,6 +53,29 @@ final class UnderlayNetnsTest {
     }
 
     @Test
+    void anInterfaceOfBothFamiliesHasAnEndOfEachAndVxlanLeavesByIpv4() {
+        node.ip("addr", "add", "2001:db8::9/64", "dev", "one", "nodad");
+        Underlay one = Underlay.find(host, Optional.of("one"));
+        assertThat(one.ends())
+                .containsExactly(
+                        new UnderlayEnd(IpAddress.parse("198.51.100.9"), 26),
+                        new UnderlayEnd(IpAddress.parse("2001:db8::9"), 64));
+        assertThat(one.address()).isEqualTo(IpAddress.parse("198.51.100.9"));
+        assertThat(one.innerMtu()).isEqualTo(1350);
+    }
+
+    @Test
+    void withoutIpv4VxlanLeavesByIpv6() {
+        node.ip("addr", "flush", "dev", "one");
+        node.ip("addr", "add", "2001:db8::9/64", "dev", "one", "nodad");
+        node.ip("-6", "route", "add", "default", "via", "2001:db8::1", "dev", "one");
+        Underlay one = Underlay.find(host, Optional.empty());
+        assertThat(one.ifname()).isEqualTo("one");
+        assertThat(one.address()).isEqualTo(IpAddress.parse("2001:db8::9"));
+        assertThat(one.innerMtu()).as("20 bytes less than over IPv4").isEqualTo(1330);
+    }
+
+    @Test
     void elseTheDefaultRoutesIs() {
         node.ip("route", "add", "default", "via", "203.0.113.1");
         assertThat(Underlay.find(host, Optional.empty()).ifname()).isEqualTo("two");

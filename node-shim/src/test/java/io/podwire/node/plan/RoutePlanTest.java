@@ -49,6 +49,79 @@ final class RoutePlanTest {
                 .isEqualTo(new RoutePlan(List.of(), List.of()));
     }
 
+    // IPv6
+
+    private static final Set<IpFamily> BOTH = Set.of(IpFamily.V4, IpFamily.V6);
+    private static final IpPrefix BLOCK6 = IpPrefix.parse("fd00:1:2::/122");
+    private static final UnderlayEnd OWN6 = new UnderlayEnd(IpAddress.parse("2001:db8::1"), 64);
+
+    @Test
+    void ipv6GoesDirectlyToWhoSharesTheIpv6Subnet() {
+        RemoteNode other = new RemoteNode(
+                new NodeName("other"),
+                List.of(end("192.0.2.7"), new UnderlayEnd(IpAddress.parse("2001:db8::7"), 64)),
+                Optional.of(VTEP),
+                List.of(BLOCK, BLOCK6));
+        RoutePlan plan = RoutePlan.plan(List.of(end("192.0.2.1"), OWN6), BOTH, List.of(other));
+        assertThat(plan.direct())
+                .containsExactly(
+                        new RoutePlan.Direct(BLOCK, IpAddress.parse("192.0.2.7")),
+                        new RoutePlan.Direct(BLOCK6, IpAddress.parse("2001:db8::7")));
+        assertThat(plan.tunnelled()).isEmpty();
+    }
+
+    @Test
+    void ipv6GoesInVxlanWhereTheUnderlayHasNoneThatIsShared() {
+        RoutePlan.Tunnelled tunnelled = new RoutePlan.Tunnelled(
+                BLOCK6, IpAddress.parse("fe80::ff:fe00:9"), VTEP.mac(), IpAddress.parse("192.0.2.7"));
+        RemoteNode v4 = node("192.0.2.7", Optional.of(VTEP), BLOCK, BLOCK6);
+        RoutePlan plan = RoutePlan.plan(OWN, BOTH, List.of(v4));
+        assertThat(plan.direct()).containsExactly(new RoutePlan.Direct(BLOCK, IpAddress.parse("192.0.2.7")));
+        assertThat(plan.tunnelled())
+                .as("by IPv4, to the link-local address of the device's MAC address")
+                .containsExactly(tunnelled);
+        RemoteNode elsewhere = new RemoteNode(
+                new NodeName("other"),
+                List.of(end("192.0.2.7"), new UnderlayEnd(IpAddress.parse("2001:db8:0:9::7"), 64)),
+                Optional.of(VTEP),
+                List.of(BLOCK6));
+        assertThat(RoutePlan.plan(List.of(end("192.0.2.1"), OWN6), BOTH, List.of(elsewhere))
+                        .tunnelled())
+                .as("another IPv6 subnet")
+                .containsExactly(tunnelled);
+    }
+
+    @Test
+    void prefixesOfAFamilyThatPodsDoNotHaveAreLeftOut() {
+        RemoteNode dual = node("192.0.2.200", Optional.of(VTEP), BLOCK, BLOCK6);
+        assertThat(RoutePlan.plan(OWN, V4, List.of(dual)).tunnelled())
+                .extracting(RoutePlan.Tunnelled::destination)
+                .containsExactly(BLOCK);
+        assertThat(RoutePlan.plan(OWN, Set.of(IpFamily.V6), List.of(dual)).tunnelled())
+                .extracting(RoutePlan.Tunnelled::destination)
+                .containsExactly(BLOCK6);
+    }
+
+    @Test
+    void vxlanDoesNotLeadFromOneFamilyOfUnderlayToTheOther() {
+        RemoteNode six = new RemoteNode(
+                new NodeName("other"),
+                List.of(new UnderlayEnd(IpAddress.parse("2001:db8:0:9::7"), 64)),
+                Optional.of(VTEP),
+                List.of(BLOCK, BLOCK6));
+        assertThat(RoutePlan.plan(OWN, BOTH, List.of(six)).tunnelled()).isEmpty();
+        assertThat(RoutePlan.plan(List.of(OWN6), BOTH, List.of(six)).tunnelled())
+                .as("from IPv6 to IPv6 it does")
+                .hasSize(2);
+        RemoteNode.Vtep sixVtep = new RemoteNode.Vtep(VTEP.mac(), IpAddress.parse("fd00:1:2::1"));
+        RemoteNode noV4 =
+                new RemoteNode(new NodeName("other"), six.underlay(), Optional.of(sixVtep), List.of(BLOCK, BLOCK6));
+        assertThat(RoutePlan.plan(List.of(OWN6), BOTH, List.of(noV4)).tunnelled())
+                .as("IPv4 has no next hop on a device without")
+                .extracting(RoutePlan.Tunnelled::destination)
+                .containsExactly(BLOCK6);
+    }
+
     @Test
     void listsAreCopied() {
         List<IpPrefix> prefixes = new ArrayList<>(List.of(BLOCK));

@@ -1,6 +1,7 @@
 package io.podwire.node.upstream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
 import io.grpc.ManagedChannel;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -59,18 +61,29 @@ final class IpamClientTest {
         private final List<ListBlocksRequest> lists = new CopyOnWriteArrayList<>();
         private final Map<String, Block> owned = new ConcurrentHashMap<>();
         private volatile int size = 100;
+        /** An ipam-service that does not know families gives IPv4 to every claim. */
+        private volatile boolean old;
+        /** Further IPv6 blocks. */
+        private volatile int size6 = 100;
+
         private final AtomicInteger loseReplies = new AtomicInteger();
 
         @Override
         public void claimBlock(ClaimBlockRequest request, StreamObserver<Block> reply) {
             claims.add(request);
-            if (owned.size() >= size && !owned.containsKey(request.getRequestId())) {
-                reply.onError(GrpcErrors.toGrpc(
-                        new ServiceException(ErrorReason.EXHAUSTED, "pool default has no free block")));
+            boolean v6 = !old && request.getFamily() == io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV6;
+            long given = owned.values().stream()
+                    .filter(block -> block.getCidr().contains(":") == v6)
+                    .count();
+            if (given >= (v6 ? size6 : size) && !owned.containsKey(request.getRequestId())) {
+                String pool = v6 ? "pool six" : "pool default";
+                reply.onError(
+                        GrpcErrors.toGrpc(new ServiceException(ErrorReason.EXHAUSTED, pool + " has no free block")));
                 return;
             }
             Block block = owned.computeIfAbsent(
-                    request.getRequestId(), _ -> block("10.1." + owned.size() + ".0/30", request.getNode()));
+                    request.getRequestId(),
+                    _ -> block(v6 ? "fd00:0:0:" + given + "::/126" : "10.1." + given + ".0/30", request.getNode()));
             if (loseReplies.getAndDecrement() > 0) {
                 reply.onError(
                         Status.UNAVAILABLE.withDescription("the reply was lost").asRuntimeException());
@@ -123,16 +136,15 @@ final class IpamClientTest {
     }
 
     private IpamClient client(int lowWater) {
-        return new IpamClient(
-                channel,
-                loop,
-                time,
-                SELF,
-                journal,
-                book,
-                Map.of(IpFamily.V4, "default"),
-                lowWater,
-                changes::incrementAndGet);
+        return client(Map.of(IpFamily.V4, "default"), lowWater);
+    }
+
+    private IpamClient dual(int lowWater) {
+        return client(new TreeMap<>(Map.of(IpFamily.V4, "default", IpFamily.V6, "six")), lowWater);
+    }
+
+    private IpamClient client(Map<IpFamily, String> pools, int lowWater) {
+        return new IpamClient(channel, loop, time, SELF, journal, book, pools, lowWater, changes::incrementAndGet);
     }
 
     @Test
@@ -219,6 +231,61 @@ final class IpamClientTest {
         server.revive();
         await().atMost(SOON).until(() -> book.blocks().size() == 2);
         await().atMost(SOON).until(client::connected);
+    }
+
+    @Test
+    void eachFamilyHasItsBlocksFromItsPool() {
+        IpamClient client = dual(6);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(book.blocks().stream().filter(b -> b.family() == IpFamily.V4))
+                .hasSize(2);
+        assertThat(book.blocks().stream().filter(b -> b.family() == IpFamily.V6))
+                .hasSize(2);
+        assertThat(ipam.claims)
+                .extracting(ClaimBlockRequest::getFamily, ClaimBlockRequest::getPool)
+                .containsOnly(
+                        tuple(io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4, "default"),
+                        tuple(io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV6, "six"));
+        assertThat(ipam.claims).extracting(ClaimBlockRequest::getRequestId).doesNotHaveDuplicates();
+        for (int i = 0; i < 3; i++) {
+            assertThat(book.take(new EndpointKey("c" + i, "eth0"), Set.of(IpFamily.V6), time.monotonic()))
+                    .isPresent();
+        }
+        client.used();
+        await().atMost(SOON).until(() -> book.blocks().size() == 5);
+        assertThat(book.free(IpFamily.V6, time.monotonic()))
+                .as("the family that ran low")
+                .isEqualTo(9);
+        assertThat(book.free(IpFamily.V4, time.monotonic())).isEqualTo(8);
+    }
+
+    @Test
+    void aFamilyThatIsExhaustedKeepsNoBlocksFromTheOther() {
+        ipam.size6 = 0;
+        IpamClient client = dual(1);
+        client.start();
+        await().atMost(SOON).until(() -> client.problem().contains("pool six has no free block"));
+        assertThat(book.free(IpFamily.V4, time.monotonic())).isEqualTo(4);
+        assertThat(client.supply(Duration.ofSeconds(2)))
+                .as("a pod needs one of each")
+                .isFalse();
+        assertThat(client.problem()).as("of the one that has one").doesNotContain("pool default");
+        ipam.size6 = 1;
+        await().atMost(SOON).until(client::connected);
+        assertThat(client.supply(Duration.ofSeconds(2))).isTrue();
+    }
+
+    @Test
+    void anIpamServiceThatKnowsNoFamiliesIsToldAndLosesNoBlocks() {
+        ipam.old = true;
+        IpamClient client = dual(1);
+        client.start();
+        await().atMost(SOON).until(() -> client.problem().contains("for a claim of IPv6"));
+        int claims = ipam.claims.size();
+        await().atMost(SOON).until(() -> ipam.claims.size() > claims + 1);
+        assertThat(ipam.owned).as("its retries ask for the same block").hasSize(2);
+        assertThat(book.blocks()).as("it is the node's all the same").hasSize(2);
     }
 
     @Test

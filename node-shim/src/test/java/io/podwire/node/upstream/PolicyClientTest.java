@@ -109,6 +109,15 @@ final class PolicyClientTest {
     }
 
     @Test
+    void bothAddressesAreAnnounced() {
+        client.start();
+        received(0, 0);
+        client.announce(KEY, bare(), PodAddresses.parse(List.of("fd00::1", "10.1.0.1")));
+        assertThat(received(0, 1).getEndpointUp().getEndpoint().getAddressesList())
+                .containsExactly("10.1.0.1", "fd00::1");
+    }
+
+    @Test
     void comingAndGoingIsToldAndAskingTwiceIsToldOnce() {
         client.start();
         received(0, 0);
