@@ -46,6 +46,12 @@ public final class Libc {
     public static final int CLONE_NEWNET = 0x40000000;
     /** POLLIN, poll.h. */
     public static final int POLLIN = 0x1;
+    /** SOL_SOCKET, asm-generic/socket.h. */
+    public static final int SOL_SOCKET = 1;
+    /** SO_RCVBUF, socket(7): bytes, up to the sysctl net.core.rmem_max. */
+    public static final int SO_RCVBUF = 8;
+    /** SO_RCVBUFFORCE, socket(7): without that limit, by CAP_NET_ADMIN. */
+    public static final int SO_RCVBUFFORCE = 33;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
@@ -55,6 +61,9 @@ public final class Libc {
     private static final MethodHandle CONNECT = find("connect", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle SETSOCKOPT =
             find("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
+    private static final MethodHandle GETSOCKNAME = find("getsockname", JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
+    private static final MethodHandle GETSOCKOPT =
+            find("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
     private static final MethodHandle SEND = find("send", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
     private static final MethodHandle RECV = find("recv", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
     private static final MethodHandle OPEN = findVariadic("open", 2, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
@@ -80,6 +89,11 @@ public final class Libc {
     private static final int POLLFD_EVENTS = 4;
     private static final int POLLFD_REVENTS = 6;
     private static final int EFD_CLOEXEC = 0x80000;
+    private static final int SO_PROTOCOL = 38;
+    /** struct sockaddr_nl, linux/netlink.h: family, padding, port, groups. */
+    private static final int SOCKADDR_NL_BYTES = 12;
+
+    private static final int SOCKADDR_NL_PORT = 4;
     /** More than any number of signals that come in a row. */
     private static final int INTERRUPTIONS = 1000;
 
@@ -113,6 +127,30 @@ public final class Libc {
             MemorySegment copy = arena.allocate(address.remaining());
             copy.copyFrom(MemorySegment.ofBuffer(address));
             return (int) BIND.invokeExact(state, fd, copy, address.remaining());
+        });
+    }
+
+    /**
+     * The port of a netlink socket of that protocol: getsockname(2).
+     *
+     * @return the port, unsigned; -EAFNOSUPPORT for a socket of another kind, or the negative errno
+     */
+    public static long netlinkPort(int fd, int protocol) {
+        return call("getsockname", (arena, state) -> {
+            MemorySegment length = arena.allocateFrom(JAVA_INT, SOCKADDR_NL_BYTES);
+            MemorySegment address = arena.allocate(SOCKADDR_NL_BYTES, Integer.BYTES);
+            MemorySegment option = arena.allocate(JAVA_INT);
+            MemorySegment optionLength = arena.allocateFrom(JAVA_INT, Integer.BYTES);
+            if ((int) GETSOCKNAME.invokeExact(state, fd, address, length) < 0
+                    || (int) GETSOCKOPT.invokeExact(state, fd, SOL_SOCKET, SO_PROTOCOL, option, optionLength) < 0) {
+                return -1L;
+            }
+            boolean netlink = address.get(JAVA_SHORT, 0) == AF_NETLINK && option.get(JAVA_INT, 0) == protocol;
+            if (!netlink) {
+                state.set(JAVA_INT, ERRNO, Errno.EAFNOSUPPORT.number());
+                return -1L;
+            }
+            return Integer.toUnsignedLong(address.get(JAVA_INT, SOCKADDR_NL_PORT));
         });
     }
 

@@ -30,7 +30,7 @@ final class NetlinkSocket implements AutoCloseable {
     static final int READ_TRIES = 3;
 
     static final int NETLINK_ROUTE = 0;
-    private static final int NETLINK_NETFILTER = 12;
+    static final int NETLINK_NETFILTER = 12;
     /** SOL_NETLINK, linux/socket.h, and its options, linux/netlink.h. */
     private static final int SOL_NETLINK = 270;
 
@@ -111,7 +111,7 @@ final class NetlinkSocket implements AutoCloseable {
 
     /** In the namespace of this process. */
     static NetlinkSocket open() {
-        return new NetlinkSocket(connected(socket(NETLINK_ROUTE)));
+        return new NetlinkSocket(connect(NETLINK_ROUTE));
     }
 
     /** In another namespace. */
@@ -121,12 +121,17 @@ final class NetlinkSocket implements AutoCloseable {
 
     /** Netfilter's, in the namespace of this process. */
     static NetlinkSocket openNetfilter() {
-        return new NetlinkSocket(connected(socket(NETLINK_NETFILTER)));
+        return new NetlinkSocket(connect(NETLINK_NETFILTER));
     }
 
     /** Netfilter's, in another namespace. */
     static NetlinkSocket openNetfilter(Netns ns) {
         return new NetlinkSocket(connect(ns, NETLINK_NETFILTER));
+    }
+
+    /** A socket of the kernel's in the namespace of the calling thread. */
+    static Calls connect(int protocol) {
+        return connected(socket(protocol));
     }
 
     /** A socket of the kernel's in another namespace. */

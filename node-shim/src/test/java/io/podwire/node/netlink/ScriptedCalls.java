@@ -57,6 +57,13 @@ final class ScriptedCalls implements NetlinkSocket.Calls {
         return out.finish();
     }
 
+    /** An acknowledgement, or a refusal, of the message of a batch that is so many behind its first. */
+    ScriptedCalls acknowledgeInBatch(int behind, int errno) {
+        answers.add(first -> datagram(
+                NlMessage.ERROR, NlMessage.CAPPED, first + behind, out -> out.put32(-errno).put32(0)));
+        return this;
+    }
+
     /** A datagram that is no message. */
     ScriptedCalls garbage(int bytes) {
         answers.add(_ -> ByteBuffer.allocate(bytes));

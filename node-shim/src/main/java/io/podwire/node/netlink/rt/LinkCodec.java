@@ -27,6 +27,7 @@ public final class LinkCodec {
     private static final int IFLA_MTU = 4;
     private static final int IFLA_LINK = 5;
     private static final int IFLA_MASTER = 10;
+    private static final int IFLA_PROTINFO = 12;
     private static final int IFLA_LINKINFO = 18;
     private static final int IFLA_IFALIAS = 20;
     private static final int IFLA_AF_SPEC = 26;
@@ -260,6 +261,25 @@ public final class LinkCodec {
     /** The index in an RTM_DELLINK; empty when it tells of a bridge port, not of a link. */
     public static OptionalInt readDeleted(NlMessage message) {
         return message.u8(0) == 0 ? OptionalInt.of(message.i32(4)) : OptionalInt.empty();
+    }
+
+    /** The index in any message of a link. */
+    public static int index(NlMessage message) {
+        return message.i32(4);
+    }
+
+    /** The port flags of an RTM_NEWLINK of family AF_BRIDGE; empty for a link. */
+    public static Optional<BridgePort> readPort(NlMessage message) {
+        if (message.u8(0) != Families.BRIDGE) {
+            return Optional.empty();
+        }
+        NlReader in = message.attributes(HEADER);
+        while (in.next()) {
+            if (in.type() == IFLA_PROTINFO) {
+                return Optional.of(readBridgePort(in.nested()));
+            }
+        }
+        return Optional.empty();
     }
 
     /** The link of an RTM_NEWLINK; empty for one of a family of its own (AF_BRIDGE). */

@@ -106,6 +106,25 @@ public final class NeighbourCodec {
         return Optional.of(new Neighbour(message.i32(4), address.get(), mac.get(), permanent, router));
     }
 
+    /**
+     * Which neighbour an RTM_NEWNEIGH or RTM_DELNEIGH is about, known or not; empty for the entries that
+     * {@link #read} leaves out for their kind.
+     */
+    public static Optional<NeighbourKey> readKey(NlMessage message) {
+        boolean other = (message.u16(8) & NUD_NOARP) != 0 || (message.u8(10) & NTF_PROXY) != 0;
+        if (other || Families.of(message.u8(0)).isEmpty()) {
+            return Optional.empty();
+        }
+        Optional<IpAddress> address = Optional.empty();
+        NlReader in = message.attributes(HEADER);
+        while (in.next()) {
+            if (in.type() == NDA_DST) {
+                address = Optional.of(in.address());
+            }
+        }
+        return address.map(a -> new NeighbourKey(message.i32(4), a));
+    }
+
     /** The proxy entry of an RTM_NEWNEIGH; empty for another neighbour, and for one of all devices. */
     public static Optional<ProxyNeighbour> readProxy(NlMessage message) {
         int ifindex = message.i32(4);

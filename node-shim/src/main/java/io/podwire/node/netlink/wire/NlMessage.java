@@ -36,12 +36,14 @@ public final class NlMessage {
     private final int type;
     private final int flags;
     private final int sequence;
+    private final int port;
     private final ByteBuffer payload;
 
-    private NlMessage(int type, int flags, int sequence, ByteBuffer payload) {
+    private NlMessage(int type, int flags, int sequence, int port, ByteBuffer payload) {
         this.type = type;
         this.flags = flags;
         this.sequence = sequence;
+        this.port = port;
         this.payload = payload;
     }
 
@@ -66,7 +68,7 @@ public final class NlMessage {
                 .order(ByteOrder.nativeOrder());
         datagram.position(start + Math.min((length + 3) & ~3, remaining));
         int flags = Short.toUnsignedInt(datagram.getShort(start + 6));
-        return new NlMessage(type, flags, datagram.getInt(start + 8), payload);
+        return new NlMessage(type, flags, datagram.getInt(start + 8), datagram.getInt(start + 12), payload);
     }
 
     /** Its type: NLMSG_... or RTM_.... */
@@ -82,6 +84,11 @@ public final class NlMessage {
     /** The number of the request that it answers. */
     public int sequence() {
         return sequence;
+    }
+
+    /** The port of the socket whose request it tells of; 0 for the kernel's own doing. */
+    public int port() {
+        return port;
     }
 
     /** Length of its payload in bytes. */

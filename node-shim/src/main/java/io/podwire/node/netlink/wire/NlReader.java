@@ -95,6 +95,15 @@ public final class NlReader {
         return Integer.toUnsignedLong(i32());
     }
 
+    /** Its value as four bytes in network order. */
+    public int i32be() {
+        need(4, "a u32");
+        return Byte.toUnsignedInt(data.get(start)) << 24
+                | Byte.toUnsignedInt(data.get(start + 1)) << 16
+                | Byte.toUnsignedInt(data.get(start + 2)) << 8
+                | Byte.toUnsignedInt(data.get(start + 3));
+    }
+
     /** Its value as eight bytes, native order. */
     public long i64() {
         need(8, "a u64");
