@@ -1,7 +1,6 @@
 package io.podwire.node.netlink;
 
 import io.podwire.node.ffm.Errno;
-import io.podwire.node.ffm.Libc;
 import io.podwire.node.netlink.nft.SetElements;
 import io.podwire.node.netlink.wire.NlMessage;
 import io.podwire.node.netlink.wire.NlWriter;
@@ -17,7 +16,6 @@ import java.util.function.Consumer;
  * system calls; this is one to send and two to hear the answer. All state is under the caller's lock.
  */
 public final class NftBatch implements AutoCloseable {
-    private static final int NETLINK_NETFILTER = 12;
     /** NFNL_MSG_BATCH_BEGIN and NFNL_MSG_BATCH_END, linux/netfilter/nfnetlink.h. */
     private static final int BEGIN = 0x10;
 
@@ -26,17 +24,17 @@ public final class NftBatch implements AutoCloseable {
     private static final int NFTABLES = 10;
 
     private static final int BUFFER_BYTES = 64 * 1024;
-    private static final int SOL_NETLINK = 270;
-    private static final int NETLINK_EXT_ACK = 11;
-    private static final int NETLINK_CAP_ACK = 10;
+    private static final String ASKED = "change nf_tables sets";
+    /** More datagrams than a batch has answers. */
+    private static final int ANSWERS = 1000;
 
-    private final int fd;
+    private final NetlinkSocket.Calls calls;
     private final ByteBuffer send = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private final ByteBuffer receive = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private int sequence;
 
-    private NftBatch(int fd) {
-        this.fd = fd;
+    NftBatch(NetlinkSocket.Calls calls) {
+        this.calls = calls;
     }
 
     /**
@@ -45,17 +43,7 @@ public final class NftBatch implements AutoCloseable {
      * @throws NetlinkException when the kernel gives no socket
      */
     public static NftBatch open() {
-        int fd = check("socket", Libc.socket(Libc.AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, NETLINK_NETFILTER));
-        check("NETLINK_EXT_ACK", Libc.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1));
-        check("NETLINK_CAP_ACK", Libc.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1));
-        return new NftBatch(fd);
-    }
-
-    private static int check(String asked, int result) {
-        if (result < 0) {
-            throw new NetlinkException(asked, -result, "");
-        }
-        return result;
+        return new NftBatch(NetlinkSocket.connect(NetlinkSocket.NETLINK_NETFILTER));
     }
 
     /**
@@ -63,18 +51,23 @@ public final class NftBatch implements AutoCloseable {
      *
      * @param changes at least one
      * @return false when they do not fit into one datagram; nothing was done then
+     * @throws AnswerLostException when nobody knows whether it was done
      * @throws NetlinkException when the kernel refuses any; nothing was done then
      */
     public boolean apply(List<SetElements> changes) {
+        int first = sequence + 1;
         int last;
         try {
             last = write(changes);
         } catch (BufferOverflowException | IllegalArgumentException e) {
             return false;
         }
-        check("change nf_tables sets: send", Libc.send(fd, send, 0));
+        int sent = calls.send(send);
+        if (sent < 0) {
+            throw new NetlinkException(ASKED + ": send, nothing was done", -sent, "");
+        }
         // The kernel has done it, and queued its answers, before send returns.
-        hear(last);
+        hear(first, last);
         return true;
     }
 
@@ -101,40 +94,41 @@ public final class NftBatch implements AutoCloseable {
         send.position(start + writer.finish().limit());
     }
 
-    private void hear(int last) {
+    /** Receives all there is: what is left would be taken for an answer to the next batch. */
+    private void hear(int first, int last) {
         boolean answered = false;
-        while (true) {
-            int received = Libc.recv(fd, receive.clear(), Libc.MSG_DONTWAIT);
-            if (received == -Errno.EAGAIN.number()) {
-                break;
-            }
-            check("change nf_tables sets: recv", received);
-            ByteBuffer datagram = receive.limit(received);
-            while (datagram.hasRemaining()) {
-                NlMessage message = NlMessage.take(datagram);
-                if (message.type() == NlMessage.ERROR) {
-                    refused(message);
-                    answered |= message.sequence() == last;
+        int refusal = 0;
+        int failure = Errno.EAGAIN.number();
+        int received = calls.receive(receive.clear());
+        for (int i = 0; i < ANSWERS && received != -Errno.EAGAIN.number(); i++) {
+            if (received < 0) {
+                failure = -received;
+            } else if (received > receive.capacity()) {
+                failure = Errno.EMSGSIZE.number();
+            } else {
+                ByteBuffer datagram = receive.limit(received);
+                while (datagram.hasRemaining()) {
+                    NlMessage message = NlMessage.take(datagram);
+                    // Others are late answers to an earlier batch. The difference holds where numbers wrap.
+                    if (message.type() == NlMessage.ERROR && message.sequence() - first >= 0) {
+                        // One that is refused has a message for each of its changes: the first says it.
+                        refusal = refusal == 0 ? -message.i32(0) : refusal;
+                        answered |= message.sequence() == last;
+                    }
                 }
             }
+            received = calls.receive(receive.clear());
+        }
+        if (refusal != 0) {
+            throw new NetlinkException(ASKED, refusal, "");
         }
         if (!answered) {
-            throw new NetlinkException("change nf_tables sets", Errno.ENOBUFS.number(), "the kernel did not answer");
-        }
-    }
-
-    private void refused(NlMessage message) {
-        int errno = -message.i32(0);
-        if (errno != 0) {
-            while (Libc.recv(fd, receive.clear(), Libc.MSG_DONTWAIT) >= 0) {
-                // The answers to the rest of the batch say the same.
-            }
-            throw new NetlinkException("change nf_tables sets", errno, "");
+            throw new AnswerLostException(ASKED, failure);
         }
     }
 
     @Override
     public void close() {
-        Libc.close(fd);
+        calls.close();
     }
 }
