@@ -47,8 +47,8 @@ final class ChainLabTest {
     private static final String TUNING = "{\"type\": \"tuning\", \"sysctl\": {\"net.core.somaxconn\": \"500\"}}";
 
     /** What version 1.1.1 of the official plugins cannot: CHECK of a container without IPv6, or without a rate. */
-    private static final Map<String, String> KNOWN = Map.of(
-            "portmap", "could not check ipv6 dnat", "bandwidth", "panic: runtime error: invalid memory address");
+    private static final Map<String, String> KNOWN =
+            Map.of("portmap", "could not check ipv6 dnat", "bandwidth", "panic: runtime error: invalid memory address");
 
     private final Mesh mesh;
     private final MeshNode node;
@@ -69,8 +69,7 @@ final class ChainLabTest {
     enum Neighbour {
         PORTMAP(
                 ChainLabTest.PORTMAP,
-                "{\"portMappings\": [{\"hostPort\": " + HOST_PORT
-                        + ", \"containerPort\": 80, \"protocol\": \"tcp\"}]}",
+                "{\"portMappings\": [{\"hostPort\": " + HOST_PORT + ", \"containerPort\": 80, \"protocol\": \"tcp\"}]}",
                 String.valueOf(HOST_PORT)),
         BANDWIDTH(
                 ChainLabTest.BANDWIDTH,
@@ -92,8 +91,9 @@ final class ChainLabTest {
 
     static Stream<Arguments> chains() {
         return Stream.of(CniVersion.V0_3_1, CniVersion.V0_4_0, CniVersion.V1_0_0)
-                .flatMap(version -> Stream.of(Place.values()).flatMap(place -> Stream.of(Neighbour.values())
-                        .map(neighbour -> Arguments.of(version, place, neighbour))));
+                .flatMap(version -> Stream.of(Place.values())
+                        .flatMap(place -> Stream.of(Neighbour.values())
+                                .map(neighbour -> Arguments.of(version, place, neighbour))));
     }
 
     @BeforeAll
@@ -131,13 +131,12 @@ final class ChainLabTest {
 
     private CniRuntime runtime(CniVersion version, Place place, Neighbour neighbour) {
         String podwire = node.config(version.text());
-        List<String> plugins =
-                switch (place) {
-                    case FIRST -> List.of(podwire, neighbour.config);
-                    // Only loopback can stand before a plugin that makes an interface of CNI_IFNAME.
-                    case MIDDLE -> List.of(LOOPBACK, podwire, neighbour.config);
-                    case LAST -> List.of(LOOPBACK, neighbour.config, podwire);
-                };
+        List<String> plugins = switch (place) {
+            case FIRST -> List.of(podwire, neighbour.config);
+            // Only loopback can stand before a plugin that makes an interface of CNI_IFNAME.
+            case MIDDLE -> List.of(LOOPBACK, podwire, neighbour.config);
+            case LAST -> List.of(LOOPBACK, neighbour.config, podwire);
+        };
         return new CniRuntime(
                 CniNetwork.parse("{\"cniVersion\": \"" + version + "\", \"name\": \"chain\", \"plugins\": ["
                         + String.join(",", plugins) + "]}"),
@@ -169,33 +168,35 @@ final class ChainLabTest {
 
     private void addAndCheck(
             CniRuntime runtime, CniVersion version, Place place, Neighbour neighbour, CniAttachment attachment) {
-            CniRuntime.Outcome added = runtime.add(attachment);
-            assertThat(added.ok()).as("ADD: %s", added.text()).isTrue();
-            assertThat(added.json().path("cniVersion").asText()).as("version").isEqualTo(version.text());
-            assertThat(added.json().path("ips").findValuesAsText("address"))
-                    .as("addresses of the final result")
-                    .anyMatch(address -> address.startsWith("10.244."));
-            assertThat(added.json().path("interfaces").findValuesAsText("name"))
-                    .as("interfaces of the final result")
-                    .contains("eth0")
-                    .satisfies(names -> assertThat(names.contains("lo"))
-                            .as("what loopback told")
-                            .isEqualTo(place != Place.FIRST));
-            if (place != Place.LAST) {
-                assertThat(Shell.output("nsenter", "--net=" + node.netns(), "nft", "list", "ruleset") + queues())
-                        .as("what %s made on the host", neighbour)
-                        .contains(neighbour.trace);
-            }
-            if (version.atLeast(CniVersion.V0_4_0)) {
-                check(runtime, attachment, place, neighbour);
-            }
+        CniRuntime.Outcome added = runtime.add(attachment);
+        assertThat(added.ok()).as("ADD: %s", added.text()).isTrue();
+        assertThat(added.json().path("cniVersion").asText()).as("version").isEqualTo(version.text());
+        assertThat(added.json().path("ips").findValuesAsText("address"))
+                .as("addresses of the final result")
+                .anyMatch(address -> address.startsWith("10.244."));
+        assertThat(added.json().path("interfaces").findValuesAsText("name"))
+                .as("interfaces of the final result")
+                .contains("eth0")
+                .satisfies(names -> assertThat(names.contains("lo"))
+                        .as("what loopback told")
+                        .isEqualTo(place != Place.FIRST));
+        if (place != Place.LAST) {
+            assertThat(Shell.output("nsenter", "--net=" + node.netns(), "nft", "list", "ruleset") + queues())
+                    .as("what %s made on the host", neighbour)
+                    .contains(neighbour.trace);
+        }
+        if (version.atLeast(CniVersion.V0_4_0)) {
+            check(runtime, attachment, place, neighbour);
+        }
     }
 
     private static void check(CniRuntime runtime, CniAttachment attachment, Place place, Neighbour neighbour) {
         CniRuntime.Outcome checked = runtime.check(attachment);
         for (CniExecution one : checked.executions()) {
             boolean known = KNOWN.containsKey(one.plugin()) && one.errorText().contains(KNOWN.get(one.plugin()));
-            assertThat(one.ok() || known).as("CHECK of %s: %s", one.plugin(), one.text()).isTrue();
+            assertThat(one.ok() || known)
+                    .as("CHECK of %s: %s", one.plugin(), one.text())
+                    .isTrue();
         }
         // A chain's CHECK ends with its first failure.
         boolean before = place == Place.LAST && neighbour == Neighbour.BANDWIDTH;

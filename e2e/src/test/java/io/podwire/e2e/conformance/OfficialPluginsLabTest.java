@@ -59,8 +59,7 @@ final class OfficialPluginsLabTest {
         Report report = run(
                 "eth0",
                 """
-                {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipam": %s}"""
-                        .formatted(hostLocal("10.99.0.0/16")),
+                {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipam": %s}""".formatted(hostLocal("10.99.0.0/16")),
                 CniVersion.V0_2_0,
                 CniVersion.V1_0_0,
                 CniVersion.V1_1_0);
@@ -95,10 +94,7 @@ final class OfficialPluginsLabTest {
     @Test
     void ptp() throws IOException {
         Findings found = new Findings(
-                run(
-                        "eth0",
-                        "{\"type\": \"ptp\", \"ipam\": " + hostLocal("10.97.0.0/16") + "}",
-                        CniVersion.V1_0_0),
+                run("eth0", "{\"type\": \"ptp\", \"ipam\": " + hostLocal("10.97.0.0/16") + "}", CniVersion.V1_0_0),
                 CniVersion.V1_0_0);
         found.in("A4", "ptp fails after its IPAM plugin's ADD, and does not call its DEL");
         found.in("D3", "DEL leaves the interface where it is when the IPAM plugin's DEL fails");
@@ -125,8 +121,7 @@ final class OfficialPluginsLabTest {
 
     @Test
     void loopback() throws IOException {
-        Findings found =
-                new Findings(run("lo", "{\"type\": \"loopback\"}", CniVersion.V1_0_0), CniVersion.V1_0_0);
+        Findings found = new Findings(run("lo", "{\"type\": \"loopback\"}", CniVersion.V1_0_0), CniVersion.V1_0_0);
         found.in("C2", "CHECK succeeds after the IPv4 address was taken away");
         for (String tick : List.of("V1", "V3", "A1", "A2", "A5", "A6", "D1", "D4", "C1", "C5", "C6", "O2")) {
             found.none(tick);
@@ -137,18 +132,15 @@ final class OfficialPluginsLabTest {
     void chainOfMetaPlugins() throws IOException {
         assumeTrue(Shell.installed("iptables"), "no test of portmap: iptables is not installed");
         Shell.Ended nat = Shell.attempt("nsenter", "--net=" + HOST, "iptables", "-t", "nat", "-S");
-        assumeTrue(nat.exitCode() == 0, "no test of portmap: iptables says " + nat.stderr().strip());
+        assumeTrue(
+                nat.exitCode() == 0,
+                "no test of portmap: iptables says " + nat.stderr().strip());
         Findings found = new Findings(
-                run(
-                        "eth0",
-                        """
+                run("eth0", """
                         {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "ipam": %s},
                         {"type": "portmap", "capabilities": {"portMappings": true}},
                         {"type": "bandwidth", "capabilities": {"bandwidth": true}},
-                        {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}}"""
-                                .formatted(hostLocal("10.95.0.0/16")),
-                        CniVersion.V1_0_0),
-                CniVersion.V1_0_0);
+                        {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}}""".formatted(hostLocal("10.95.0.0/16")), CniVersion.V1_0_0), CniVersion.V1_0_0);
         found.in("C1", "CHECK fails after an ordinary ADD: panic: runtime error: invalid memory address");
         found.in("D2", "left on the host after a DEL without a namespace: rule nft ip nat");
         found.in("R2", "ADD of a second interface with a bandwidth fails: adding link: file exists");
@@ -165,8 +157,8 @@ final class OfficialPluginsLabTest {
     }
 
     private static Report run(String ifname, String plugins, CniVersion... versions) throws IOException {
-        CniNetwork network = CniNetwork.parse(
-                "{\"cniVersion\": \"1.0.0\", \"name\": \"official\", \"plugins\": [" + plugins + "]}");
+        CniNetwork network =
+                CniNetwork.parse("{\"cniVersion\": \"1.0.0\", \"name\": \"official\", \"plugins\": [" + plugins + "]}");
         return Conformance.run(
                 new Setup(
                         network,

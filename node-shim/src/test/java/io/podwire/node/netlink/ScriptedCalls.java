@@ -60,7 +60,10 @@ final class ScriptedCalls implements NetlinkSocket.Calls {
     /** An acknowledgement, or a refusal, of the message of a batch that is so many behind its first. */
     ScriptedCalls acknowledgeInBatch(int behind, int errno) {
         answers.add(first -> datagram(
-                NlMessage.ERROR, NlMessage.CAPPED, first + behind, out -> out.put32(-errno).put32(0)));
+                NlMessage.ERROR,
+                NlMessage.CAPPED,
+                first + behind,
+                out -> out.put32(-errno).put32(0)));
         return this;
     }
 
