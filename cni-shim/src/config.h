@@ -2,18 +2,18 @@
 #ifndef PODWIRE_CONFIG_H
 #define PODWIRE_CONFIG_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/un.h>
 
+#include "member.h"
 #include "result.h"
 #include "text.h"
 
 enum {
     CONFIG_BYTES_MAX = 1024 * 1024,
-    CONFIG_DEPTH_MAX = 32,
     CONFIG_VERSION_MAX = 64,
+    CONFIG_NAME_SHOWN = 64,
     SPOOL_PATH_MAX = 1024,
 };
 
@@ -27,10 +27,13 @@ enum {
 #define SUPPORTED_VERSIONS_JSON "[\"0.1.0\",\"0.2.0\",\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\"]"
 
 struct config {
-    json_t *root;         // The parsed object, owned; NULL when there is none.
-    const char *version;  // "cniVersion", or OLDEST_VERSION; points into root.
-    const char *name;     // "name", or "" when absent or not a string; points into root.
-    char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    bool parsed;  // The rest means nothing without it.
+    char version[CONFIG_VERSION_MAX + 1];  // "cniVersion", or OLDEST_VERSION.
+    char name[CONFIG_NAME_SHOWN + 1];      // The start of "name", for errors; "" when it is not a string.
+    struct slice previous;            // "prevResult". This and the next two point into the input.
+    struct slice socket_value;
+    struct slice spool_value;
+    char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];  // Set by config_paths, as is spool.
     char spool[SPOOL_PATH_MAX + 1];
 };
 
@@ -38,8 +41,8 @@ struct config {
 // closed in time, 6 when there is more than CONFIG_BYTES_MAX; no more than that is ever held.
 bool config_read(int fd, int timeout_ms, struct text *input, struct cni_error *error);
 
-// Parses len bytes into config, which config_free releases; after a failure root is NULL. Error 6 for
-// anything but one JSON object of UTF-8 without duplicate keys, no deeper than CONFIG_DEPTH_MAX.
+// Takes the keys out of len bytes, which config goes on pointing into. Error 6 for anything but one JSON
+// object as scan_check wants it, or a version that is not a string of at most CONFIG_VERSION_MAX bytes.
 // Errors tell the position, never the text: a configuration may hold credentials.
 bool config_parse(const char *bytes, size_t len, struct config *config, struct cni_error *error);
 
@@ -52,8 +55,5 @@ bool config_check_version(const struct config *config, struct cni_error *error);
 // Fills socket and spool from the keys of the same names or the defaults. Error 7 for a path that is
 // not a string, not absolute, or too long. No environment variable has a say here.
 bool config_paths(struct config *config, struct cni_error *error);
-
-// Releases root. Harmless when there is none.
-void config_free(struct config *config);
 
 #endif

@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "grpc_call.h"
-#include "podwire/cni/v1/cni.pb-c.h"
+#include "message.h"
 #include "spool.h"
+
+// Room for the configuration, and for five variables of at most 128 KiB (execve(2), MAX_ARG_STRLEN).
+enum { REQUEST_MAX = CONFIG_BYTES_MAX + 5 * 128 * 1024 + 1024 };
 
 // How long to wait for a listener, and then for the answer. node-shim ends an ADD by itself after 8 s,
 // so 10 s lets its own words arrive. STATUS is asked every few seconds and must be quick. A DEL must
@@ -104,54 +107,32 @@ static void describe(struct cni_error *error, int code, const struct cni_env *en
     cni_details(error, "%s, network \"%.64s\"; %s", answer->text, config->name, next_step(env->verb, answer->outcome));
 }
 
-// The CniRequest as protobuf bytes, to be freed; NULL when memory is exhausted.
-static uint8_t *serialize(const struct cni_env *env, const struct text *input, size_t *len) {
-    Podwire__Cni__V1__CniRequest request = PODWIRE__CNI__V1__CNI_REQUEST__INIT;
-    request.command = (char *)(uintptr_t)env->command;
-    request.container_id = (char *)(uintptr_t)env->container_id;
-    request.netns = (char *)(uintptr_t)env->netns;
-    request.ifname = (char *)(uintptr_t)env->ifname;
-    request.args = (char *)(uintptr_t)env->args;
-    request.path = (char *)(uintptr_t)env->path;
-    request.config = (ProtobufCBinaryData){.data = (uint8_t *)input->data, .len = input->len};
-    request.netns_override = env->netns_override;
-    *len = podwire__cni__v1__cni_request__get_packed_size(&request);
-    uint8_t *bytes = malloc(*len);
-    if (bytes != NULL) {
-        podwire__cni__v1__cni_request__pack(&request, bytes);
-    }
-    return bytes;
-}
-
 // Prints the daemon's reply. A reply that does not parse, or that fails without saying why, is an
 // error of ours: a runtime that finds nothing on standard output can tell nobody what went wrong.
 static int print_reply(const struct cni_env *env, const struct config *config, const struct verb_times *times,
                        struct grpc_answer *answer, struct cni_error *error) {
     int exit_code = -1;
-    Podwire__Cni__V1__CniReply *reply =
-        podwire__cni__v1__cni_reply__unpack(NULL, answer->reply_len, answer->reply);
-    if (reply == NULL) {
+    struct message_reply reply;
+    if (!message_read_reply(answer->reply, answer->reply_len, &reply)) {
         snprintf(answer->text, sizeof answer->text, "the message is not a CniReply");
         describe(error, PODWIRE_FAILURE, env, config, times, answer);
-    } else if (reply->exit_code != 0 && reply->stdout.len == 0) {
-        snprintf(answer->text, sizeof answer->text, "exit code %d without an error object", reply->exit_code);
+    } else if (reply.exit_code != 0 && reply.output_len == 0) {
+        snprintf(answer->text, sizeof answer->text, "exit code %d without an error object", reply.exit_code);
         describe(error, PODWIRE_FAILURE, env, config, times, answer);
-    } else if (!result_write(reply->stdout.data, reply->stdout.len)) {
+    } else if (!result_write(reply.output, reply.output_len)) {
         fprintf(stderr, "podwire: %s: the result cannot be written to standard output: %s\n", env->command,
                 strerror(errno));
         exit_code = 1;
     } else {
-        exit_code = reply->exit_code >= 0 && reply->exit_code <= 255 ? reply->exit_code : 1;
+        exit_code = reply.exit_code >= 0 && reply.exit_code <= 255 ? reply.exit_code : 1;
     }
-    if (reply != NULL) {
-        podwire__cni__v1__cni_reply__free_unpacked(reply, NULL);
-    }
+    message_reply_free(&reply);
     return exit_code;
 }
 
-static int store_del(const struct cni_env *env, const struct config *config, const uint8_t *request, size_t len,
+static int store_del(const struct cni_env *env, const struct config *config, const struct text *request,
                      const struct grpc_answer *answer, struct cni_error *error) {
-    if (!spool_store(config->spool, env->container_id, env->ifname, request, len, error)) {
+    if (!spool_store(config->spool, env->container_id, env->ifname, request, error)) {
         return -1;
     }
     fprintf(stderr, "podwire: DEL of %s %s stored in %s: no answer from %s (%s)\n", env->container_id, env->ifname,
@@ -161,17 +142,18 @@ static int store_del(const struct cni_env *env, const struct config *config, con
 
 int forward(const struct cni_env *env, const struct config *config, const struct text *input, struct cni_error *error) {
     const struct verb_times *times = times_of(env->verb);
-    struct grpc_request request = {
-        .method = times->method,
-        .timeout_ms = times->answer_ms,
-        .metadata = {{"traceparent", env->traceparent}, {"tracestate", env->tracestate}, {"baggage", env->baggage}},
-    };
-    uint8_t *bytes = serialize(env, input, &request.message_len);
-    if (bytes == NULL) {
+    struct text message = text_with_limit(REQUEST_MAX);
+    if (!message_pack_request(env, input, &message)) {
         cni_fail(error, PODWIRE_FAILURE, "%s: out of memory; nothing was sent", env->command);
         return -1;
     }
-    request.message = bytes;
+    struct grpc_request request = {
+        .method = times->method,
+        .message = (const uint8_t *)message.data,
+        .message_len = message.len,
+        .timeout_ms = times->answer_ms,
+        .metadata = {{"traceparent", env->traceparent}, {"tracestate", env->tracestate}, {"baggage", env->baggage}},
+    };
     struct grpc_answer answer;
     int exit_code = -1;
     grpc_call(config->socket, times->connect_ms, &request, &answer);
@@ -184,10 +166,10 @@ int forward(const struct cni_env *env, const struct config *config, const struct
             describe(error, decision.code, env, config, times, &answer);
             break;
         case END_SPOOL:
-            exit_code = store_del(env, config, bytes, request.message_len, &answer, error);
+            exit_code = store_del(env, config, &message, &answer, error);
             break;
     }
     grpc_answer_free(&answer);
-    free(bytes);
+    text_free(&message);
     return exit_code;
 }

@@ -11,7 +11,13 @@
 
 #include "monotonic.h"
 
-enum { BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 100 };
+enum {
+    BACKOFF_FIRST_MS = 10,
+    BACKOFF_MAX_MS = 100,
+    // SETTINGS and PING are to be acknowledged. Each acknowledgement wakes the daemon, which has better things
+    // to do while it works on the answer; a call that is answered at once, as nearly all are, sends none.
+    ACKNOWLEDGE_MS = 1000,
+};
 
 // A socket connected to path, or -1 with errno. Non-blocking: a full backlog is EAGAIN at once.
 static int try_connect(const char *path) {
@@ -49,10 +55,10 @@ static int connect_until(const char *path, int64_t deadline) {
 struct outgoing {
     const uint8_t *chunk;
     size_t chunk_len;
-    uint8_t buffer[16 * 1024];
     size_t at;
     size_t len;
     bool broken;  // The other side reads no more; what it has sent may still be read.
+    uint8_t buffer[16 * 1024];
 };
 
 static void gather(struct grpc_stream *stream, struct outgoing *out) {
@@ -97,22 +103,25 @@ static bool send_some(int fd, struct grpc_stream *stream, struct outgoing *out) 
 
 // Runs the machine until it is done, the other side closes, or the deadline passes: then false.
 static bool exchange(int fd, struct grpc_stream *stream, int64_t deadline) {
-    uint8_t block[16 * 1024];
-    struct outgoing out;
-    out.chunk_len = out.at = out.len = 0;
-    out.broken = false;
+    static struct outgoing out;  // Not on the stack, where every page would be touched.
+    uint8_t block[2048];
+    int64_t next_send = 0;
     for (;;) {
-        bool full = send_some(fd, stream, &out);
+        bool full = false;
+        int64_t now = monotonic_ms();
+        if (now >= next_send || !grpc_stream_can_wait(stream) || out.at < out.len) {
+            full = send_some(fd, stream, &out);
+            next_send = now + ACKNOWLEDGE_MS;
+        }
         if (grpc_stream_done(stream)) {
             return true;
         }
-        struct pollfd ready = {.fd = fd, .events = (short)(POLLIN | (full ? POLLOUT : 0))};
-        int left = monotonic_left_ms(deadline);
-        int count = left == 0 ? 0 : poll(&ready, 1, left);
-        if (count == 0) {
+        if (now >= deadline) {
             return false;
         }
-        if (count < 0 || (ready.revents & (POLLIN | POLLHUP | POLLERR)) == 0) {
+        struct pollfd ready = {.fd = fd, .events = (short)(POLLIN | (full ? POLLOUT : 0))};
+        int count = poll(&ready, 1, monotonic_left_ms(next_send < deadline ? next_send : deadline));
+        if (count <= 0 || (ready.revents & (POLLIN | POLLHUP | POLLERR)) == 0) {
             continue;
         }
         ssize_t n = recv(fd, block, sizeof block, 0);
@@ -125,20 +134,31 @@ static bool exchange(int fd, struct grpc_stream *stream, int64_t deadline) {
     }
 }
 
-void grpc_call(const char *socket_path, int connect_ms, const struct grpc_request *request,
-               struct grpc_answer *answer) {
-    memset(answer, 0, sizeof *answer);
-    int fd = connect_until(socket_path, monotonic_ms() + connect_ms);
-    if (fd < 0) {
+// The request is made before the connection, so that the daemon finds it there as soon as it looks.
+static bool open_and_connect(const char *socket_path, int connect_ms, const struct grpc_request *request,
+                             struct grpc_answer *answer, int *fd) {
+    if (!grpc_stream_open(&answer->stream, request)) {
+        answer->outcome = GRPC_PROTOCOL;
+        snprintf(answer->text, sizeof answer->text, "out of memory; nothing was sent");
+        return false;
+    }
+    *fd = connect_until(socket_path, monotonic_ms() + connect_ms);
+    if (*fd < 0) {
         answer->outcome = GRPC_UNREACHABLE;
         snprintf(answer->text, sizeof answer->text, "connect: %s", strerror(errno));
+    }
+    return *fd >= 0;
+}
+
+void grpc_call(const char *socket_path, int connect_ms, const struct grpc_request *request,
+               struct grpc_answer *answer) {
+    int fd;
+    memset(answer, 0, sizeof *answer);
+    if (!open_and_connect(socket_path, connect_ms, request, answer, &fd)) {
         return;
     }
     struct grpc_stream *stream = &answer->stream;
-    if (!grpc_stream_open(stream, request)) {
-        answer->outcome = GRPC_PROTOCOL;
-        snprintf(answer->text, sizeof answer->text, "out of memory; nothing was sent");
-    } else if (!exchange(fd, stream, monotonic_ms() + request->timeout_ms)) {
+    if (!exchange(fd, stream, monotonic_ms() + request->timeout_ms)) {
         answer->outcome = GRPC_DEADLINE;
         snprintf(answer->text, sizeof answer->text, "no answer within %d ms", request->timeout_ms);
     } else {

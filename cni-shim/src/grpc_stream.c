@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+// Room for the whole answer, so that it never waits for us.
+enum { WINDOW = GRPC_REPLY_MAX + 64 * 1024 };
+
 // Copies the next part of prefix + message into HTTP/2's buffer; END_STREAM with the last one.
 static ssize_t read_request(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len, uint32_t *flags,
                             nghttp2_data_source *source, void *user) {
@@ -149,6 +152,7 @@ bool grpc_stream_open(struct grpc_stream *stream, const struct grpc_request *req
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, 16 * 1024},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW},
     };
     char timeout[16];
     snprintf(timeout, sizeof timeout, "%dm", request->timeout_ms);
@@ -165,7 +169,8 @@ bool grpc_stream_open(struct grpc_stream *stream, const struct grpc_request *req
         }
     }
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_request};
-    if (nghttp2_submit_settings(stream->session, NGHTTP2_FLAG_NONE, settings, 2) != 0) {
+    if (nghttp2_submit_settings(stream->session, NGHTTP2_FLAG_NONE, settings, 3) != 0 ||
+        nghttp2_session_set_local_window_size(stream->session, NGHTTP2_FLAG_NONE, 0, WINDOW) != 0) {
         return false;
     }
     stream->id = nghttp2_submit_request(stream->session, NULL, headers, count, &body, NULL);
@@ -174,6 +179,11 @@ bool grpc_stream_open(struct grpc_stream *stream, const struct grpc_request *req
 
 ssize_t grpc_stream_output(struct grpc_stream *stream, const uint8_t **bytes) {
     return nghttp2_session_mem_send(stream->session, bytes);
+}
+
+bool grpc_stream_can_wait(const struct grpc_stream *stream) {
+    bool sent = stream->sent == GRPC_PREFIX_LEN + stream->request.message_len;
+    return sent && nghttp2_session_check_request_allowed(stream->session);
 }
 
 bool grpc_stream_input(struct grpc_stream *stream, const uint8_t *bytes, size_t len) {

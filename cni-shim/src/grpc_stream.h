@@ -65,6 +65,10 @@ ssize_t grpc_stream_output(struct grpc_stream *stream, const uint8_t **bytes);
 // Takes received bytes. False when nothing more can come of this call: read the outcome.
 bool grpc_stream_input(struct grpc_stream *stream, const uint8_t *bytes, size_t len);
 
+// True when what grpc_stream_output still has are acknowledgements at most: the request is out, and the
+// session is not about to end.
+bool grpc_stream_can_wait(const struct grpc_stream *stream);
+
 // True once the answer is complete or cannot become complete any more.
 bool grpc_stream_done(const struct grpc_stream *stream);
 

@@ -6,13 +6,15 @@
 #include <linux/magic.h>
 #include <net/if.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+// A previous result is at most the configuration that it came in; a path is much shorter.
+enum { RESULT_MAX = CONFIG_BYTES_MAX + 32 * 1024 };
 
 static bool netns_fail(struct cni_error *error, int code, const char *path, const char *reason) {
     cni_fail(error, code, "CNI_NETNS cannot be used");
@@ -70,32 +72,50 @@ static bool lo_up(bool change, struct cni_error *error) {
     return up;
 }
 
-// The result in the shape of the requested version: up to 0.2.0 "ip4", from 0.3.0 lists, and from 1.0.0
-// no "version" of an address any more. A previous plugin's result is passed through instead (tick A3).
-static json_t *result_of(const struct cni_env *env, const struct config *config) {
-    json_t *previous = json_object_get(config->root, "prevResult");
-    if (json_is_object(previous)) {
-        json_object_set_new(previous, "cniVersion", json_string(config->version));
-        return json_incref(previous);
+// A previous plugin's result is passed through as it is, in the version of this run (tick A3).
+static void add_previous(struct text *out, const struct config *config) {
+    struct slice rest = config->previous;
+    struct slice key;
+    struct slice value;
+    while (member_next(&rest, &key, &value)) {
+        if (!member_equals(key, "cniVersion")) {
+            text_add_string(out, ",");
+            text_add(out, key.at, key.len);
+            text_add_string(out, ":");
+            text_add(out, value.at, value.len);
+        }
     }
+}
+
+// The result of a first plugin: up to 0.2.0 "ip4", from 0.3.0 lists, and from 1.0.0 no "version" of an
+// address any more.
+static void add_own(struct text *out, const struct config *config, const char *netns) {
     int rank = config_version_rank(config->version);
     if (rank < config_version_rank("0.3.0")) {
-        return json_pack("{s:s, s:{s:s}}", "cniVersion", config->version, "ip4", "ip", "127.0.0.1/8");
+        text_add_string(out, ",\"ip4\":{\"ip\":\"127.0.0.1/8\"}");
+        return;
     }
-    json_t *ip = json_pack("{s:i, s:s}", "interface", 0, "address", "127.0.0.1/8");
-    if (rank < config_version_rank("1.0.0")) {
-        json_object_set_new(ip, "version", json_string("4"));
+    text_add_string(out, ",\"interfaces\":[{\"name\":\"lo\",\"mac\":\"00:00:00:00:00:00\",\"sandbox\":");
+    text_add_json(out, netns, strlen(netns));
+    text_add_string(out, "}],\"ips\":[{\"interface\":0,\"address\":\"127.0.0.1/8\"");
+    text_add_string(out, rank < config_version_rank("1.0.0") ? ",\"version\":\"4\"}]" : "}]");
+}
+
+bool loopback_result(const struct config *config, const char *netns, struct text *out) {
+    text_add_string(out, "{\"cniVersion\":");
+    text_add_json(out, config->version, strlen(config->version));
+    if (member_is_object(config->previous)) {
+        add_previous(out, config);
+    } else {
+        add_own(out, config, netns);
     }
-    return json_pack("{s:s, s:[{s:s, s:s, s:s}], s:[o]}", "cniVersion", config->version, "interfaces", "name", "lo",
-                     "mac", "00:00:00:00:00:00", "sandbox", env->netns, "ips", ip);
+    return text_add_string(out, "}");
 }
 
 static int print_result(const struct cni_env *env, const struct config *config, struct cni_error *error) {
-    json_t *result = result_of(env, config);
-    char *text = json_dumps(result, JSON_COMPACT);
-    bool printed = text != NULL && result_write(text, strlen(text));
-    free(text);
-    json_decref(result);
+    struct text out = text_with_limit(RESULT_MAX);
+    bool printed = loopback_result(config, env->netns, &out) && result_write(out.data, out.len);
+    text_free(&out);
     if (!printed) {
         cni_fail(error, CNI_IO_FAILURE, "the result cannot be written");
     }

@@ -11,4 +11,7 @@
 // version, 4 when CNI_NETNS is not a network namespace, 8 when it is the plugin's own, 100 otherwise.
 int loopback(const struct cni_env *env, const struct config *config, struct cni_error *error);
 
+// Appends the result of an ADD to out: the previous plugin's, or our own in the shape of the version. Pure.
+bool loopback_result(const struct config *config, const char *netns, struct text *out);
+
 #endif

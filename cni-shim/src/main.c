@@ -2,38 +2,20 @@
 // node; its answer goes to standard output. It decides nothing about networks. Installed under the name
 // "loopback" it is that plugin, without the daemon.
 // Source: the CNI specification 1.1, https://github.com/containernetworking/cni/blob/main/SPEC.md
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "env.h"
 #include "forward.h"
 #include "loopback.h"
+#include "process.h"
 
 enum { STDIN_TIMEOUT_MS = 5000 };
 
 // The version of an error object when the configuration does not tell a usable one.
 #define ERROR_VERSION "1.0.0"
-
-// One process, one call: makes it independent of what the runtime left open or set.
-static void settle_process(void) {
-    // A closed standard stream is filled, or the next socket would take its number. Each one with the
-    // wrong direction, so that using it still fails.
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
-            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-        }
-    }
-    (void)close_range(3, ~0U, 0);  // Before Linux 5.9 there is none; then O_CLOEXEC has to do.
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);  // A file size limit is a failed write, not a death.
-    umask(077);
-}
 
 static int about(void) {
     fprintf(stderr,
@@ -79,7 +61,7 @@ static int serve(const struct cni_env *env, const char *program, struct config *
 
 // Prints error in the version of the configuration where that is known. Returns the exit code.
 static int fail(const struct cni_env *env, const struct config *config, struct cni_error *error) {
-    bool known = config->root != NULL && config_version_rank(config->version) >= 0;
+    bool known = config->parsed && config_version_rank(config->version) >= 0;
     if (env->verb == VERB_DEL) {
         result_soften(error->msg);
         result_soften(error->details);
@@ -108,13 +90,18 @@ static int run(const struct cni_env *env, const char *program) {
             exit_code = fail(env, &config, env_good ? &error : &env_error);
         }
     }
-    config_free(&config);
     text_free(&input);
     return exit_code;
 }
 
 int main(int argc, char **argv) {
-    settle_process();
+    const char *refused = process_settle();
+    if (refused != NULL) {
+        struct cni_error error;
+        cni_fail(&error, PODWIRE_FAILURE, "the plugin refuses to run with the rights of its file");
+        cni_details(&error, "%s", refused);
+        return result_print_error(&error, ERROR_VERSION);
+    }
     struct cni_env env = env_read();
     if (env.verb == VERB_NONE) {
         return about();

@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fail_point.h"
+
+enum { SPOOL_TEMPORARY_LEN = 1 + 32 + 1 + 16 };
+
 // FNV-1a, 64 bit: http://www.isthe.com/chongo/tech/comp/fnv/
 static uint64_t fnv1a(uint64_t hash, const char *s, size_t len) {
     for (size_t i = 0; i < len; i++) {
@@ -79,64 +83,72 @@ static int open_folder(const char *folder, struct cni_error *error) {
     return fd;
 }
 
-static bool write_fully(int fd, const uint8_t *bytes, size_t len) {
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
+static bool write_fully(int fd, const struct text *request) {
+    size_t done = 0;
+    while (done < request->len) {
+        ssize_t n = write(fd, request->data + done, request->len - done);
         if (n < 0 && errno != EINTR) {
             return false;
         }
-        if (n > 0) {
-            bytes += n;
-            len -= (size_t)n;
-        }
+        done += n > 0 ? (size_t)n : 0;
     }
     return true;
 }
 
-// The step that failed with errno, or NULL when the file has its name.
-static const char *write_and_rename(int dir, int fd, const char *temporary, const char *name, const uint8_t *request,
-                                    size_t len) {
-    if (!write_fully(fd, request, len)) {
+// The name while it is written: another one in each run, so that two DELs of one attachment never meet.
+static void temporary_name(const char *name, char temporary[SPOOL_TEMPORARY_LEN + 1]) {
+    uint64_t nonce = 0;
+    if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) != (ssize_t)sizeof nonce) {
+        nonce = (uint64_t)getpid();
+    }
+    snprintf(temporary, SPOOL_TEMPORARY_LEN + 1, ".%.32s.%016" PRIx64, name, nonce);
+}
+
+// The step that failed with errno, or NULL when the complete file has its name.
+static const char *fill_and_rename(int dir, int fd, const char *temporary, const char *name,
+                                   const struct text *request) {
+    if (fail_point("opened")) {
+        return "create";
+    }
+    if (!write_fully(fd, request) || fail_point("written")) {
         return "write";
     }
-    if (fsync(fd) != 0) {
+    if (fsync(fd) != 0 || fail_point("synced")) {
         return "fsync";
     }
     return renameat(dir, temporary, dir, name) == 0 ? NULL : "rename";
 }
 
-bool spool_store(const char *folder, const char *container_id, const char *ifname, const uint8_t *request, size_t len,
+static const char *store_in(int dir, const char *name, const struct text *request) {
+    char temporary[SPOOL_TEMPORARY_LEN + 1];
+    temporary_name(name, temporary);
+    int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return "create";
+    }
+    const char *failed = fill_and_rename(dir, fd, temporary, name, request);
+    int saved = errno;
+    close(fd);
+    if (failed != NULL) {
+        unlinkat(dir, temporary, 0);
+    }
+    errno = saved;
+    if (failed == NULL && (fail_point("renamed") || fsync(dir) != 0)) {
+        failed = "fsync of the folder";
+    }
+    return failed;
+}
+
+bool spool_store(const char *folder, const char *container_id, const char *ifname, const struct text *request,
                  struct cni_error *error) {
+    char name[SPOOL_NAME_LEN + 1];
     int dir = open_folder(folder, error);
     if (dir < 0) {
         return false;
     }
-    char name[SPOOL_NAME_LEN + 1];
-    char temporary[SPOOL_NAME_LEN + 24];
-    uint64_t nonce = 0;
     spool_name(container_id, ifname, name);
-    if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) != (ssize_t)sizeof nonce) {
-        nonce = (uint64_t)getpid();
-    }
-    snprintf(temporary, sizeof temporary, ".%.32s.%016" PRIx64, name, nonce);
-    const char *failed = NULL;
-    int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        failed = "create";
-    } else {
-        failed = write_and_rename(dir, fd, temporary, name, request, len);
-    }
+    const char *failed = store_in(dir, name, request);
     int saved = errno;
-    if (fd >= 0) {
-        close(fd);
-        if (failed != NULL) {
-            unlinkat(dir, temporary, 0);
-        }
-    }
-    if (failed == NULL && fsync(dir) != 0) {
-        failed = "fsync of the folder";
-        saved = errno;
-    }
     close(dir);
     return failed == NULL || spool_fail(error, folder, failed, strerror(saved));
 }

@@ -20,6 +20,7 @@ bool text_add(struct text *t, const void *bytes, size_t len) {
         while (cap < t->len + len) {
             cap *= 2;
         }
+        cap = cap < t->max ? cap : t->max;
         char *data = realloc(t->data, cap);
         if (data == NULL) {
             t->failed = true;
@@ -44,10 +45,11 @@ void text_free(struct text *t) {
     *t = text_with_limit(t->max);
 }
 
-// Length of the well-formed UTF-8 sequence at s, or 0. The bounds on the second byte are those of
-// RFC 3629 section 4; they exclude overlong forms, surrogates and code points past U+10FFFF.
-static size_t utf8_sequence(const unsigned char *s, size_t len) {
-    unsigned char first = s[0];
+// The bounds on the second byte are those of RFC 3629 section 4; they exclude overlong forms, surrogates
+// and code points past U+10FFFF.
+size_t text_utf8_length(const char *bytes, size_t len) {
+    const unsigned char *s = (const unsigned char *)bytes;
+    unsigned char first = len > 0 ? s[0] : 0xFF;
     if (first < 0x80) {
         return 1;
     }
@@ -69,30 +71,28 @@ static size_t utf8_sequence(const unsigned char *s, size_t len) {
 }
 
 bool text_is_utf8(const char *s, size_t len) {
-    const unsigned char *at = (const unsigned char *)s;
     while (len > 0) {
-        size_t n = utf8_sequence(at, len);
+        size_t n = text_utf8_length(s, len);
         if (n == 0) {
             return false;
         }
-        at += n;
+        s += n;
         len -= n;
     }
     return true;
 }
 
 bool text_add_json(struct text *t, const char *s, size_t len) {
-    const unsigned char *at = (const unsigned char *)s;
     text_add(t, "\"", 1);
-    while (len > 0) {
-        size_t n = utf8_sequence(at, len);
+    for (const char *at = s; len > 0;) {
+        size_t n = text_utf8_length(at, len);
         if (n == 0) {
             text_add_string(t, "\\ufffd");
             n = 1;
         } else if (*at == '"' || *at == '\\') {
-            char escaped[2] = {'\\', (char)*at};
+            char escaped[2] = {'\\', *at};
             text_add(t, escaped, 2);
-        } else if (*at < 0x20 || *at == 0x7F) {
+        } else if ((unsigned char)*at < 0x20 || *at == 0x7F) {
             char escaped[8];
             snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned)*at);
             text_add_string(t, escaped);

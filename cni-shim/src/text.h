@@ -31,6 +31,9 @@ bool text_add_json(struct text *t, const char *s, size_t len);
 // Frees the bytes; the text is empty afterwards and may be used again.
 void text_free(struct text *t);
 
+// Length of the well-formed UTF-8 sequence that starts the len bytes, or 0.
+size_t text_utf8_length(const char *s, size_t len);
+
 // True when all len bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates).
 bool text_is_utf8(const char *s, size_t len);
 

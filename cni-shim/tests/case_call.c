@@ -92,6 +92,19 @@ static void replies(struct box *box) {
     run_free(&run);
 }
 
+// One acknowledgement wakes the daemon while it works: a call that is answered within a second sends none,
+// and a daemon that insists on it gets it.
+static void acknowledgements(struct box *box) {
+    daemon_start(box, "patient", "0", "{}");
+    struct run run = shim(box, ADD_ENV, config_for(box, "1.0.0", ""));
+    expect_output(&run, 0, "{}");
+    expect_time(box, &run, 950, 3000);
+    struct text acks = daemon_report(box, "acks");
+    EXPECT(acks.len == 1, "SETTINGS acknowledged %zu times", acks.len);
+    text_free(&acks);
+    run_free(&run);
+}
+
 static void stdout_unusable(struct box *box) {
     daemon_start(box, "reply", "0", "{}");
     row("full device");
@@ -210,6 +223,7 @@ static void decisions(struct box *box) {
 const struct test call_tests[] = {
     {"request", request, false},
     {"replies", replies, false},
+    {"acknowledgements", acknowledgements, false},
     {"stdout_unusable", stdout_unusable, false},
     {"status_codes", status_codes, false},
     {"del_words", del_words, false},

@@ -3,11 +3,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -30,7 +28,7 @@ static void content(struct box *box) {
     row("the stored message is the request, byte for byte");
     struct run run = shim(box, env, config);
     expect_output(&run, 0, "");
-    EXPECT(run.ms < 1000, "%ld ms", run.ms);
+    expect_time(box, &run, 0, 1000);
     struct text file = stored(box, "c0ffee", "eth0");
     Podwire__Cni__V1__CniRequest *r = podwire__cni__v1__cni_request__unpack(NULL, file.len, (uint8_t *)file.data);
     EXPECT(r != NULL, "does not parse");
@@ -162,46 +160,29 @@ static char letter_of(const struct __ptrace_syscall_info *call) {
     }
 }
 
-// Follows a traced process to its end, noting the calls that matter.
-static void follow(pid_t pid, char *seen, size_t size) {
-    int status;
-    size_t n = 0;
-    waitpid(pid, &status, 0);
-    ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
-    while (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
-        struct __ptrace_syscall_info call;
-        ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof call, &call);
-        char letter = call.op == PTRACE_SYSCALL_INFO_ENTRY ? letter_of(&call) : 0;
-        if (letter != 0 && n + 1 < size) {
-            seen[n++] = letter;
-        }
+// The letters of one run, in order.
+struct letters {
+    char seen[64];
+    size_t len;
+};
+
+static void note_letter(const struct __ptrace_syscall_info *call, void *context) {
+    struct letters *letters = context;
+    char letter = letter_of(call);
+    if (letter != 0 && letters->len + 1 < sizeof letters->seen) {
+        letters->seen[letters->len++] = letter;
     }
-    seen[n] = '\0';
 }
 
 static void durable(struct box *box) {
-    char seen[64];
-    int in[2];
+    struct letters letters = {.len = 0};
     row("write, fsync, rename, fsync of the folder, in this order");
-    if (strstr(box->shim, "asan") != NULL) {
-        return;  // The leak check cannot run while the process is traced.
+    if (is_sanitized(box)) {
+        return;
     }
-    const char *config = config_for(box, "1.0.0", "");
-    EXPECT(mkdir(box->spool, 0700) == 0 && pipe2(in, O_CLOEXEC) == 0, "set-up");
-    EXPECT(write(in[1], config, strlen(config)) > 0, "write");
-    close(in[1]);
-    pid_t pid = fork();
-    if (pid == 0) {
-        char *argv[] = {(char *)(uintptr_t)box->shim, NULL};
-        dup2(in[0], 0);
-        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 2);
-        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-        execve(box->shim, argv, (char *const *)(uintptr_t)DEL_ENV);
-        _exit(127);
-    }
-    follow(pid, seen, sizeof seen);
-    close(in[0]);
-    EXPECT(strcmp(seen, "OWSRS") == 0, "seen %s", seen);
+    EXPECT(mkdir(box->spool, 0700) == 0, "set-up");
+    shim_trace(box, DEL_ENV, config_for(box, "1.0.0", ""), note_letter, &letters);
+    EXPECT(strcmp(letters.seen, "OWSRS") == 0, "seen %s", letters.seen);
     EXPECT(entries_of(box->spool) == 1, "not stored");
 }
 

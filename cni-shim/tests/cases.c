@@ -17,14 +17,20 @@
 
 enum { TESTS_MAX = 400 };
 
-static const struct test *const suites[] = {env_tests,   config_tests, call_tests,
-                                            fault_tests, spool_tests,  loopback_tests};
+static const struct test *const suites[] = {env_tests,     config_tests, call_tests,     fault_tests,
+                                            process_tests, spool_tests,  loopback_tests, memory_tests,
+                                            fail_point_tests};
 
 struct job {
     const struct test *test;
     const char *binary;
     pid_t pid;
 };
+
+// The build with fail points is there for their tests alone.
+static bool is_for(const struct test *suite, const char *binary) {
+    return (suite == fail_point_tests) == (strstr(binary, "/failing/") != NULL);
+}
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *ftw) {
     (void)status, (void)kind, (void)ftw;
@@ -75,7 +81,10 @@ int main(int argc, char **argv) {
     }
     for (int b = 2; b < argc; b++) {
         for (size_t s = 0; s < sizeof suites / sizeof suites[0]; s++) {
-            for (const struct test *t = suites[s]; t->name != NULL && count < TESTS_MAX; t++) {
+            for (const struct test *t = suites[s]; t->name != NULL && is_for(suites[s], argv[b]); t++) {
+                if (count == TESTS_MAX) {
+                    return 2;
+                }
                 jobs[count++] = (struct job){t, argv[b], 0};
             }
         }

@@ -3,8 +3,8 @@
 //   fake_daemon SOCKET REPORT MODE [ARGUMENT...]
 //
 // Prints "ready" once it listens, and runs until it is killed. REPORT.headers gets every request header
-// as "name: value", REPORT.body the message of the last call, REPORT.calls one byte per call; nothing is
-// written when REPORT is empty.
+// as "name: value", REPORT.body the message of the last call, REPORT.calls one byte per call, REPORT.acks one
+// per acknowledgement of its SETTINGS; nothing is written when REPORT is empty.
 //
 //   reply CODE TEXT     status 0 and a CniReply          twice CODE TEXT   the message two times
 //   big BYTES           a CniReply with BYTES of 'x'     split CODE TEXT   one byte in each DATA frame
@@ -15,8 +15,10 @@
 //   badtype             content-type text/html           rst               RST_STREAM
 //   goaway              GOAWAY 0, connection open        garbage           bytes that are no HTTP/2
 //   huge                2 MiB declared and sent          die               closes after the request
+//   fields              1 MiB of fields nobody knows     pings             PING without end, reads nothing
 //   early               closes on accept                 hang              reads, never answers
-//   deaf                listens, never accepts
+//   deaf                listens, never accepts            patient CODE TEXT answers once its SETTINGS are
+//                                                                          acknowledged
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <nghttp2/nghttp2.h>
@@ -35,7 +37,7 @@
 
 static const char *mode;
 static const char *argument[2] = {"", ""};
-static char report[3][256];
+static char report[4][256];
 static bool reporting;
 
 struct connection {
@@ -43,7 +45,9 @@ struct connection {
     struct text request;
     struct text answer;  // Body bytes still to be sent, from `sent` on.
     size_t sent;
-    bool ended;  // Close the connection.
+    bool acknowledged;
+    int32_t waiting;  // The stream to be answered after that.
+    bool ended;       // Close the connection.
 };
 
 static bool is(const char *name) {
@@ -93,6 +97,13 @@ static void make_body(struct text *out) {
         char *bytes = calloc(1, 2 << 20);
         add_message(out, (uint8_t *)bytes, 2 << 20, 0, 2 << 20);
         free(bytes);
+    } else if (is("fields")) {
+        char *bytes = malloc(1 << 20);
+        for (size_t i = 0; i < 1 << 20; i += 2) {
+            memcpy(bytes + i, "\x18\x01", 2);  // Number 3, the varint 1.
+        }
+        add_message(out, (uint8_t *)bytes, 1 << 20, 0, 1 << 20);
+        free(bytes);
     } else if (is("badproto")) {
         add_message(out, (const uint8_t *)"\x08\x01\x12\x7f", 4, 0, 4);
     } else if (!is("empty")) {
@@ -131,6 +142,10 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, siz
 }
 
 static void answer(nghttp2_session *session, int32_t id, struct connection *c) {
+    if (is("patient") && !c->acknowledged) {
+        c->waiting = id;
+        return;
+    }
     if (is("hang")) {
         return;
     }
@@ -178,6 +193,13 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     struct connection *c = user;
+    if (frame->hd.type == NGHTTP2_SETTINGS && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+        append(report[3], "a", 1, O_APPEND);
+        c->acknowledged = true;
+        if (c->waiting > 0) {
+            answer(session, c->waiting, c);
+        }
+    }
     bool end = (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (end) {
@@ -189,9 +211,23 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
+// SETTINGS, then PING after PING.
+static void send_pings(int fd) {
+    static const char settings[9] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    static const char ping[17] = {0, 0, 8, 6, 0, 0, 0, 0, 0, 'p', 'o', 'd', 'w', 'i', 'r', 'e', '!'};
+    ssize_t sent = send(fd, settings, sizeof settings, MSG_NOSIGNAL);
+    while (sent > 0) {
+        sent = send(fd, ping, sizeof ping, MSG_NOSIGNAL);
+    }
+}
+
 static void serve(int fd) {
     struct connection c = {.fd = fd, .request = text_with_limit(8 << 20), .answer = text_with_limit(8 << 20)};
     if (is("early")) {
+        return;
+    }
+    if (is("pings")) {
+        send_pings(fd);
         return;
     }
     if (is("garbage")) {
@@ -241,6 +277,7 @@ int main(int argc, char **argv) {
     snprintf(report[0], sizeof report[0], "%s.headers", argv[2]);
     snprintf(report[1], sizeof report[1], "%s.body", argv[2]);
     snprintf(report[2], sizeof report[2], "%s.calls", argv[2]);
+    snprintf(report[3], sizeof report[3], "%s.acks", argv[2]);
     reporting = argv[2][0] != '\0';
     mode = argv[3];
     for (int i = 0; i < 2 && i + 4 < argc; i++) {

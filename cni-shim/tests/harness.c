@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,8 +139,8 @@ struct text daemon_report(struct box *box, const char *what) {
 }
 
 void daemon_forget(struct box *box) {
-    static const char *const kinds[] = {"headers", "body", "calls"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const kinds[] = {"headers", "body", "calls", "acks"};
+    for (int i = 0; i < 4; i++) {
         char path[200];
         snprintf(path, sizeof path, "%s.%s", box->report, kinds[i]);
         unlink(path);
@@ -175,6 +176,9 @@ static void start_child(const struct box *box, const struct run *run, const int 
         dup2(run->stdout_fd == 0 ? out[1] : run->stdout_fd, 1);
     } else {
         close(1);
+    }
+    if (run->prepare != NULL) {
+        run->prepare((struct box *)(uintptr_t)box);
     }
     execve(box->shim, argv, env);
     _exit(127);
@@ -215,7 +219,8 @@ static void pump(struct run *run, int in, int out, int err) {
 }
 
 void shim_run(struct box *box, struct run *run) {
-    int in[2] = {-1, -1}, out[2], err[2], status;
+    int in[2] = {-1, -1}, out[2], err[2];
+    struct rusage usage;
     run->out = text_with_limit(16 << 20);
     run->err = text_with_limit(1 << 20);
     if (run->input != NULL && run->input_len == 0) {
@@ -241,17 +246,61 @@ void shim_run(struct box *box, struct run *run) {
         in[1] = -1;
     }
     pump(run, in[1], out[0], err[0]);
-    if (waitpid(pid, &status, 0) != pid) {
-        die("waitpid");
+    if (wait4(pid, &run->status, 0, &usage) != pid) {
+        die("wait4");
     }
     run->ms = (long)(monotonic_ms() - start);
-    run->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    run->exit_code = WIFEXITED(run->status) ? WEXITSTATUS(run->status) : -1;
+    run->cpu_ms = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+                  (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+    run->rss_kb = usage.ru_maxrss;
+    EXPECT(is_sanitized(box) || run->rss_kb <= RSS_MAX_KB, "%ld KB of memory", run->rss_kb);
     text_add(&run->out, "", 1);
     run->out.len--;
     text_add(&run->err, "", 1);
     run->err.len--;
     EXPECT(strstr(run->err.data, "Sanitizer") == NULL && strstr(run->err.data, "runtime error") == NULL, "%s",
            run->err.data);
+}
+
+bool is_sanitized(const struct box *box) {
+    return strstr(box->shim, "asan") != NULL || strstr(box->shim, "failing") != NULL;
+}
+
+int pipe_with(const char *text) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0 || write(ends[1], text, strlen(text)) != (ssize_t)strlen(text)) {
+        die("pipe");
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
+int shim_trace(struct box *box, const char *const *env, const char *input,
+               void (*seen)(const struct __ptrace_syscall_info *call, void *context), void *context) {
+    int status = 0;
+    int in = pipe_with(input);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char *argv[] = {(char *)(uintptr_t)box->shim, NULL};
+        dup2(in, 0);
+        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
+        dup2(1, 2);
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        execve(box->shim, argv, (char *const *)(uintptr_t)env);
+        _exit(127);
+    }
+    close(in);
+    waitpid(pid, &status, 0);
+    ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
+    while (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+        struct __ptrace_syscall_info call;
+        ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof call, &call);
+        if (call.op == PTRACE_SYSCALL_INFO_ENTRY) {
+            seen(&call, context);
+        }
+    }
+    return status;
 }
 
 struct run shim(struct box *box, const char *const *env, const char *input) {
@@ -282,6 +331,11 @@ void expect_error(const struct run *run, int code, const char *version, const ch
     }
     EXPECT(run->err.len == 0, "stderr: %s", run->err.data);
     json_decref(root);
+}
+
+void expect_time(const struct box *box, const struct run *run, long least_ms, long limit_ms) {
+    EXPECT(run->ms >= least_ms, "%ld ms, at least %ld", run->ms, least_ms);
+    EXPECT(is_sanitized(box) || run->ms < limit_ms, "%ld ms, less than %ld", run->ms, limit_ms);
 }
 
 void expect_output(const struct run *run, int exit_code, const char *out) {
