@@ -2,6 +2,7 @@ package io.podwire.node;
 
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.journal.IntentFolder;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.journal.JournalException;
 import io.podwire.node.netlink.rt.Link;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,11 +45,12 @@ final class JournalStart {
     /**
      * Opens a journal.
      *
+     * @param intents ADDs that were under way
      * @param links of the node
      * @throws JournalException when it is not damaged and cannot be used all the same
      * @throws IOException when a damaged one cannot be set aside
      */
-    static Result open(Path file, List<Link> links) throws IOException {
+    static Result open(Path file, IntentFolder intents, List<Link> links) throws IOException {
         List<Link> pods = links.stream().filter(PodNames::isPodLink).toList();
         Journal journal;
         try {
@@ -63,7 +66,7 @@ final class JournalStart {
             setAside(file, e);
             journal = Journal.open(file);
         }
-        Optional<String> lost = lost(journal, pods);
+        Optional<String> lost = lost(journal, intents, pods);
         if (lost.isPresent()) {
             journal.close();
             return new Result.Damaged(lost.get());
@@ -71,9 +74,10 @@ final class JournalStart {
         return new Result.Good(journal);
     }
 
-    private static Optional<String> lost(Journal journal, List<Link> pods) {
-        Set<String> known =
-                journal.attachments().stream().map(Attachment::hostIfname).collect(Collectors.toSet());
+    private static Optional<String> lost(Journal journal, IntentFolder intents, List<Link> pods) {
+        Set<String> known = Stream.concat(journal.attachments().stream(), intents.all().stream())
+                .map(Attachment::hostIfname)
+                .collect(Collectors.toSet());
         List<Link> unknown =
                 pods.stream().filter(link -> !known.contains(link.name())).toList();
         if (unknown.isEmpty()) {

@@ -85,8 +85,9 @@ public final class Main {
         Files.createDirectories(
                 options.stateDir(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Rtnetlink host = context.own(Rtnetlink.open());
+        IntentFolder intents = new IntentFolder(options.stateDir().resolve("intents"));
         Journal journal;
-        switch (JournalStart.open(options.stateDir().resolve("journal.mv"), host.links())) {
+        switch (JournalStart.open(options.stateDir().resolve("journal.mv"), intents, host.links())) {
             case JournalStart.Result.Good(Journal good) -> journal = context.own(good);
             case JournalStart.Result.Damaged(String why) -> {
                 DamagedNode.wire(options, context, host, why);
@@ -111,10 +112,6 @@ public final class Main {
         Netns own = context.own(Netns.own());
         Underlay underlay = Underlay.find(host, options.underlayInterface());
         int podMtu = podMtu(options, underlay);
-        IntentFolder intents = new IntentFolder(options.stateDir().resolve("intents"));
-        if (!life.sameBoot()) {
-            intents.clear();
-        }
         AttachmentTable attachments = new AttachmentTable(journal, intents);
         Set<IpFamily> served = served(options, attachments);
         ExecutorService kernelThreads = context.own(Executors.newFixedThreadPool(

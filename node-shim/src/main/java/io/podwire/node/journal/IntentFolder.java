@@ -63,7 +63,7 @@ public final class IntentFolder {
     }
 
     /** ADDs that have begun and not ended. A file that was not written to its end is removed: nothing was done yet. */
-    List<Attachment> all() {
+    public List<Attachment> all() {
         List<Attachment> all = new ArrayList<>();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
             for (Path file : files) {
@@ -79,11 +79,6 @@ public final class IntentFolder {
                     Reason.UNUSABLE, "cannot read the intents in " + folder + ": " + e.getMessage(), e);
         }
         return all;
-    }
-
-    /** Forgets all: those of another boot. */
-    public void clear() {
-        all().forEach(this::remove);
     }
 
     /** The host end's name is one attachment's alone. */
