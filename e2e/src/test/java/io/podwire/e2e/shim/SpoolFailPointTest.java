@@ -7,6 +7,7 @@ import io.podwire.e2e.mesh.Shell;
 import io.podwire.node.cni.Spool;
 import io.podwire.proto.cni.v1.CniRequest;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -53,7 +55,7 @@ final class SpoolFailPointTest {
         }
 
         private String with(String action) {
-            return name().toLowerCase(java.util.Locale.ROOT) + ":" + action;
+            return name().toLowerCase(Locale.ROOT) + ":" + action;
         }
     }
 
@@ -113,7 +115,7 @@ final class SpoolFailPointTest {
             assertThat(done).as("done in the end, %s", point).containsExactly("c0ffee");
             assertThat(files(point)).as("files left, %s", point).isEmpty();
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -171,7 +173,7 @@ final class SpoolFailPointTest {
         try (Stream<Path> files = Files.list(folder(point))) {
             return files.map(file -> file.getFileName().toString()).toList();
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 }
