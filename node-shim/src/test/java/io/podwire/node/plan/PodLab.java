@@ -98,6 +98,7 @@ final class PodLab implements AutoCloseable {
         Agent elsewhere = start("unshare", "--net", "python3");
         agents.put(ELSEWHERE, elsewhere);
         node.sh("""
+                while [ "$(readlink /proc/%1$d/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
                 ip link add eth0 type veth peer name eth0 netns %1$d
                 ip addr add 192.168.9.1/24 dev eth0
                 ip addr add %3$s/64 dev eth0 nodad
