@@ -16,6 +16,7 @@ import io.podwire.node.plan.LocalEndpoint;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -43,6 +44,13 @@ public final class AddFlow {
 
     private final Node node;
 
+    /**
+     * What a result tells.
+     *
+     * @param routed the families whose default route the attachment was given
+     */
+    private record Wired(Attachment attachment, Set<IpFamily> routed) {}
+
     /** The flow of one node. */
     public AddFlow(Node node) {
         this.node = node;
@@ -64,9 +72,9 @@ public final class AddFlow {
         lock.lock();
         try (Netns pod = open(path, call)) {
             Optional<Attachment> known = withoutDead(node.attachments().get(call.key()));
-            Attachment attachment =
+            Wired wired =
                     known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began, abandoned);
-            return CniResult.added(call.config(), attachment, PodNames::gateway);
+            return CniResult.added(call.config(), wired.attachment(), PodNames::gateway, wired.routed());
         } finally {
             lock.unlock();
         }
@@ -103,11 +111,11 @@ public final class AddFlow {
         return alive;
     }
 
-    private static Attachment repeated(CniCall call, Attachment known, Netns pod) throws CniException {
+    private Wired repeated(CniCall call, Attachment known, Netns pod) throws CniException {
         if (known.netnsInode() == pod.inode()
                 && known.network().equals(call.config().name())) {
             log.info("ADD of {} was repeated: answering what it has, {}", call.key(), known.addresses());
-            return known;
+            return new Wired(known, node.wiring().routed(known, pod));
         }
         throw new CniException(
                 Code.INVALID_ENVIRONMENT,
@@ -117,7 +125,7 @@ public final class AddFlow {
                         + "; the runtime must DEL it first");
     }
 
-    private Attachment attach(CniCall call, Path path, Netns pod, Duration began, BooleanSupplier abandoned)
+    private Wired attach(CniCall call, Path path, Netns pod, Duration began, BooleanSupplier abandoned)
             throws CniException {
         try (Entrance entrance = node.wiring().enter(pod)) {
             return attach(intent(call, path, pod, began), entrance, began, abandoned);
@@ -156,7 +164,7 @@ public final class AddFlow {
      * and once they are there the recorder writes the attachment to the journal. A program mostly expects the
      * pod; only where it does not is policy-service told now, and waited for.
      */
-    private Attachment attach(Attachment intent, Entrance entrance, Duration began, BooleanSupplier abandoned)
+    private Wired attach(Attachment intent, Entrance entrance, Duration began, BooleanSupplier abandoned)
             throws CniException {
         EndpointKey key = intent.key();
         CompletableFuture<Long> covered = new CompletableFuture<>();
@@ -174,7 +182,7 @@ public final class AddFlow {
             }
             node.failPoints().reach("add.announce");
             Duration announced = node.time().monotonic();
-            node.wiring().attach(intent, entrance);
+            Set<IpFamily> routed = node.wiring().attach(intent, entrance);
             Duration wired = node.time().monotonic();
             if (expected) {
                 // The others learn its address now, this node's processors being free again.
@@ -194,7 +202,7 @@ public final class AddFlow {
                     micros(announced, wired),
                     micros(wired, ruled),
                     micros(ruled, node.time().monotonic()));
-            return attached;
+            return new Wired(attached, routed);
         } catch (CniException e) {
             undo(intent, covered, recorded);
             throw e;

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.common.net.IpAddress;
 import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.Finding;
+import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsException;
@@ -75,12 +76,11 @@ public final class CheckFlow {
                         "address", address.toString(), "is the container's, but prevResult does not name it"));
             }
         }
-        if (!node.ruleset().healthy()) {
-            findings.add(new Finding("nft", "podwire", "the kernel refused the ruleset, see node-shim's log"));
-        }
+        findings.addAll(node.ruleset().check(attachment.key()));
         try (Netns pod = Netns.open(call.netns().orElseThrow())) {
             if (pod.inode() == attachment.netnsInode()) {
-                findings.addAll(node.wiring().check(attachment, pod));
+                findings.addAll(
+                        node.wiring().check(attachment, pod, CniResult.routed(prevResult, PodNames::gateway)));
             } else {
                 findings.add(new Finding(
                         "netns",

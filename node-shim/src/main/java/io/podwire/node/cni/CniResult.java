@@ -1,12 +1,15 @@
 package io.podwire.node.cni;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 
 /** Results and errors as JSON, in the version the configuration asks for (CNI 1.1, "Result types"). */
@@ -17,15 +20,23 @@ final class CniResult {
      * The result of an ADD. What a plugin before Podwire in the chain produced stays in it.
      *
      * @param gateway next hop of the pod's default route of a family
+     * @param routed the families whose default route the attachment was given: only these are told
      */
-    static ObjectNode added(NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway) {
+    static ObjectNode added(
+            NetworkConfig config,
+            Attachment attachment,
+            Function<IpFamily, IpAddress> gateway,
+            Set<IpFamily> routed) {
         return config.version().atLeast(CniVersion.V0_3_0)
-                ? current(config, attachment, gateway)
-                : legacy(config, attachment, gateway);
+                ? current(config, attachment, gateway, routed)
+                : legacy(config, attachment, gateway, routed);
     }
 
     private static ObjectNode current(
-            NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway) {
+            NetworkConfig config,
+            Attachment attachment,
+            Function<IpFamily, IpAddress> gateway,
+            Set<IpFamily> routed) {
         ObjectNode result =
                 config.prevResult().map(ObjectNode::deepCopy).orElseGet(NetworkConfig.JSON::createObjectNode);
         result.put("cniVersion", config.version().text());
@@ -49,30 +60,49 @@ final class CniResult {
             ip.put("address", IpPrefix.ofHost(address).toString())
                     .put("gateway", via)
                     .put("interface", interfaces.size() - 1);
-            result.withArray("routes")
-                    .addObject()
-                    .put("dst", IpPrefix.all(address.family()).toString())
-                    .put("gw", via);
+            if (routed.contains(address.family())) {
+                putDefault(result.withArray("routes"), address.family(), via);
+            }
         }
         putDns(config, result);
         return result;
     }
 
     private static ObjectNode legacy(
-            NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway) {
+            NetworkConfig config,
+            Attachment attachment,
+            Function<IpFamily, IpAddress> gateway,
+            Set<IpFamily> routed) {
         ObjectNode result = NetworkConfig.JSON.createObjectNode();
         result.put("cniVersion", config.version().text());
         for (IpAddress address : attachment.addresses().list()) {
             String via = gateway.apply(address.family()).toString();
             ObjectNode ip = result.putObject("ip" + version(address.family()));
             ip.put("ip", IpPrefix.ofHost(address).toString()).put("gateway", via);
-            ip.putArray("routes")
-                    .addObject()
-                    .put("dst", IpPrefix.all(address.family()).toString())
-                    .put("gw", via);
+            if (routed.contains(address.family())) {
+                putDefault(ip.putArray("routes"), address.family(), via);
+            }
         }
         putDns(config, result);
         return result;
+    }
+
+    private static void putDefault(ArrayNode routes, IpFamily family, String via) {
+        routes.addObject().put("dst", IpPrefix.all(family).toString()).put("gw", via);
+    }
+
+    /** The families whose default route by a gateway a result of {@link #added} tells. */
+    static Set<IpFamily> routed(ObjectNode result, Function<IpFamily, IpAddress> gateway) {
+        Set<IpFamily> routed = EnumSet.noneOf(IpFamily.class);
+        for (JsonNode route : result.path("routes")) {
+            for (IpFamily family : IpFamily.values()) {
+                if (route.path("dst").asText().equals(IpPrefix.all(family).toString())
+                        && route.path("gw").asText().equals(gateway.apply(family).toString())) {
+                    routed.add(family);
+                }
+            }
+        }
+        return routed;
     }
 
     private static String version(IpFamily family) {

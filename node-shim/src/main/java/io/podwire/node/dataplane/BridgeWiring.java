@@ -26,6 +26,7 @@ import io.podwire.node.netlink.rt.Scope;
 import io.podwire.node.netns.Netns;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -187,16 +188,20 @@ public final class BridgeWiring {
      * Wires one pod.
      *
      * @param entrance to the pod's network namespace; closed afterwards
+     * @return the families whose default route leaves by this interface: all of the attachment's, but
+     *     none of a second interface, and none in the node's own namespace
      * @throws NetlinkException when the kernel refuses a step, EEXIST where an interface of that name
      *     is there already; what was done before stays, for {@link #detach}
      */
-    public void attach(Attachment attachment, Entrance entrance) {
+    public Set<IpFamily> attach(Attachment attachment, Entrance entrance) {
+        Set<IpFamily> routed;
         try (entrance) {
             sockets.run(host -> outside(host, attachment, entrance.pod()));
             failPoints.reach("add.host");
-            inside(entrance, attachment);
+            routed = inside(entrance, attachment);
         }
         failPoints.reach("add.pod");
+        return routed;
     }
 
     private void outside(Rtnetlink host, Attachment attachment, Netns pod) {
@@ -225,10 +230,11 @@ public final class BridgeWiring {
         }
     }
 
-    private void inside(Entrance entrance, Attachment attachment) {
+    private Set<IpFamily> inside(Entrance entrance, Attachment attachment) {
         Rtnetlink in = entrance.socket();
         String ifname = attachment.key().ifname();
-        int index = in.link(ifname).orElseThrow().index();
+        Link link = in.link(ifname).orElseThrow();
+        int index = link.index();
         in.disableIpv6LinkLocal(index);
         for (IpAddress address : attachment.addresses().list()) {
             if (address.family() == IpFamily.V6) {
@@ -241,12 +247,41 @@ public final class BridgeWiring {
         }
         in.setUp(index);
         failPoints.reach("add.pod-up");
+        Set<IpFamily> routed = EnumSet.noneOf(IpFamily.class);
+        if (isOwn(link)) {
+            return routed;
+        }
         for (IpFamily family : attachment.addresses().families()) {
             in.replaceNeighbour(new Neighbour(index, gateway(family), BRIDGE_MAC, true));
             failPoints.reach("add.pod-neighbour");
             // A container's second interface leaves the first one its default route.
-            in.addRoute(Route.via(IpPrefix.all(family), gateway(family), index));
+            if (in.addRoute(Route.via(IpPrefix.all(family), gateway(family), index))) {
+                routed.add(family);
+            }
         }
+        return routed;
+    }
+
+    /**
+     * True for a pod's end that is in the node's own namespace, as its other end is: there the gateway is an
+     * address of the node itself, and its routes are the node's.
+     */
+    private static boolean isOwn(Link podEnd) {
+        return podEnd.peerNetnsId().isEmpty();
+    }
+
+    /** The families whose default route leaves by an interface that {@link #attach} made before. */
+    public Set<IpFamily> routed(Attachment attachment, Netns pod) {
+        Set<IpFamily> routed = EnumSet.noneOf(IpFamily.class);
+        try (Rtnetlink in = Rtnetlink.open(pod)) {
+            in.link(attachment.key().ifname())
+                    .filter(link -> !isOwn(link))
+                    .ifPresent(link -> attachment.addresses().families().stream()
+                            .filter(family -> in.routes(family)
+                                    .contains(Route.via(IpPrefix.all(family), gateway(family), link.index())))
+                            .forEach(routed::add));
+        }
+        return routed;
     }
 
     private Route route(IpAddress address) {
@@ -321,12 +356,16 @@ public final class BridgeWiring {
         return ours;
     }
 
-    /** Differences between an attachment and the kernel, on both sides of the pair. */
-    public List<Finding> check(Attachment attachment, Netns pod) {
+    /**
+     * Differences between an attachment and the kernel, on both sides of the pair.
+     *
+     * @param routed the families whose default route the attachment was given
+     */
+    public List<Finding> check(Attachment attachment, Netns pod, Set<IpFamily> routed) {
         List<Finding> findings = new ArrayList<>();
         KernelView view = sockets.call(host -> KernelView.of(host, families));
         checkHost(attachment, view, findings);
-        checkInside(attachment, pod, findings);
+        checkInside(attachment, pod, routed, findings);
         return findings;
     }
 
@@ -357,7 +396,7 @@ public final class BridgeWiring {
         }
     }
 
-    private static void checkInside(Attachment a, Netns pod, List<Finding> findings) {
+    private static void checkInside(Attachment a, Netns pod, Set<IpFamily> routed, List<Finding> findings) {
         try (Rtnetlink in = Rtnetlink.open(pod)) {
             String ifname = a.key().ifname();
             Optional<Link> found = in.link(ifname);
@@ -380,16 +419,19 @@ public final class BridgeWiring {
                 if (!addressed) {
                     findings.add(new Finding("address", address.toString(), "is gone from " + ifname));
                 }
-                checkGateway(in, link, address.family(), findings);
+                if (!isOwn(link)) {
+                    checkGateway(in, link, address.family(), routed, findings);
+                }
             });
         }
     }
 
-    private static void checkGateway(Rtnetlink in, Link link, IpFamily family, List<Finding> findings) {
+    private static void checkGateway(
+            Rtnetlink in, Link link, IpFamily family, Set<IpFamily> routed, List<Finding> findings) {
         IpAddress gateway = gateway(family);
-        boolean routed = in.routes(family).stream()
+        boolean there = in.routes(family).stream()
                 .anyMatch(r -> r.destination().length() == 0 && r.gateway().equals(Optional.of(gateway)));
-        if (!routed) {
+        if (routed.contains(family) && !there) {
             findings.add(new Finding(
                     "route",
                     family == IpFamily.V4 ? "default" : "default " + family.label(),

@@ -2,11 +2,13 @@ package io.podwire.node.dataplane;
 
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpFamily;
+import io.podwire.node.nft.backend.ListedTable;
 import io.podwire.node.nft.backend.NftBackend;
 import io.podwire.node.nft.backend.NftException;
 import io.podwire.node.nft.diff.NftDiff;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Ruleset;
+import io.podwire.node.nft.model.Table;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.NodeProgram;
@@ -155,6 +157,45 @@ public final class RulesetReconciler {
         return healthy;
     }
 
+    /**
+     * Differences between what the kernel enforces for an endpoint and what it should: every chain of its
+     * tables that it needs, and every member of their sets and maps. A look that finds some may have met a
+     * change half seen, and is repeated on the loop, which makes all changes.
+     */
+    public List<Finding> check(EndpointKey key) {
+        if (!healthy) {
+            return List.of(new Finding("nft", "podwire", "the kernel refused the ruleset, see node-shim's log"));
+        }
+        List<Finding> seen = differences(loop.submit(() -> part(key)).join());
+        return seen.isEmpty() ? seen : loop.submit(() -> differences(part(key))).join();
+    }
+
+    /** The ruleset as it was if this endpoint was alone on the node: a part of what is applied. */
+    private Ruleset part(EndpointKey key) {
+        List<LocalEndpoint> one = endpoints.containsKey(key) ? List.of(endpoints.get(key)) : List.of();
+        return new RulesetPlanner().plan(input(one));
+    }
+
+    private List<Finding> differences(Ruleset part) {
+        List<Finding> findings = new ArrayList<>();
+        for (Table table : part.tables().values()) {
+            try {
+                Optional<ListedTable> listed = backend.list(table.id());
+                if (listed.isEmpty()) {
+                    findings.add(new Finding("nft", "table " + table.id(), "is gone"));
+                } else {
+                    listed.get()
+                            .lacking(ListedTable.expected(table))
+                            .forEach(what -> findings.add(
+                                    new Finding("nft", "table " + table.id(), "lacks " + what)));
+                }
+            } catch (NftException e) {
+                findings.add(new Finding("nft", "table " + table.id(), "cannot be read: " + e.getMessage()));
+            }
+        }
+        return findings;
+    }
+
     private boolean isCovered(EndpointKey key) {
         return program.isEmpty() || program.get().covers(endpoints.get(key));
     }
@@ -191,11 +232,14 @@ public final class RulesetReconciler {
                 .forEach(key -> uncovered.remove(key).complete(revision));
     }
 
+    private RulesetInput input(List<LocalEndpoint> of) {
+        Optional<NodeProgram> enforced = program.map(p -> p.withArrived(endpoints.values()));
+        return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort);
+    }
+
     private void apply() throws NftException {
         healthy = false;
-        Optional<NodeProgram> enforced = program.map(p -> p.withArrived(endpoints.values()));
-        Ruleset desired = planner.plan(
-                new RulesetInput(PodNames.BRIDGE, families, List.copyOf(endpoints.values()), enforced, vxlanPort));
+        Ruleset desired = planner.plan(input(List.copyOf(endpoints.values())));
         Transaction change = applied.map(before -> NftDiff.between(before, desired))
                 .orElseGet(() -> Transaction.replaceAll(desired));
         // After a refusal the kernel's state is not known: the next try writes everything.

@@ -3,6 +3,7 @@ package io.podwire.node.cni;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.cni.CniException.Code;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,7 +43,8 @@ final class CniResultTest {
         Path folder = GOLDEN.resolve(name);
         NetworkConfig config = NetworkConfig.parse(Files.readAllBytes(folder.resolve("input.json")));
         String before = config.raw().toString();
-        ObjectNode result = CniResult.added(config, attachment(addresses(name)), PodNames::gateway);
+        Attachment attachment = attachment(addresses(name));
+        ObjectNode result = CniResult.added(config, attachment, PodNames::gateway, attachment.addresses().families());
         String got = result.toPrettyString() + "\n";
         if (Boolean.getBoolean("golden.update")) {
             Files.writeString(folder.resolve("want.json"), got);
@@ -74,10 +77,29 @@ final class CniResultTest {
         NetworkConfig config = NetworkConfig.parse(
                 "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"interfaces\":null,\"ips\":null,\"routes\":null}}"
                         .getBytes(StandardCharsets.UTF_8));
-        ObjectNode result = CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway);
+        ObjectNode result =
+                CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway, Set.of(IpFamily.V4));
         assertThat(result.path("ips").size()).isOne();
         assertThat(result.path("interfaces").size()).isEqualTo(2);
         assertThat(result.path("routes").size()).isOne();
+    }
+
+    @Test
+    void aRouteThatWasNotMadeIsNotTold() throws CniException {
+        for (CniVersion version : CniVersion.values()) {
+            NetworkConfig config = NetworkConfig.parse(("{\"name\":\"n\",\"cniVersion\":\"" + version.text() + "\"}")
+                    .getBytes(StandardCharsets.UTF_8));
+            ObjectNode none = CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway, Set.of());
+            assertThat(none.toString()).as("%s", version).doesNotContain("0.0.0.0/0");
+            assertThat(CniResult.routed(none, PodNames::gateway)).as("%s", version).isEmpty();
+            ObjectNode one = CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway, Set.of(IpFamily.V4));
+            assertThat(one.toString()).as("%s", version).contains("0.0.0.0/0");
+            if (version.atLeast(CniVersion.V0_3_0)) {
+                assertThat(CniResult.routed(one, PodNames::gateway))
+                        .as("%s", version)
+                        .containsExactly(IpFamily.V4);
+            }
+        }
     }
 
     private static String[] addresses(String name) {

@@ -25,6 +25,8 @@ import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.backend.ModelNft;
+import io.podwire.node.nft.diff.Transaction;
+import io.podwire.node.nft.model.Command;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
 import io.podwire.node.plan.NodeProgram;
@@ -43,6 +45,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -230,9 +234,36 @@ final class FlowsNetnsTest {
         assertNothingLeft();
         CniRequest override =
                 request("c1", host).toBuilder().setNetnsOverride(true).build();
-        assertThat(error(call("ADD", override)))
-                .as("allowed, and the kernel takes no gateway that is its own address")
-                .isEqualTo(102);
+        JsonNode result = ok(call("ADD", override));
+        assertThat(host.ip("-br", "link", "show", "eth0")).contains("UP");
+        assertThat(result.has("routes"))
+                .as("the node keeps its own routes: %s", result)
+                .isFalse();
+        assertThat(host.ip("route")).as("the node's routes").doesNotContain("default");
+        CniRequest check = request("c1", host, "podwire", "1.1.0", ",\"prevResult\":" + result).toBuilder()
+                .setNetnsOverride(true)
+                .build();
+        assertThat(ok(call("CHECK", check))).isNull();
+        ok(call("DEL", request("c1", host)));
+        assertThat(host.ip("-br", "link")).doesNotContain("eth0");
+        assertNothingLeft();
+    }
+
+    @Test
+    void aSecondInterfaceTellsNoRouteThatItDidNotGet() throws Exception {
+        ok(call("ADD", request("c1", pod)));
+        CniRequest second = request("c1", pod).toBuilder().setIfname("net1").build();
+        JsonNode result = ok(call("ADD", second));
+        assertThat(result.path("ips").size()).as("addresses").isOne();
+        assertThat(result.has("routes")).as("routes: %s", result).isFalse();
+        assertThat(ok(call("ADD", second))).as("the same ADD again").isEqualTo(result);
+        CniRequest check = checkRequest("c1", result).toBuilder().setIfname("net1").build();
+        assertThat(ok(call("CHECK", check))).isNull();
+        ok(call("DEL", request("c1", pod)));
+        assertThat(ok(call("CHECK", check)))
+                .as("the first interface takes its own route along")
+                .isNull();
+        ok(call("DEL", second));
         assertNothingLeft();
     }
 
@@ -537,6 +568,32 @@ final class FlowsNetnsTest {
         CniReply reply = call("CHECK", checkRequest("c1", result));
         assertThat(error(reply)).isEqualTo(103);
         assertThat(reply.getStdout().toStringUtf8()).contains("route 10.1.0.0/32", "route default");
+    }
+
+    @Test
+    void checkMissesWhatTheRulesetLacksForThisPod() throws Exception {
+        JsonNode result = ok(call("ADD", request("c1", pod)));
+        Space other = sandbox.add();
+        JsonNode others = ok(call("ADD", request("c2", other)));
+        CniRequest checkOther = request("c2", other, "podwire", "1.1.0", ",\"prevResult\":" + others);
+        SortedMap<String, SortedSet<String>> sets =
+                nft.list(RulesetPlanner.SPOOF_TABLE).orElseThrow().sets();
+        Map.Entry<String, SortedSet<String>> sources = sets.entrySet().iterator().next();
+        List<String> ours = sources.getValue().stream()
+                .filter(member -> member.contains("10.1.0.0"))
+                .toList();
+        nft.apply(new Transaction(
+                List.of(new Command.DeleteElements(RulesetPlanner.SPOOF_TABLE, sources.getKey(), ours))));
+        CniReply reply = call("CHECK", checkRequest("c1", result));
+        assertThat(error(reply)).isEqualTo(103);
+        assertThat(reply.getStdout().toStringUtf8())
+                .contains("nft table bridge podwire lacks 1 members of set " + sources.getKey(), "10.1.0.0");
+        assertThat(ok(call("CHECK", checkOther))).as("the pod beside it").isNull();
+
+        nft.apply(new Transaction(List.of(new Command.DeleteTable(RulesetPlanner.POLICY_TABLE))));
+        CniReply all = call("CHECK", checkOther);
+        assertThat(error(all)).isEqualTo(103);
+        assertThat(all.getStdout().toStringUtf8()).contains("nft table inet podwire is gone");
     }
 
     @ParameterizedTest

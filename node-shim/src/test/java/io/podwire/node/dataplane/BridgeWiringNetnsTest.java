@@ -50,11 +50,8 @@ final class BridgeWiringNetnsTest {
             });
         }
 
-        void attach(Attachment attachment, Netns pod) {
-            on(() -> {
-                wiring.attach(attachment, wiring.enter(pod));
-                return true;
-            });
+        Set<IpFamily> attach(Attachment attachment, Netns pod) {
+            return on(() -> wiring.attach(attachment, wiring.enter(pod)));
         }
 
         void detach(Attachment attachment) {
@@ -65,7 +62,8 @@ final class BridgeWiringNetnsTest {
         }
 
         List<Finding> check(Attachment attachment, Netns pod) {
-            return on(() -> wiring.check(attachment, pod));
+            return on(() -> wiring.check(
+                    attachment, pod, attachment.addresses().families()));
         }
 
         List<Finding> audit(List<Attachment> attachments) {

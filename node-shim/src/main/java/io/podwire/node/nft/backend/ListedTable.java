@@ -3,8 +3,10 @@ package io.podwire.node.nft.backend;
 import io.podwire.node.nft.model.Table;
 import io.podwire.node.nft.model.TableId;
 import io.podwire.node.nft.text.NftWriter;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -68,6 +70,26 @@ public record ListedTable(
         SortedMap<String, SortedSet<String>> sets = new TreeMap<>();
         table.sets().forEach((name, set) -> sets.put(name, new TreeSet<>(NftWriter.elements(set))));
         return new ListedTable(table.id(), digests, sets, Collections.emptySortedMap());
+    }
+
+    /** What is in another table and not in this one, or is another chain here; what is here beside it is left out. */
+    public List<String> lacking(ListedTable part) {
+        List<String> lacking = new ArrayList<>();
+        part.digests.forEach((chain, digest) -> {
+            if (!digest.equals(digests.get(chain))) {
+                lacking.add("chain " + chain + (digests.containsKey(chain) ? " as it was written" : ""));
+            }
+        });
+        part.sets.forEach((set, members) -> {
+            SortedSet<String> missing = new TreeSet<>(members);
+            missing.removeAll(sets.getOrDefault(set, Collections.emptySortedSet()));
+            if (!sets.containsKey(set)) {
+                lacking.add("set " + set);
+            } else if (!missing.isEmpty()) {
+                lacking.add(missing.size() + " members of set " + set + ", among them " + missing.first());
+            }
+        });
+        return List.copyOf(lacking);
     }
 
     /** True when chains, sets and members are the same; counters are not looked at. */
