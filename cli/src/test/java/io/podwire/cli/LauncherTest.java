@@ -124,7 +124,12 @@ class LauncherTest {
                         .out())
                 .as("inside")
                 .doesNotContain("sandboxed");
-        for (String[] line : new String[][] {{"lab"}, {"lab", "--help"}, {"node", "status"}}) {
+        assertThat(launch("podwire", Map.of(), "cni-conformance", "--conf", "x").out())
+                .as("cni-conformance")
+                .startsWith("sandboxed");
+        for (String[] line : new String[][] {
+            {"lab"}, {"lab", "--help"}, {"node", "status"}, {"cni-conformance", "--conf", "x", "--no-sandbox"}
+        }) {
             assertThat(launch("podwire", Map.of(), line).out())
                     .as("podwire %s", String.join(" ", line))
                     .doesNotContain("sandboxed");

@@ -73,6 +73,62 @@ class CniNetworkTest {
     }
 
     @Test
+    void gcTellsNoneFromNullFromNothing() throws IOException {
+        CniNetwork network = CniNetwork.parse(CONFLIST);
+        assertThat(network.gcStdin(0, ValidAttachments.of()))
+                .as("no attachment")
+                .contains("\"cni.dev/valid-attachments\":[]", "\"cni.dev/attachments\":[]");
+        assertThat(network.gcStdin(0, new ValidAttachments.Null()))
+                .as("JSON null")
+                .contains("\"cni.dev/valid-attachments\":null", "\"cni.dev/attachments\":null");
+        assertThat(network.gcStdin(0, new ValidAttachments.Absent()))
+                .as("no key")
+                .doesNotContain("cni.dev");
+    }
+
+    @Test
+    void aSinglePluginsConfigurationIsAListOfOne() throws IOException {
+        CniNetwork network =
+                CniNetwork.parseAny("{\"cniVersion\": \"0.4.0\", \"name\": \"n\", \"type\": \"t\", \"x\": 1}");
+        assertThat(network.name()).as("name").isEqualTo("n");
+        assertThat(network.cniVersion()).as("version").isEqualTo("0.4.0");
+        assertThat(network.plugins()).as("plugins").containsExactly("t");
+        assertThat(network.plugin(0).path("x").asInt()).as("its own keys").isOne();
+        assertThat(CniNetwork.parseAny(CONFLIST).plugins())
+                .as("a list stays one")
+                .containsExactly("podwire", "portmap");
+    }
+
+    @Test
+    void aChangedNetworkLeavesTheFirstAsItWas() throws IOException {
+        CniNetwork network = CniNetwork.parse(CONFLIST);
+        CniNetwork changed = network.withVersion(CniVersion.V0_4_0)
+                .withName("other")
+                .withPlugins(plugin -> plugin.put("more", true))
+                .withLast(network.plugin(0).put("type", "last"));
+        assertThat(changed.plugins()).as("plugins").containsExactly("podwire", "portmap", "last");
+        assertThat(json(changed.stdin(1, Optional.empty(), json("{}"))).path("more").asBoolean())
+                .as("the change")
+                .isTrue();
+        assertThat(changed.cniVersion() + " " + changed.name()).isEqualTo("0.4.0 other");
+        assertThat(network.stdin(0, Optional.empty(), json("{}"))).as("the first").doesNotContain("more");
+        assertThat(network.plugins()).as("the first").hasSize(2);
+    }
+
+    @Test
+    void gcBeginsWithVersion110AndCanBeSwitchedOff() {
+        assertThat(CniNetwork.parse(CONFLIST).gcDisabled()).as("1.0.0").isTrue();
+        assertThat(CniNetwork.parse(CONFLIST).withVersion(CniVersion.V1_1_0).gcDisabled())
+                .as("1.1.0")
+                .isFalse();
+        assertThat(CniNetwork.parse("{\"cniVersion\": \"1.1.0\", \"name\": \"n\", \"disableGC\": \"true\","
+                                + " \"plugins\": [{\"type\": \"t\"}]}")
+                        .gcDisabled())
+                .as("switched off")
+                .isTrue();
+    }
+
+    @Test
     void theHighestKnownVersionWins() {
         assertThat(version("\"cniVersion\": \"0.4.0\", \"cniVersions\": [\"1.0.0\", \"9.9.9\", \"0.3.1\"]"))
                 .as("a newer one than known is skipped")

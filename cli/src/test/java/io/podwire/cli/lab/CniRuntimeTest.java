@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -127,6 +128,51 @@ class CniRuntimeTest {
                         .toString())
                 .as("GC names the valid one")
                 .isEqualTo("[{\"containerID\":\"abc\",\"ifname\":\"eth0\"}]");
+    }
+
+    @Test
+    void gcGoesOnAfterAPluginThatFailed() throws IOException {
+        Files.createFile(folder.resolve("fail.first.GC"));
+        CniRuntime.Outcome collected = runtime("1.1.0").gc(new ValidAttachments.Null());
+        assertThat(collected.ok()).as("GC").isFalse();
+        assertThat(collected.last().plugin()).as("who failed").isEqualTo("first");
+        assertThat(Files.readAllLines(folder.resolve("calls")))
+                .as("calls")
+                .containsExactly("GC first", "GC second");
+        assertThatThrownBy(() -> runtime("1.0.0").gc(List.of()))
+                .as("1.0.0 has no GC")
+                .isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void everyExecutionIsToldWithWhatItWasGiven() {
+        CniRuntime runtime = runtime("1.1.0");
+        CniRuntime.Outcome added = runtime.add(POD);
+        assertThat(added.executions())
+                .as("both plugins")
+                .extracting(CniExecution::plugin)
+                .containsExactly("first", "second");
+        assertThat(added.executions().getLast().stdin()).as("stdin").contains("\"prevResult\"", "\"first\"");
+        assertThat(added.last().env()).as("environment").containsEntry("CNI_IFNAME", "eth0");
+        runtime.forget(POD);
+        assertThat(runtime.del(POD).last().stdin())
+                .as("DEL by a runtime that forgot")
+                .doesNotContain("prevResult");
+    }
+
+    @Test
+    void aPluginIsTheFirstOfItsNameInThePath() throws IOException {
+        Path other = Files.createDirectories(folder.resolve("other"));
+        Path better = Files.writeString(other.resolve("first"), "#!/bin/sh\ncat >/dev/null; echo '{\"by\": \"better\"}'\n");
+        assertThat(better.toFile().setExecutable(true)).as("executable").isTrue();
+        CniPlugins plugins = new CniPlugins(List.of(folder), List.of()).before(other);
+        assertThat(plugins.path()).as("CNI_PATH").isEqualTo(other + ":" + folder);
+        assertThat(plugins.execute("first", Map.of("CNI_COMMAND", "ADD"), "{}").stdout()).contains("better");
+        assertThatThrownBy(() -> plugins.execute("third", Map.of(), ""))
+                .as("nobody has it")
+                .isInstanceOf(io.podwire.cli.CommandFailure.class)
+                .hasMessageContaining("third")
+                .hasMessageContaining(other.toString());
     }
 
     @Test
