@@ -111,8 +111,9 @@ class CniConformanceCommandTest {
                     cmd.getErr().println(failure.getMessage());
                     return 1;
                 });
-        int code = command.execute(
-                line.replace("CONF", conf.toString()).replace("DIR", folder.toString()).split(" "));
+        int code = command.execute(line.replace("CONF", conf.toString())
+                .replace("DIR", folder.toString())
+                .split(" "));
         return new Ended(code, err.toString());
     }
 }

@@ -17,9 +17,7 @@ class ResultTruthTest {
             List.of(
                     new Link(2, "eth0", "veth", true, "02:00:00:00:00:01", 1450, "", 7, List.of(cidr("10.1.0.5/24"))),
                     new Link(3, "net1", "veth", true, "02:00:00:00:00:02", 1450, "", 8, List.of(cidr("fd00::5/64")))),
-            List.of(
-                    new Route(cidr("0.0.0.0/0"), "10.1.0.1", "eth0"),
-                    new Route(cidr("fd00::/64"), "", "net1")),
+            List.of(new Route(cidr("0.0.0.0/0"), "10.1.0.1", "eth0"), new Route(cidr("fd00::/64"), "", "net1")),
             List.of(),
             new TreeMap<>());
     private static final KernelState OUTSIDE = new KernelState(
@@ -74,8 +72,7 @@ class ResultTruthTest {
     }
 
     private static List<String> differences(String result) throws IOException {
-        return ResultTruth.differences(
-                new ObjectMapper().readTree(result), "/run/netns/x", "eth0", INSIDE, OUTSIDE);
+        return ResultTruth.differences(new ObjectMapper().readTree(result), "/run/netns/x", "eth0", INSIDE, OUTSIDE);
     }
 
     private static Cidr cidr(String text) {

@@ -107,11 +107,15 @@ class CniNetworkTest {
                 .withPlugins(plugin -> plugin.put("more", true))
                 .withLast(network.plugin(0).put("type", "last"));
         assertThat(changed.plugins()).as("plugins").containsExactly("podwire", "portmap", "last");
-        assertThat(json(changed.stdin(1, Optional.empty(), json("{}"))).path("more").asBoolean())
+        assertThat(json(changed.stdin(1, Optional.empty(), json("{}")))
+                        .path("more")
+                        .asBoolean())
                 .as("the change")
                 .isTrue();
         assertThat(changed.cniVersion() + " " + changed.name()).isEqualTo("0.4.0 other");
-        assertThat(network.stdin(0, Optional.empty(), json("{}"))).as("the first").doesNotContain("more");
+        assertThat(network.stdin(0, Optional.empty(), json("{}")))
+                .as("the first")
+                .doesNotContain("more");
         assertThat(network.plugins()).as("the first").hasSize(2);
     }
 

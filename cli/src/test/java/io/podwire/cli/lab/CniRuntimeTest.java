@@ -136,9 +136,7 @@ class CniRuntimeTest {
         CniRuntime.Outcome collected = runtime("1.1.0").gc(new ValidAttachments.Null());
         assertThat(collected.ok()).as("GC").isFalse();
         assertThat(collected.last().plugin()).as("who failed").isEqualTo("first");
-        assertThat(Files.readAllLines(folder.resolve("calls")))
-                .as("calls")
-                .containsExactly("GC first", "GC second");
+        assertThat(Files.readAllLines(folder.resolve("calls"))).as("calls").containsExactly("GC first", "GC second");
         assertThatThrownBy(() -> runtime("1.0.0").gc(List.of()))
                 .as("1.0.0 has no GC")
                 .isInstanceOf(IllegalStateException.class);
@@ -163,11 +161,13 @@ class CniRuntimeTest {
     @Test
     void aPluginIsTheFirstOfItsNameInThePath() throws IOException {
         Path other = Files.createDirectories(folder.resolve("other"));
-        Path better = Files.writeString(other.resolve("first"), "#!/bin/sh\ncat >/dev/null; echo '{\"by\": \"better\"}'\n");
+        Path better =
+                Files.writeString(other.resolve("first"), "#!/bin/sh\ncat >/dev/null; echo '{\"by\": \"better\"}'\n");
         assertThat(better.toFile().setExecutable(true)).as("executable").isTrue();
         CniPlugins plugins = new CniPlugins(List.of(folder), List.of()).before(other);
         assertThat(plugins.path()).as("CNI_PATH").isEqualTo(other + ":" + folder);
-        assertThat(plugins.execute("first", Map.of("CNI_COMMAND", "ADD"), "{}").stdout()).contains("better");
+        assertThat(plugins.execute("first", Map.of("CNI_COMMAND", "ADD"), "{}").stdout())
+                .contains("better");
         assertThatThrownBy(() -> plugins.execute("third", Map.of(), ""))
                 .as("nobody has it")
                 .isInstanceOf(io.podwire.cli.CommandFailure.class)

@@ -71,12 +71,15 @@ final class ConformanceCommandLabTest {
         assertThat(report.path("count").path("fail").asInt()).as("failures").isEqualTo(2);
         assertThat(report.path("ticks").findValuesAsText("id")).as("ticks").containsExactly("A1", "O1");
         JsonNode failure = report.path("results").path(1);
-        assertThat(failure.path("tick").asText() + failure.path("cniVersion").asText()
+        assertThat(failure.path("tick").asText()
+                        + failure.path("cniVersion").asText()
                         + failure.path("result").asText())
                 .as("the second result")
                 .isEqualTo("O10.4.0fail");
         JsonNode evidence = failure.path("findings").path(0).path("evidence").path(0);
-        assertThat(evidence.path("env").path("CNI_COMMAND").asText()).as("its environment").isEqualTo("ADD");
+        assertThat(evidence.path("env").path("CNI_COMMAND").asText())
+                .as("its environment")
+                .isEqualTo("ADD");
         assertThat(evidence.path("stdin").asText()).as("its input").contains("\"type\":\"bridge\"");
         assertThat(evidence.path("exitCode").asInt()).as("its end").isEqualTo(1);
         assertThat(evidence.path("stdout").asText()).as("its output").contains("\"msg\"");

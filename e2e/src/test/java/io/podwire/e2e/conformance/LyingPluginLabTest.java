@@ -109,8 +109,9 @@ final class LyingPluginLabTest {
                 """);
         Report report = Conformance.run(
                 setup(
-                        CniNetwork.parse("{\"cniVersion\": \"1.0.0\", \"name\": \"lies\", \"plugins\": [" + bridge("bridge", "")
-                                + ", {\"type\": \"liar\", \"capabilities\": {\"portMappings\": true}}]}"),
+                        CniNetwork.parse(
+                                "{\"cniVersion\": \"1.0.0\", \"name\": \"lies\", \"plugins\": [" + bridge("bridge", "")
+                                        + ", {\"type\": \"liar\", \"capabilities\": {\"portMappings\": true}}]}"),
                         Set.of("R1"),
                         OptionalInt.empty()),
                 _ -> {});

@@ -3,6 +3,7 @@ package io.podwire.e2e.fault;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.podwire.cli.lab.CniAttachment;
 import io.podwire.cli.lab.CniRuntime;
 import io.podwire.e2e.mesh.KernelDump;
 import io.podwire.e2e.mesh.Mesh;
@@ -45,12 +46,19 @@ final class PolicyServiceAwayLabTest {
         KernelDump clean = node.dump();
         int free = node.api().freeAddresses();
         try (TestPod pod = TestPod.make("uncovered-pod")) {
+            // No object names its namespace, so no program expects the pod.
+            CniAttachment eth0 = CniAttachment.pod(
+                    "seen-by-nobody",
+                    pod.name(),
+                    "uid",
+                    pod.eth0().containerId(),
+                    pod.netns().toString());
             mesh.policy().kill();
             await("STATUS says why").atMost(SOON).untilAsserted(() -> {
                 CniRuntime.Outcome status = node.newestRuntime().status();
                 assertThat(status.text()).as("STATUS").contains("\"code\":50", "policy-service");
             });
-            CniRuntime.Outcome added = node.runtime().add(pod.eth0());
+            CniRuntime.Outcome added = node.runtime().add(eth0);
             assertThat(added.ok())
                     .as("ADD without policy-service: %s", added.text())
                     .isFalse();
@@ -62,17 +70,15 @@ final class PolicyServiceAwayLabTest {
             node.assertUnchanged(clean, "after the ADD that was given up");
             assertThat(node.api().endpoints()).as("attachments").isEmpty();
             assertThat(node.api().freeAddresses()).as("free addresses").isEqualTo(free);
-            assertThat(node.runtime().del(pod.eth0()).ok())
-                    .as("the runtime's DEL")
-                    .isTrue();
+            assertThat(node.runtime().del(eth0).ok()).as("the runtime's DEL").isTrue();
 
             mesh.startAgain(mesh.policy());
             await("STATUS is good again")
                     .atMost(SOON)
                     .until(() -> node.newestRuntime().status().ok());
-            CniRuntime.Outcome again = node.runtime().add(pod.eth0());
+            CniRuntime.Outcome again = node.runtime().add(eth0);
             assertThat(again.ok()).as("ADD once it is back: %s", again.text()).isTrue();
-            assertThat(node.runtime().del(pod.eth0()).ok()).as("DEL").isTrue();
+            assertThat(node.runtime().del(eth0).ok()).as("DEL").isTrue();
         }
         node.assertUnchanged(clean, "at the end");
     }

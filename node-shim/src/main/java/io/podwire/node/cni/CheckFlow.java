@@ -79,8 +79,7 @@ public final class CheckFlow {
         findings.addAll(node.ruleset().check(attachment.key()));
         try (Netns pod = Netns.open(call.netns().orElseThrow())) {
             if (pod.inode() == attachment.netnsInode()) {
-                findings.addAll(
-                        node.wiring().check(attachment, pod, CniResult.routed(prevResult, PodNames::gateway)));
+                findings.addAll(node.wiring().check(attachment, pod, CniResult.routed(prevResult, PodNames::gateway)));
             } else {
                 findings.add(new Finding(
                         "netns",

@@ -23,20 +23,14 @@ final class CniResult {
      * @param routed the families whose default route the attachment was given: only these are told
      */
     static ObjectNode added(
-            NetworkConfig config,
-            Attachment attachment,
-            Function<IpFamily, IpAddress> gateway,
-            Set<IpFamily> routed) {
+            NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway, Set<IpFamily> routed) {
         return config.version().atLeast(CniVersion.V0_3_0)
                 ? current(config, attachment, gateway, routed)
                 : legacy(config, attachment, gateway, routed);
     }
 
     private static ObjectNode current(
-            NetworkConfig config,
-            Attachment attachment,
-            Function<IpFamily, IpAddress> gateway,
-            Set<IpFamily> routed) {
+            NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway, Set<IpFamily> routed) {
         ObjectNode result =
                 config.prevResult().map(ObjectNode::deepCopy).orElseGet(NetworkConfig.JSON::createObjectNode);
         result.put("cniVersion", config.version().text());
@@ -69,10 +63,7 @@ final class CniResult {
     }
 
     private static ObjectNode legacy(
-            NetworkConfig config,
-            Attachment attachment,
-            Function<IpFamily, IpAddress> gateway,
-            Set<IpFamily> routed) {
+            NetworkConfig config, Attachment attachment, Function<IpFamily, IpAddress> gateway, Set<IpFamily> routed) {
         ObjectNode result = NetworkConfig.JSON.createObjectNode();
         result.put("cniVersion", config.version().text());
         for (IpAddress address : attachment.addresses().list()) {
@@ -97,7 +88,9 @@ final class CniResult {
         for (JsonNode route : result.path("routes")) {
             for (IpFamily family : IpFamily.values()) {
                 if (route.path("dst").asText().equals(IpPrefix.all(family).toString())
-                        && route.path("gw").asText().equals(gateway.apply(family).toString())) {
+                        && route.path("gw")
+                                .asText()
+                                .equals(gateway.apply(family).toString())) {
                     routed.add(family);
                 }
             }

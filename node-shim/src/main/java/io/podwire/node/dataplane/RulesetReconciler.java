@@ -186,8 +186,7 @@ public final class RulesetReconciler {
                 } else {
                     listed.get()
                             .lacking(ListedTable.expected(table))
-                            .forEach(what -> findings.add(
-                                    new Finding("nft", "table " + table.id(), "lacks " + what)));
+                            .forEach(what -> findings.add(new Finding("nft", "table " + table.id(), "lacks " + what)));
                 }
             } catch (NftException e) {
                 findings.add(new Finding("nft", "table " + table.id(), "cannot be read: " + e.getMessage()));

@@ -44,7 +44,8 @@ final class CniResultTest {
         NetworkConfig config = NetworkConfig.parse(Files.readAllBytes(folder.resolve("input.json")));
         String before = config.raw().toString();
         Attachment attachment = attachment(addresses(name));
-        ObjectNode result = CniResult.added(config, attachment, PodNames::gateway, attachment.addresses().families());
+        ObjectNode result = CniResult.added(
+                config, attachment, PodNames::gateway, attachment.addresses().families());
         String got = result.toPrettyString() + "\n";
         if (Boolean.getBoolean("golden.update")) {
             Files.writeString(folder.resolve("want.json"), got);
@@ -77,8 +78,7 @@ final class CniResultTest {
         NetworkConfig config = NetworkConfig.parse(
                 "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"interfaces\":null,\"ips\":null,\"routes\":null}}"
                         .getBytes(StandardCharsets.UTF_8));
-        ObjectNode result =
-                CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway, Set.of(IpFamily.V4));
+        ObjectNode result = CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway, Set.of(IpFamily.V4));
         assertThat(result.path("ips").size()).isOne();
         assertThat(result.path("interfaces").size()).isEqualTo(2);
         assertThat(result.path("routes").size()).isOne();
@@ -87,11 +87,13 @@ final class CniResultTest {
     @Test
     void aRouteThatWasNotMadeIsNotTold() throws CniException {
         for (CniVersion version : CniVersion.values()) {
-            NetworkConfig config = NetworkConfig.parse(("{\"name\":\"n\",\"cniVersion\":\"" + version.text() + "\"}")
-                    .getBytes(StandardCharsets.UTF_8));
+            NetworkConfig config = NetworkConfig.parse(
+                    ("{\"name\":\"n\",\"cniVersion\":\"" + version.text() + "\"}").getBytes(StandardCharsets.UTF_8));
             ObjectNode none = CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway, Set.of());
             assertThat(none.toString()).as("%s", version).doesNotContain("0.0.0.0/0");
-            assertThat(CniResult.routed(none, PodNames::gateway)).as("%s", version).isEmpty();
+            assertThat(CniResult.routed(none, PodNames::gateway))
+                    .as("%s", version)
+                    .isEmpty();
             ObjectNode one = CniResult.added(config, attachment("10.1.0.5"), PodNames::gateway, Set.of(IpFamily.V4));
             assertThat(one.toString()).as("%s", version).contains("0.0.0.0/0");
             if (version.atLeast(CniVersion.V0_3_0)) {

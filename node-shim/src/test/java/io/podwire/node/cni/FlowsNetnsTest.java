@@ -45,9 +45,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -257,7 +257,8 @@ final class FlowsNetnsTest {
         assertThat(result.path("ips").size()).as("addresses").isOne();
         assertThat(result.has("routes")).as("routes: %s", result).isFalse();
         assertThat(ok(call("ADD", second))).as("the same ADD again").isEqualTo(result);
-        CniRequest check = checkRequest("c1", result).toBuilder().setIfname("net1").build();
+        CniRequest check =
+                checkRequest("c1", result).toBuilder().setIfname("net1").build();
         assertThat(ok(call("CHECK", check))).isNull();
         ok(call("DEL", request("c1", pod)));
         assertThat(ok(call("CHECK", check)))
@@ -578,7 +579,8 @@ final class FlowsNetnsTest {
         CniRequest checkOther = request("c2", other, "podwire", "1.1.0", ",\"prevResult\":" + others);
         SortedMap<String, SortedSet<String>> sets =
                 nft.list(RulesetPlanner.SPOOF_TABLE).orElseThrow().sets();
-        Map.Entry<String, SortedSet<String>> sources = sets.entrySet().iterator().next();
+        Map.Entry<String, SortedSet<String>> sources =
+                sets.entrySet().iterator().next();
         List<String> ours = sources.getValue().stream()
                 .filter(member -> member.contains("10.1.0.0"))
                 .toList();

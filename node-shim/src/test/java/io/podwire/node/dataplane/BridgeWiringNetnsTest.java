@@ -62,8 +62,7 @@ final class BridgeWiringNetnsTest {
         }
 
         List<Finding> check(Attachment attachment, Netns pod) {
-            return on(() -> wiring.check(
-                    attachment, pod, attachment.addresses().families()));
+            return on(() -> wiring.check(attachment, pod, attachment.addresses().families()));
         }
 
         List<Finding> audit(List<Attachment> attachments) {
