@@ -82,6 +82,9 @@ final class PodLab implements AutoCloseable {
                 ip link set lo up
                 echo 1 > /proc/sys/net/ipv4/ip_forward
                 echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+                # Else one ICMP error a second to each address, and tests ask for several.
+                echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
+                echo 0 > /proc/sys/net/ipv6/icmp/ratelimit
                 echo 0 > /proc/sys/net/bridge/bridge-nf-call-iptables
                 echo 0 > /proc/sys/net/bridge/bridge-nf-call-ip6tables
                 for i in all default; do echo 0 > /proc/sys/net/ipv4/conf/$i/send_redirects; done
@@ -104,6 +107,8 @@ final class PodLab implements AutoCloseable {
                 ip addr add %3$s/64 dev eth0 nodad
                 ip link set eth0 up
                 nsenter -t %1$d -n sh -ec '
+                  echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
+                  echo 0 > /proc/sys/net/ipv6/icmp/ratelimit
                   ip link set lo up; ip link set eth0 up; ip addr add %2$s/24 dev eth0
                   ip addr add %4$s/64 dev eth0 nodad
                   ip route add default via 192.168.9.1
@@ -125,6 +130,8 @@ final class PodLab implements AutoCloseable {
                 bridge fdb replace %3$s dev %2$s master static
                 # No frame of the pod's kernel itself: what tests count, they sent.
                 nsenter -t %1$d -n sh -ec '
+                  echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
+                  echo 0 > /proc/sys/net/ipv6/icmp/ratelimit
                   echo %4$d > /proc/sys/net/ipv6/conf/all/disable_ipv6
                   ip link set eth0 addrgenmode none
                   ip link set lo up; ip link set eth0 up'
