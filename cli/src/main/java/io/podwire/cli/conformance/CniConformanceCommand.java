@@ -103,11 +103,11 @@ public final class CniConformanceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        Setup setup = setup();
         if (System.getenv("PODWIRE_SANDBOX") == null && !noSandbox) {
             throw new CommandFailure(
                     "it runs in a sandbox: start it by bin/podwire, or below libexec/sandbox; or give --no-sandbox");
         }
-        Setup setup = setup();
         if (!noSandbox) {
             Surroundings.make();
         }

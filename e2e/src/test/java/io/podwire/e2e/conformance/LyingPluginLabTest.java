@@ -55,7 +55,7 @@ final class LyingPluginLabTest {
                 GC) cat >/dev/null ;;
                 STATUS) cat >/dev/null; echo OK ;;
                 """);
-        Report report = run("", OptionalInt.of(20), "A1", "D7", "G", "S", "O2", "C6");
+        Report report = run("\"ipMasq\": true,", OptionalInt.of(20), "A1", "D7", "G", "S", "O2", "C6");
         found(report, "D7", "left on the host after GC of an attachment that the runtime had lost");
         found(report, "G2", "the interface is there still which was stale, by GC");
         found(report, "G3", "the interface is there still after GC with null");

@@ -49,7 +49,7 @@ final class AddressesUsedUpLabTest {
             pods.subList(0, FIRST_BLOCK).forEach(this::assertAdded);
             TestPod next = pods.get(FIRST_BLOCK);
             assertRefused(next);
-            awaitStatus("no free address", "10.245.0.", "ipam-service");
+            awaitStatus("no free IPv4 address", "10.245.0.", "ipam-service");
 
             mesh.startAgain(mesh.ipam());
             await("a further block is claimed")
@@ -59,7 +59,7 @@ final class AddressesUsedUpLabTest {
 
             TestPod last = pods.getLast();
             assertRefused(last);
-            awaitStatus("no free address", "pool", Mesh.TINY_POOL);
+            awaitStatus("no free IPv4 address", "pool", Mesh.TINY_POOL);
             assertThat(node.runtime().del(last.eth0()).ok())
                     .as("the runtime's DEL of a refused ADD")
                     .isTrue();

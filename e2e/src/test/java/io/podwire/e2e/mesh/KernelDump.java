@@ -13,7 +13,9 @@ import java.util.stream.Collectors;
 
 /**
  * What a network namespace holds, as iproute2 and nft see it: links, addresses, routes, permanent
- * neighbours, FDB and ruleset, without what changes by itself (carrier, counters, timers).
+ * neighbours, FDB and ruleset, without what changes by itself (carrier, counters, timers) and without
+ * what other nodes of the mesh cause: their blocks' routes and the way to their tunnels' ends come and go
+ * with them, whatever this node does.
  *
  * @param lines one for each object, sorted
  */
@@ -22,6 +24,11 @@ public record KernelDump(List<String> lines) {
 
     /** Groups that the kernel joins by itself, some time after a link comes up. */
     private static final Pattern MULTICAST = Pattern.compile("^(33:33|01:00:5e):");
+
+    /** RTPROT of Podwire's routes; those with a gateway lead to other nodes. */
+    private static final String PODWIRE = "112";
+
+    private static final String TUNNEL = "pwvx";
 
     /** Copies what could change. */
     public KernelDump {
@@ -49,13 +56,19 @@ public record KernelDump(List<String> lines) {
             if (route instanceof ObjectNode object) {
                 object.remove("flags"); // linkdown comes and goes with the carrier
             }
-            lines.add("route " + route);
+            if (!route.path("protocol").asText().equals(PODWIRE) || !route.has("gateway")) {
+                lines.add("route " + route);
+            }
         });
-        json(netns, "ip -j -4 neigh show nud permanent")
-                .forEach(n -> lines.add("neighbour " + n.path("dst").asText() + " is "
-                        + n.path("lladdr").asText() + " on " + n.path("dev").asText()));
+        for (JsonNode n : json(netns, "ip -j -4 neigh show nud permanent")) {
+            if (!n.path("dev").asText().equals(TUNNEL)) {
+                lines.add("neighbour " + n.path("dst").asText() + " is "
+                        + n.path("lladdr").asText() + " on " + n.path("dev").asText());
+            }
+        }
         for (JsonNode entry : json(netns, "bridge -j fdb show")) {
-            if (!MULTICAST.matcher(entry.path("mac").asText()).find()) {
+            boolean kernels = MULTICAST.matcher(entry.path("mac").asText()).find();
+            if (!kernels && !entry.path("ifname").asText().equals(TUNNEL)) {
                 lines.add("fdb " + entry.path("mac").asText() + " on "
                         + entry.path("ifname").asText() + " "
                         + entry.path("state").asText() + " "
