@@ -57,6 +57,13 @@ public final class RulesetPlanner {
 
         nftSets.values().forEach(ofSet -> ofSet.values().forEach(set -> sets.put(set.name(), set)));
         fixed.inetChains().forEach(chain -> chains.put(chain.name(), chain));
+        // So are the chains of pods that may come: their ADD adds members, which are quick (ADR 0010).
+        input.program()
+                .ifPresent(program -> program.expected().values().forEach(pod -> {
+                    EndpointChains.Part part = part(pod.policy(), next);
+                    part.chains().forEach(chain -> chains.put(chain.name(), chain));
+                    part.portSets().forEach(set -> sets.put(set.name(), set));
+                }));
         List<LocalEndpoint> covered = new ArrayList<>();
         for (LocalEndpoint endpoint : input.endpoints()) {
             Optional<EndpointChains.Part> part =

@@ -58,6 +58,36 @@ class RulesetPlannerTest {
     }
 
     @Test
+    void aPodThatWasExpectedAddsMembersOnly() {
+        PolicyRule rule = new PolicyRule(
+                "ns/web",
+                0,
+                true,
+                List.of(),
+                false,
+                List.of(new PortRange(IpProtocol.TCP, 80, 80), new PortRange(IpProtocol.TCP, 443, 443)));
+        DirectionPolicy isolated = new DirectionPolicy(true, List.of(rule), List.of("ns/web"));
+        LocalEndpoint pod = RandomInputs.endpoint(1);
+        NodeProgram program = new NodeProgram(
+                1,
+                new TreeMap<>(),
+                new TreeMap<>(),
+                new TreeMap<>(Map.of(
+                        pod.pod(), new ExpectedPod(pod.pod(), "", new EndpointPolicy(isolated, isolated), List.of()))));
+        RulesetPlanner planner = new RulesetPlanner();
+        Ruleset before = planner.plan(input(0, program));
+        Ruleset after = planner.plan(input(1, program.withArrived(List.of(pod))));
+        assertThat(NftDiff.between(before, after).commands())
+                .as("what an ADD changes in the kernel")
+                .hasSize(3)
+                .allMatch(command -> command instanceof Command.AddElements);
+        assertThat(NftDiff.between(after, planner.plan(input(0, program))).commands())
+                .as("what a DEL changes")
+                .hasSize(3)
+                .allMatch(command -> command instanceof Command.DeleteElements);
+    }
+
+    @Test
     void twoOwnersOfAnAddressAreRefused() {
         LocalEndpoint one = RandomInputs.endpoint(1);
         LocalEndpoint two = RandomInputs.endpoint(2, one.addresses().first());
