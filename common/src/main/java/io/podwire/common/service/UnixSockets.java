@@ -34,6 +34,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class UnixSockets {
     private static final Logger log = LoggerFactory.getLogger(UnixSockets.class);
+    private static final int WINDOW_BYTES = 65_535;
 
     private UnixSockets() {}
 
@@ -59,6 +60,9 @@ public final class UnixSockets {
         int ownUid = (int) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
         return NettyServerBuilder.forAddress(new DomainSocketAddress(path.toFile()))
                 .channelFactory(() -> gated(ownUid))
+                // HTTP/2's own, RFC 9113 §6.9.2: a larger one costs each connection two messages more, and grpc-java's
+                // measuring of the path another two, for calls that fit in one.
+                .flowControlWindow(WINDOW_BYTES)
                 .bossEventLoopGroup(loops)
                 .workerEventLoopGroup(loops);
     }
