@@ -55,7 +55,8 @@ class LauncherTest {
                 .contains(
                         "--enable-native-access=ALL-UNNAMED",
                         "--sun-misc-unsafe-memory-access=deny",
-                        "-XX:TieredStopAtLevel=1");
+                        "-XX:TieredStopAtLevel=1",
+                        "-XX:CompileThresholdScaling=0.1");
         assertThat(out.get(out.indexOf("-cp") + 1))
                 .as("the order of lib/CLASSPATH, which an AOT cache depends on")
                 .isEqualTo(home.resolve("lib/b.jar") + ":" + home.resolve("lib/a.jar"));

@@ -29,6 +29,7 @@ class ContainerfilesTest {
                         "-XX:+UseSerialGC",
                         "-XX:+UseCompactObjectHeaders",
                         "-XX:TieredStopAtLevel=1",
+                        "-XX:CompileThresholdScaling=0.1",
                         "-XX:MaxRAMPercentage=50",
                         "-XX:+ExitOnOutOfMemoryError");
     }
