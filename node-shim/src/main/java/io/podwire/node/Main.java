@@ -5,6 +5,7 @@ import io.grpc.ManagedChannel;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.loop.LifoThreads;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.service.ServiceContext;
@@ -52,11 +53,6 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -65,10 +61,10 @@ public final class Main {
     private static final Logger log = LoggerFactory.getLogger(Main.class);
     // A link's removal waits some 20 ms in the kernel: so many can wait at the same time.
     private static final int KERNEL_THREADS = 24;
-    private static final int ADD_THREADS = 64;
+    private static final int ADD_THREADS = 48;
     private static final int OTHER_THREADS = 32;
-    private static final Duration CALL_THREAD_IDLE = Duration.ofSeconds(10);
-    private static final int CALL_STACK_BYTES = 256 * 1024;
+    private static final Duration THREAD_IDLE = Duration.ofSeconds(10);
+    private static final int STACK_BYTES = 256 * 1024;
     private static final Duration UPKEEP = Duration.ofSeconds(5);
     private static final Duration SWEEP = Duration.ofMinutes(1);
 
@@ -114,9 +110,7 @@ public final class Main {
         int podMtu = podMtu(options, underlay);
         AttachmentTable attachments = new AttachmentTable(journal, intents);
         Set<IpFamily> served = served(options, attachments);
-        ExecutorService kernelThreads = context.own(Executors.newFixedThreadPool(
-                KERNEL_THREADS,
-                Thread.ofPlatform().name("kernel-", 0).daemon(true).factory()));
+        LifoThreads kernelThreads = context.own(threads("kernel-", KERNEL_THREADS));
         Sysctl sysctl = new Sysctl(options.sysctlDir());
         BridgeWiring wiring = new BridgeWiring(
                 context.own(new RtnetlinkPool()),
@@ -196,8 +190,8 @@ public final class Main {
                 new GcFlow(node, del),
                 new StatusFlow(upstreams::reasons),
                 spool,
-                context.own(callThreads("add-", ADD_THREADS)),
-                context.own(callThreads("cni-", OTHER_THREADS)),
+                context.own(threads("add-", ADD_THREADS)),
+                context.own(threads("cni-", OTHER_THREADS)),
                 context.meters());
         cni.drainSpool();
         EventLoop upkeep = context.own(new EventLoop("upkeep"));
@@ -247,20 +241,8 @@ public final class Main {
     }
 
     /** Platform threads: calls into the kernel would hold a virtual thread's carrier. */
-    private static ExecutorService callThreads(String name, int count) {
-        ThreadPoolExecutor threads = new ThreadPoolExecutor(
-                count,
-                count,
-                CALL_THREAD_IDLE.toSeconds(),
-                TimeUnit.SECONDS,
-                new LinkedBlockingQueue<>(),
-                Thread.ofPlatform()
-                        .name(name, 0)
-                        .daemon(true)
-                        .stackSize(CALL_STACK_BYTES)
-                        .factory());
-        threads.allowCoreThreadTimeOut(true);
-        return threads;
+    private static LifoThreads threads(String name, int most) {
+        return new LifoThreads(name, most, STACK_BYTES, THREAD_IDLE);
     }
 
     private static AddressBook<EndpointKey> restoredBook(

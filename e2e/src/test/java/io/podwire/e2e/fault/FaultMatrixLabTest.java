@@ -35,13 +35,8 @@ final class FaultMatrixLabTest {
             "add.intent",
             "add.announce",
             "add.link",
-            "add.port",
-            "add.fdb",
-            "add.neighbour",
             "add.host",
-            "add.pod-address",
             "add.pod-up",
-            "add.pod-neighbour",
             "add.pod",
             "add.rules",
             "add.commit");

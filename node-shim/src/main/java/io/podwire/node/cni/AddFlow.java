@@ -22,7 +22,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Lock;
-import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +43,18 @@ public final class AddFlow {
 
     private final Node node;
 
+    /** Who waits for an ADD. */
+    @FunctionalInterface
+    public interface Caller {
+        /** True once nobody waits for the answer any more: all is undone then, the runtime takes the ADD for failed. */
+        boolean gone();
+
+        /** Takes what may wait until the answer is on its way, and runs it then, or at once. */
+        default void afterwards(Runnable task) {
+            task.run();
+        }
+    }
+
     /**
      * What a result tells.
      *
@@ -59,11 +70,9 @@ public final class AddFlow {
     /**
      * Attaches a container.
      *
-     * @param abandoned true once nobody waits for the answer any more: all is undone then, since the
-     *     runtime takes the ADD for failed
      * @return the result in the configuration's version
      */
-    public ObjectNode add(CniCall call, BooleanSupplier abandoned) throws CniException {
+    public ObjectNode add(CniCall call, Caller caller) throws CniException {
         Duration began = node.time().monotonic();
         Path path = call.netns()
                 .orElseThrow(() ->
@@ -72,8 +81,7 @@ public final class AddFlow {
         lock.lock();
         try (Netns pod = open(path, call)) {
             Optional<Attachment> known = withoutDead(node.attachments().get(call.key()));
-            Wired wired =
-                    known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began, abandoned);
+            Wired wired = known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began, caller);
             return CniResult.added(call.config(), wired.attachment(), PodNames::gateway, wired.routed());
         } finally {
             lock.unlock();
@@ -125,10 +133,9 @@ public final class AddFlow {
                         + "; the runtime must DEL it first");
     }
 
-    private Wired attach(CniCall call, Path path, Netns pod, Duration began, BooleanSupplier abandoned)
-            throws CniException {
+    private Wired attach(CniCall call, Path path, Netns pod, Duration began, Caller caller) throws CniException {
         try (Entrance entrance = node.wiring().enter(pod)) {
-            return attach(intent(call, path, pod, began), entrance, began, abandoned);
+            return attach(intent(call, path, pod, began), entrance, began, caller);
         }
     }
 
@@ -164,8 +171,7 @@ public final class AddFlow {
      * and once they are there the recorder writes the attachment to the journal. A program mostly expects the
      * pod; only where it does not is policy-service told now, and waited for.
      */
-    private Wired attach(Attachment intent, Entrance entrance, Duration began, BooleanSupplier abandoned)
-            throws CniException {
+    private Wired attach(Attachment intent, Entrance entrance, Duration began, Caller caller) throws CniException {
         EndpointKey key = intent.key();
         CompletableFuture<Long> covered = new CompletableFuture<>();
         CompletableFuture<Attachment> recorded = covered.thenApplyAsync(
@@ -184,16 +190,16 @@ public final class AddFlow {
             Duration announced = node.time().monotonic();
             Set<IpFamily> routed = node.wiring().attach(intent, entrance);
             Duration wired = node.time().monotonic();
-            if (expected) {
-                // The others learn its address now, this node's processors being free again.
-                node.services().up(intent);
-            }
             Attachment attached = await(recorded, began);
             Duration ruled = node.time().monotonic();
             node.failPoints().reach("add.rules");
-            checkAwaited(abandoned);
+            checkAwaited(caller);
             node.attachments().finish(attached);
             node.failPoints().reach("add.commit");
+            if (expected) {
+                // The others learn its address, and need this node's processors, while the runtime goes on.
+                caller.afterwards(() -> node.services().up(intent));
+            }
             log.debug(
                     "ADD of {}: {} us to the announcement, {} us wiring, {} us more for rules and journal, {} us to"
                             + " finish",
@@ -228,8 +234,8 @@ public final class AddFlow {
         return attached;
     }
 
-    private static void checkAwaited(BooleanSupplier abandoned) throws CniException {
-        if (abandoned.getAsBoolean()) {
+    private static void checkAwaited(Caller caller) throws CniException {
+        if (caller.gone()) {
             throw new CniException(
                     Code.TRY_AGAIN,
                     "the caller is gone",

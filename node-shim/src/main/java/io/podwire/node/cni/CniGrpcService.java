@@ -12,8 +12,11 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.proto.cni.v1.CniGrpc;
 import io.podwire.proto.cni.v1.CniReply;
 import io.podwire.proto.cni.v1.CniRequest;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,6 +61,28 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
         this.meters = meters;
     }
 
+    /**
+     * Who called for an ADD. One thread uses it.
+     *
+     * @param call cancelled when cni-shim is gone
+     * @param later what is done once the answer is on its way
+     */
+    private record Waiting(Context call, List<Runnable> later) implements AddFlow.Caller {
+        Waiting(Context call) {
+            this(call, new ArrayList<>());
+        }
+
+        @Override
+        public boolean gone() {
+            return call.isCancelled();
+        }
+
+        @Override
+        public void afterwards(Runnable task) {
+            later.add(task);
+        }
+    }
+
     /** One verb: reads its request, answers JSON or nothing. */
     @FunctionalInterface
     private interface Verb {
@@ -66,13 +91,24 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     @Override
     public void add(CniRequest request, StreamObserver<CniReply> reply) {
-        Context caller = Context.current();
-        answer(adds, request, reply, config -> {
+        Waiting caller = new Waiting(Context.current());
+        Verb verb = config -> {
             CniCall call = call(request, config);
             // A DEL that waits in the spool is older than this ADD, and wins over the ADD before it.
             spool.drain(call.key(), this::delSpooled);
-            return Optional.of(add.add(call, caller::isCancelled));
-        });
+            return Optional.of(add.add(call, caller));
+        };
+        answer(
+                adds,
+                () -> {
+                    try {
+                        serve(request, reply, verb);
+                    } finally {
+                        caller.later().forEach(Runnable::run);
+                    }
+                },
+                request,
+                reply);
     }
 
     @Override
@@ -135,7 +171,19 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
     }
 
     private void answer(Executor threads, CniRequest request, StreamObserver<CniReply> observer, Verb verb) {
-        threads.execute(() -> serve(request, observer, verb));
+        answer(threads, () -> serve(request, observer, verb), request, observer);
+    }
+
+    private void answer(Executor threads, Runnable task, CniRequest request, StreamObserver<CniReply> observer) {
+        try {
+            threads.execute(task);
+        } catch (RejectedExecutionException e) {
+            // On the transport's thread, which must not wait.
+            serve(request, observer, _ -> {
+                throw new CniException(
+                        Code.TRY_AGAIN, "node-shim is stopping", "nothing was done; try again when it is back", e);
+            });
+        }
     }
 
     private void serve(CniRequest request, StreamObserver<CniReply> observer, Verb verb) {
@@ -168,13 +216,13 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
                             version,
                             new CniException(Code.INTERNAL, "internal error", e + "; node-shim's log has more", e)));
         }
+        observer.onNext(reply);
+        observer.onCompleted();
         sample.stop(Timer.builder("podwire.cni")
                 .description("CNI calls served, by verb and outcome")
                 .tag("verb", request.getCommand().isEmpty() ? "?" : request.getCommand())
                 .tag("outcome", outcome)
                 .register(meters));
-        observer.onNext(reply);
-        observer.onCompleted();
     }
 
     static CniReply reply(int exitCode, ObjectNode stdout) {

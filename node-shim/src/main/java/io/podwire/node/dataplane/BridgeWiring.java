@@ -218,16 +218,15 @@ public final class BridgeWiring {
                 true,
                 Optional.of(PodNames.alias(attachment.key()))));
         failPoints.reach("add.link");
-        host.disableIpv6LinkLocal(port);
-        host.setBridgePort(port, POD_PORT);
-        failPoints.reach("add.port");
-        host.replaceFdb(fdb(attachment, port));
-        failPoints.reach("add.fdb");
-        for (IpAddress address : attachment.addresses().list()) {
-            host.replaceNeighbour(neighbour(attachment, address));
-            failPoints.reach("add.neighbour");
-            host.replaceRoute(route(address));
-        }
+        host.atOnce(() -> {
+            host.disableIpv6LinkLocal(port);
+            host.setBridgePort(port, POD_PORT);
+            host.replaceFdb(fdb(attachment, port));
+            for (IpAddress address : attachment.addresses().list()) {
+                host.replaceNeighbour(neighbour(attachment, address));
+                host.replaceRoute(route(address));
+            }
+        });
     }
 
     private Set<IpFamily> inside(Entrance entrance, Attachment attachment) {
@@ -236,24 +235,28 @@ public final class BridgeWiring {
         Link link = in.link(ifname).orElseThrow();
         int index = link.index();
         in.disableIpv6LinkLocal(index);
-        for (IpAddress address : attachment.addresses().list()) {
-            if (address.family() == IpFamily.V6) {
-                failPoints.reach("add.ipv6");
-                entrance.settings(() -> Ipv6Host.byHand(sysctl, ifname));
-            }
-            int length = address.family().bits();
-            in.replaceAddress(new InterfaceAddress(index, address, length, Scope.GLOBAL));
-            failPoints.reach("add.pod-address");
+        if (attachment.addresses().families().contains(IpFamily.V6)) {
+            failPoints.reach("add.ipv6");
+            entrance.settings(() -> Ipv6Host.byHand(sysctl, ifname));
         }
-        in.setUp(index);
+        in.atOnce(() -> {
+            for (IpAddress address : attachment.addresses().list()) {
+                in.replaceAddress(
+                        new InterfaceAddress(index, address, address.family().bits(), Scope.GLOBAL));
+            }
+            in.setUp(index);
+            if (!isOwn(link)) {
+                for (IpFamily family : attachment.addresses().families()) {
+                    in.replaceNeighbour(new Neighbour(index, gateway(family), BRIDGE_MAC, true));
+                }
+            }
+        });
         failPoints.reach("add.pod-up");
         Set<IpFamily> routed = EnumSet.noneOf(IpFamily.class);
         if (isOwn(link)) {
             return routed;
         }
         for (IpFamily family : attachment.addresses().families()) {
-            in.replaceNeighbour(new Neighbour(index, gateway(family), BRIDGE_MAC, true));
-            failPoints.reach("add.pod-neighbour");
             // A container's second interface leaves the first one its default route.
             if (in.addRoute(Route.via(IpPrefix.all(family), gateway(family), index))) {
                 routed.add(family);

@@ -90,6 +90,12 @@ public final class Libc {
     private static final int POLLFD_REVENTS = 6;
     private static final int EFD_CLOEXEC = 0x80000;
     private static final int SO_PROTOCOL = 38;
+    private static final int SO_ATTACH_FILTER = 26;
+    /** struct sock_filter and struct sock_fprog (length, pointer), linux/filter.h. */
+    private static final int SOCK_FILTER_BYTES = 8;
+
+    private static final int SOCK_FPROG_BYTES = 16;
+    private static final int SOCK_FPROG_FILTER = 8;
     /** struct sockaddr_nl, linux/netlink.h: family, padding, port, groups. */
     private static final int SOCKADDR_NL_BYTES = 12;
 
@@ -159,6 +165,20 @@ public final class Libc {
         return (int) call("setsockopt", (arena, state) -> {
             MemorySegment segment = arena.allocateFrom(JAVA_INT, value);
             return (int) SETSOCKOPT.invokeExact(state, fd, level, option, segment, Integer.BYTES);
+        });
+    }
+
+    /**
+     * Has a socket drop what a classic BPF program returns 0 for (SO_ATTACH_FILTER, socket(7)).
+     *
+     * @param program array of struct sock_filter, linux/filter.h, in a direct buffer from position to limit
+     */
+    public static int attachFilter(int fd, ByteBuffer program) {
+        return (int) call("setsockopt", (arena, state) -> {
+            MemorySegment fprog = arena.allocate(SOCK_FPROG_BYTES, Long.BYTES);
+            fprog.set(JAVA_SHORT, 0, (short) (program.remaining() / SOCK_FILTER_BYTES));
+            fprog.set(ADDRESS, SOCK_FPROG_FILTER, MemorySegment.ofBuffer(program));
+            return (int) SETSOCKOPT.invokeExact(state, fd, SOL_SOCKET, SO_ATTACH_FILTER, fprog, SOCK_FPROG_BYTES);
         });
     }
 

@@ -57,6 +57,14 @@ final class EventReader implements AutoCloseable {
         void close();
     }
 
+    /** Has the kernel keep to itself all messages but those of one type, so that they wake nobody. */
+    static Calls only(int type, Calls calls) {
+        if (calls instanceof KernelCalls kernel) {
+            check("SO_ATTACH_FILTER", Libc.attachFilter(kernel.fd(), TypeFilter.of(type)));
+        }
+        return calls;
+    }
+
     private record KernelCalls(int fd, int stopFd) implements Calls {
         @Override
         public int await() {

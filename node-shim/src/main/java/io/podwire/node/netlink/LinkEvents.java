@@ -27,12 +27,13 @@ public final class LinkEvents implements AutoCloseable {
     private final EventReader reader;
 
     private LinkEvents(EventReader.Calls socket) {
-        this.reader = EventReader.start("link-events", socket, new EventReader.Handler() {
+        // The making of a pod's links tells a dozen things, each of which would wake the thread in the middle of an
+        // ADD.
+        EventReader.Calls deletions = EventReader.only(LinkCodec.DELETE, socket);
+        this.reader = EventReader.start("link-events", deletions, new EventReader.Handler() {
             @Override
             public void message(NlMessage message) {
-                if (message.type() == LinkCodec.DELETE) {
-                    LinkCodec.readDeleted(message).ifPresent(LinkEvents.this::tell);
-                }
+                LinkCodec.readDeleted(message).ifPresent(LinkEvents.this::tell);
             }
 
             @Override

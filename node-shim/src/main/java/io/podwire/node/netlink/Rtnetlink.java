@@ -57,6 +57,16 @@ public final class Rtnetlink implements AutoCloseable {
         return new Rtnetlink(NetlinkSocket.open(ns));
     }
 
+    /**
+     * Sends the changes that {@code body} makes by this object as one message. It reads nothing, makes no links, and
+     * whether something was there before is not told.
+     *
+     * @throws NetlinkException of the first change that the kernel refused; it made the others, those behind it too
+     */
+    public void atOnce(Runnable body) {
+        socket.atOnce(body);
+    }
+
     /** All links. */
     public List<Link> links() {
         return socket.dump(() -> "list links", LinkCodec.GET, LinkCodec::writeDump, LinkCodec::read);

@@ -89,7 +89,7 @@ public final class Netns implements AutoCloseable {
         };
     }
 
-    /** Moves the calling platform thread into it, for the rest of the thread's life. */
+    /** Moves the calling platform thread into it: only {@link NetnsThread} may. */
     void enter() {
         int result = Libc.setns(fd(), Libc.CLONE_NEWNET);
         if (result < 0) {

@@ -1,17 +1,33 @@
 package io.podwire.node.netns;
 
+import io.podwire.common.loop.LifoThreads;
+import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 
 /**
- * Runs something inside a network namespace, on a platform thread of its own that then ends: setns(2)
- * moves one thread, so a shared thread or a carrier must never do it. A socket stays in the
- * namespace it was opened in, whoever uses it later; so do files under /proc/sys/net.
+ * Runs something inside a network namespace: setns(2) moves one thread, so no thread that does anything else,
+ * nor a carrier, must ever do it. A few threads do nothing but this; each goes back to the process's own
+ * namespace afterwards, and ends where it cannot. A socket stays in the namespace it was opened in, whoever uses
+ * it later; so do files under /proc/sys/net.
  */
 public final class NetnsThread {
     private static final long STACK_BYTES = 256 * 1024;
+    /** A thread takes 300 us to start, so one that waits for its next use saves that. */
+    private static final Duration IDLE = Duration.ofSeconds(10);
+
+    private static final int MOST = 8;
+
+    private static final LifoThreads THREADS = new LifoThreads("netns-", MOST, STACK_BYTES, IDLE);
+
+    /** Where the threads wait. Never closed. */
+    private static final class Home {
+        private static final Netns NETNS = Netns.own();
+
+        private Home() {}
+    }
 
     private NetnsThread() {}
 
@@ -34,15 +50,16 @@ public final class NetnsThread {
      * @return what {@link #await} takes
      */
     public static <T> Future<T> start(Netns ns, Callable<T> body) {
+        Netns home = Home.NETNS;
         FutureTask<T> task = new FutureTask<>(() -> {
             ns.enter();
             return body.call();
         });
-        Thread.ofPlatform()
-                .name("netns-" + ns.inode())
-                .daemon()
-                .stackSize(STACK_BYTES)
-                .start(task);
+        THREADS.execute(() -> {
+            task.run();
+            // Its failure ends the thread, which is in nobody's way then.
+            home.enter();
+        });
         return task;
     }
 

@@ -315,11 +315,9 @@ final class FlowsNetnsTest {
         return FailPoints.NAMES.stream().filter(name -> name.startsWith("add.") && !name.equals("add.ipv6"));
     }
 
-    /** Every step of a pod with two addresses; those that come once for each family, the second time too. */
+    /** Every step of a pod with two addresses. */
     static Stream<String> dualAddSteps() {
-        return Stream.concat(
-                FailPoints.NAMES.stream().filter(name -> name.startsWith("add.")),
-                Stream.of("add.neighbour@2", "add.pod-address@2", "add.pod-neighbour@2"));
+        return FailPoints.NAMES.stream().filter(name -> name.startsWith("add."));
     }
 
     @Test

@@ -2,14 +2,17 @@ package io.podwire.node.netlink;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.podwire.node.netlink.rt.LinkCodec;
 import io.podwire.node.netlink.rt.NewLink;
 import io.podwire.node.netlink.rt.NewLinkKind;
+import io.podwire.node.netlink.wire.NlMessage;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -102,5 +105,31 @@ class LinkEventsNetnsTest {
         netlink.deleteLink(later);
         after.get(10, TimeUnit.SECONDS);
         assertThat(gone).as("an RTM_DELLINK of family AF_BRIDGE came before").isNotDone();
+    }
+
+    @Test
+    void theKernelKeepsOtherMessagesToItself() throws Exception {
+        List<Integer> types = new CopyOnWriteArrayList<>();
+        CompletableFuture<Void> heard = new CompletableFuture<>();
+        EventReader.Calls deletions =
+                EventReader.only(LinkCodec.DELETE, EventReader.join(host.netns(), NetlinkSocket.NETLINK_ROUTE, 1));
+        EventReader reader = EventReader.start("deletions", deletions, new EventReader.Handler() {
+            @Override
+            public void message(NlMessage message) {
+                types.add(message.type());
+                heard.complete(null);
+            }
+
+            @Override
+            public void lost() {
+                heard.completeExceptionally(new AssertionError("lost"));
+            }
+        });
+        int index = veth("a");
+        netlink.setMtu(index, 1400);
+        netlink.deleteLink(index);
+        heard.get(10, TimeUnit.SECONDS);
+        reader.close();
+        assertThat(types).as("of making, changing and deleting a link").containsOnly(LinkCodec.DELETE);
     }
 }

@@ -339,6 +339,51 @@ class RtnetlinkNetnsTest {
     }
 
     @Test
+    void changesAtOnceAreMadeInTheirOrder() {
+        int bridge = addBridge("pw0");
+        Route toPod = Route.onLink(IpPrefix.ofHost(POD), bridge);
+        netlink.atOnce(() -> {
+            netlink.setUp(bridge);
+            netlink.replaceAddress(new InterfaceAddress(bridge, GATEWAY, 32, Scope.LINK));
+            netlink.replaceNeighbour(new Neighbour(bridge, POD, POD_MAC, true));
+            netlink.replaceRoute(toPod);
+        });
+        assertThat(netlink.link(bridge).orElseThrow().up()).as("up").isTrue();
+        assertThat(netlink.routes(IpFamily.V4))
+                .as("a route by a link that had to be up before")
+                .contains(toPod);
+        assertThat(netlink.neighbours(IpFamily.V4)).contains(new Neighbour(bridge, POD, POD_MAC, true));
+        netlink.atOnce(() -> {});
+        assertThat(netlink.deleteRoute(toPod)).as("alone again").isTrue();
+        assertThat(netlink.deleteRoute(toPod)).as("and what it answers").isFalse();
+    }
+
+    @Test
+    void ofChangesAtOnceTheFirstRefusalIsTold() {
+        int bridge = addBridge("pw0");
+        Neighbour neighbour = new Neighbour(bridge, POD, POD_MAC, true);
+        assertThatThrownBy(() -> netlink.atOnce(() -> {
+                    netlink.setMtu(bridge, 1400);
+                    netlink.setMaster(bridge, bridge);
+                    netlink.setMtu(12345, 1400);
+                    netlink.replaceNeighbour(neighbour);
+                }))
+                .as("a bridge below itself, and a link that is not there")
+                .isInstanceOf(NetlinkException.class)
+                .hasMessageContaining("set master " + bridge + " of link " + bridge)
+                .hasMessageNotContaining("12345");
+        assertThat(netlink.link(bridge).orElseThrow().mtu())
+                .as("before the refusal")
+                .isEqualTo(1400);
+        assertThat(netlink.neighbours(IpFamily.V4)).as("behind it").contains(neighbour);
+        netlink.atOnce(() -> netlink.deleteLink(bridge));
+        netlink.atOnce(() -> netlink.deleteLink(bridge));
+        assertThat(netlink.link("pw0"))
+                .as("gone; ENODEV is an outcome, here too")
+                .isEmpty();
+    }
+
+    @Test
     void aSocketStaysInItsNamespaceWhateverThreadUsesIt() throws Exception {
         Space other = sandbox.add();
         host.ip("link", "add", "here", "type", "bridge");
