@@ -1,5 +1,6 @@
 package io.podwire.e2e.bench;
 
+import io.podwire.e2e.bench.Peer.Plugin;
 import io.podwire.e2e.bench.Timed.Batch;
 import io.podwire.e2e.bench.Timed.End;
 import io.podwire.e2e.bench.Timed.Job;
@@ -12,14 +13,18 @@ import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /**
- * ADD and DEL as a runtime sees them, whole process from fork to exit, beside the official bridge and
- * host-local plugins in the same run: ours, theirs, ours, theirs. Ours enforces a NetworkPolicy.
+ * ADD and DEL as a runtime sees them, whole processes from fork to exit, beside the official plugins in the
+ * same run: ours, theirs, ours, theirs. Ours enforces a NetworkPolicy.
  */
 final class AddBench {
-    private static final String PEER = "bridge+host-local";
     private static final Path PEER_BIN = Path.of("/usr/lib/cni");
+    /** A port of the node that leads to the pod. */
+    private static final String PORT = "\"capabilities\":{\"portMappings\":true},\"runtimeConfig\":{\"portMappings\":"
+            + "[{\"hostPort\":18080,\"containerPort\":80,\"protocol\":\"tcp\"}]}";
+
     private static final int AT_ONCE = 100;
     private static final Pattern READY = Pattern.compile("serves gRPC .* (\\d+) ms after the process's start");
 
@@ -27,22 +32,27 @@ final class AddBench {
     private final Path lab = Path.of(System.getenv("PODWIRE_LAB_FOLDER"));
     private final Path shim = Path.of(System.getenv("PODWIRE_HOME"), "libexec", "podwire");
     private final Path ourConfig;
-    private final Path peerConfig;
+    private final Path ourPortConfig;
+    private final Peer bridge;
+    private final Peer ptp;
+    private final Peer hostPort;
     private final Path binary;
     private int serial;
 
     AddBench(Path source) throws IOException, InterruptedException {
         folder = Files.createTempDirectory(lab, "bench");
         binary = Timed.compile(source, folder);
-        ourConfig = Files.writeString(
-                folder.resolve("ours.json"),
-                "{\"cniVersion\":\"1.0.0\",\"name\":\"podwire\",\"type\":\"podwire\",\"socket\":\"" + lab
-                        + "/node1/cni.sock\",\"spool\":\"" + lab + "/node1/spool\"}");
-        peerConfig = Files.writeString(
-                folder.resolve("peer.json"),
-                "{\"cniVersion\":\"1.0.0\",\"name\":\"peer\",\"type\":\"bridge\",\"bridge\":\"cni0\",\"isGateway\":true,"
-                        + "\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" + folder + "/host-local\","
-                        + "\"ranges\":[[{\"subnet\":\"10.99.0.0/16\"}]],\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}}");
+        String ours = "{\"cniVersion\":\"1.0.0\",\"name\":\"podwire\",\"type\":\"podwire\",\"socket\":\"" + lab
+                + "/node1/cni.sock\",\"spool\":\"" + lab + "/node1/spool\"";
+        ourConfig = Files.writeString(folder.resolve("ours.json"), ours + "}");
+        ourPortConfig = Files.writeString(folder.resolve("ours-port.json"), ours + "," + PORT + "}");
+        Plugin toBridge = new Plugin("bridge", "\"bridge\":\"cni0\",\"isGateway\":true," + hostLocal("bridge", 99));
+        bridge = new Peer("bridge+host-local", folder.resolve("bridge"), List.of(toBridge));
+        ptp = new Peer("ptp+host-local", folder.resolve("ptp"), List.of(new Plugin("ptp", hostLocal("ptp", 98))));
+        hostPort = new Peer(
+                "bridge+portmap+firewall",
+                folder.resolve("host-port"),
+                List.of(toBridge, new Plugin("portmap", PORT), new Plugin("firewall", "\"backend\":\"iptables\"")));
         Files.writeString(lab.resolve("manifests").resolve("bench-policy.yaml"), """
                 apiVersion: networking.k8s.io/v1
                 kind: NetworkPolicy
@@ -63,47 +73,58 @@ final class AddBench {
         }
     }
 
+    private String hostLocal(String name, int octet) {
+        return "\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" + folder + "/host-local-" + name
+                + "\",\"ranges\":[[{\"subnet\":\"10." + octet + ".0.0/16\"}]],\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}";
+    }
+
     void run(int warmUp, int runs) throws IOException, InterruptedException {
         try (Timed ours = Timed.in(binary, "node1");
                 Timed peer = Timed.in(binary, "peer")) {
             for (int i = 0; i < warmUp; i++) {
-                pair(ours, peer, new Figures(), new Figures());
+                pair(ours, ourConfig, peer, bridge, new Figures(), new Figures());
             }
-            oneByOne(ours, peer, runs);
+            Pairs beside = oneByOne(ours, ourConfig, peer, bridge, runs);
+            beside.add().print("add.p50", 50, "ms", bridge.name(), beside.discarded());
+            beside.add().print("add.p99", 99, "ms", bridge.name(), beside.discarded());
+            beside.del().print("del.p50", 50, "ms", bridge.name(), beside.discarded());
             atOnce(ours, peer, Math.max(3, runs / 40));
+            Pairs besidePtp = oneByOne(ours, ourConfig, peer, ptp, runs / 2);
+            besidePtp.add().print("add.ptp.p50", 50, "ms", ptp.name(), besidePtp.discarded());
+            besidePtp.del().print("del.ptp.p50", 50, "ms", ptp.name(), besidePtp.discarded());
+            Pairs withPort = oneByOne(ours, ourPortConfig, peer, hostPort, runs / 2);
+            withPort.add().print("add.host-port.p50", 50, "ms", hostPort.name(), withPort.discarded());
+            withPort.del().print("del.host-port.p50", 50, "ms", hostPort.name(), withPort.discarded());
             shimAlone(ours, runs);
         }
     }
 
-    private void oneByOne(Timed ours, Timed peer, int runs) throws IOException {
+    /** Samples of ADD and DEL, and how many more did not count. */
+    private record Pairs(Figures add, Figures del, int discarded) {}
+
+    private Pairs oneByOne(Timed ours, Path config, Timed peer, Peer theirs, int runs) throws IOException {
         Gate gate = new Gate(ours);
         Figures add = new Figures();
         Figures del = new Figures();
         while (add.runs() < runs && gate.discarded() < runs * 3) {
             Figures addOne = new Figures();
             Figures delOne = new Figures();
-            if (gate.quiet(() -> pair(ours, peer, addOne, delOne))) {
+            if (gate.quiet(() -> pair(ours, config, peer, theirs, addOne, delOne))) {
                 add.addAll(addOne);
                 del.addAll(delOne);
             }
         }
-        add.print("add.p50", 50, "ms", PEER, gate.discarded());
-        add.print("add.p99", 99, "ms", PEER, gate.discarded());
-        del.print("del.p50", 50, "ms", PEER, gate.discarded());
+        return new Pairs(add, del, gate.discarded());
     }
 
-    private void pair(Timed ours, Timed peer, Figures add, Figures del) throws IOException {
+    private void pair(Timed ours, Path config, Timed peer, Peer theirs, Figures add, Figures del) throws IOException {
         String id = "bench" + serial++;
-        Job ourAdd = our("ADD", id, "o0");
-        Job ourDel = our("DEL", id, "o0");
-        Job peerAdd = peer("ADD", id, "p0");
-        Job peerDel = peer("DEL", id, "p0");
+        Job ourAdd = our(config, "ADD", id, "o0");
+        Job ourDel = our(config, "DEL", id, "o0");
         double a = millis(ours.run(ourAdd).nanos());
-        double b = millis(peer.run(peerAdd).nanos());
-        add.add(a, b);
-        double c = millis(ours.run(ourDel).nanos());
-        double d = millis(peer.run(peerDel).nanos());
-        del.add(c, d);
+        add.add(a, theirs.add(peer, id, "p0"));
+        double b = millis(ours.run(ourDel).nanos());
+        del.add(b, theirs.del(peer, id, "p0"));
     }
 
     private void atOnce(Timed ours, Timed peer, int rounds) throws IOException {
@@ -116,11 +137,11 @@ final class AddBench {
             Batch[] ends = new Batch[4];
             double[] seen = new double[1];
             boolean quiet = gate.quiet(() -> {
-                ends[0] = ours.batch(jobs(i -> our("ADD", round + i, "o" + i)));
-                ends[1] = peer.batch(jobs(i -> peer("ADD", round + i, "p" + i)));
+                ends[0] = ours.batch(jobs(i -> our(ourConfig, "ADD", round + i, "o" + i)));
+                ends[1] = bridge.atOnce(peer, "ADD", names(round), names("p"));
                 seen[0] = rssMib(nodePid());
-                ends[2] = ours.batch(jobs(i -> our("DEL", round + i, "o" + i)));
-                ends[3] = peer.batch(jobs(i -> peer("DEL", round + i, "p" + i)));
+                ends[2] = ours.batch(jobs(i -> our(ourConfig, "DEL", round + i, "o" + i)));
+                ends[3] = bridge.atOnce(peer, "DEL", names(round), names("p"));
             });
             rss = Math.max(rss, seen[0]);
             if (quiet) {
@@ -128,8 +149,8 @@ final class AddBench {
                 del.add(millis(ends[2].nanos()), millis(ends[3].nanos()));
             }
         }
-        add.print("add.100-at-once", 50, "ms", PEER, gate.discarded());
-        del.print("del.100-at-once", 50, "ms", PEER, gate.discarded());
+        add.print("add.100-at-once", 50, "ms", bridge.name(), gate.discarded());
+        del.print("del.100-at-once", 50, "ms", bridge.name(), gate.discarded());
         Figures.line("node.rss", rss, 150, "MiB", "budget-at-" + AT_ONCE + "-pods", 1, 0);
     }
 
@@ -156,7 +177,7 @@ final class AddBench {
                 Files.size(shim) / 1024.0,
                 (Files.size(PEER_BIN.resolve("bridge")) + Files.size(PEER_BIN.resolve("host-local"))) / 1024.0,
                 "KiB",
-                PEER,
+                bridge.name(),
                 1,
                 0);
     }
@@ -207,36 +228,16 @@ final class AddBench {
         return jobs;
     }
 
-    private Job our(String verb, String id, String netns) {
+    private static List<String> names(String prefix) {
+        return IntStream.range(0, AT_ONCE).mapToObj(i -> prefix + i).toList();
+    }
+
+    private Job our(Path config, String verb, String id, String netns) {
         return new Job(
-                ourConfig,
+                config,
                 folder.resolve("out-" + netns),
-                env(verb, id, netns, shim.getParent()),
+                CniEnvironment.of(verb, id, netns, shim.getParent()),
                 List.of(shim.toString()));
-    }
-
-    private Job peer(String verb, String id, String netns) {
-        return new Job(
-                peerConfig,
-                folder.resolve("out-" + netns),
-                env(verb, id, netns, PEER_BIN),
-                List.of(PEER_BIN.resolve("bridge").toString()));
-    }
-
-    private static Map<String, String> env(String verb, String id, String netns, Path path) {
-        return Map.of(
-                "CNI_COMMAND",
-                verb,
-                "CNI_CONTAINERID",
-                id,
-                "CNI_NETNS",
-                "/run/netns/" + netns,
-                "CNI_IFNAME",
-                "eth0",
-                "CNI_PATH",
-                path.toString(),
-                "CNI_ARGS",
-                "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=" + id);
     }
 
     private long nodePid() throws IOException {

@@ -26,6 +26,11 @@ final class Figures {
 
     /** Prints a percentile of both, 0 to 100. */
     void print(String name, double percentile, String unit, String peerIs, int discarded) {
+        if (ours.isEmpty()) {
+            System.out.println("bench " + name + " no figure: the machine was disturbed during all " + discarded
+                    + " samples, try again when it is quiet");
+            return;
+        }
         line(name, at(ours, percentile), at(peer, percentile), unit, peerIs, runs(), discarded);
     }
 
