@@ -32,6 +32,8 @@ public final class FailPoints {
             "add.pod-up",
             "add.pod-neighbour",
             "add.pod",
+            "add.sysctls",
+            "add.shaping",
             "add.rules",
             "add.commit",
             "del.begin",
@@ -39,6 +41,7 @@ public final class FailPoints {
             "del.route",
             "del.host",
             "del.link",
+            "del.conntrack",
             "del.release",
             "del.commit",
             "spool.done");
