@@ -14,18 +14,23 @@ import io.podwire.node.address.AddressBook;
 import io.podwire.node.api.NodeGrpcService;
 import io.podwire.node.cni.AddFlow;
 import io.podwire.node.cni.CheckFlow;
+import io.podwire.node.cni.Claims;
 import io.podwire.node.cni.CniGrpcService;
 import io.podwire.node.cni.DelFlow;
 import io.podwire.node.cni.GcFlow;
+import io.podwire.node.cni.MtuFollower;
 import io.podwire.node.cni.Node;
 import io.podwire.node.cni.Reaper;
 import io.podwire.node.cni.Spool;
 import io.podwire.node.cni.StatusFlow;
 import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.FailPoints;
+import io.podwire.node.dataplane.PodExtras;
+import io.podwire.node.dataplane.PodMtus;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.dataplane.RulesetReconciler;
+import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.journal.Attachment;
@@ -33,6 +38,7 @@ import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.IntentFolder;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.journal.NodeIdentityFile;
+import io.podwire.node.netlink.Conntrack;
 import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
@@ -53,6 +59,7 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -107,19 +114,17 @@ public final class Main {
         // The kernel.
         Netns own = context.own(Netns.own());
         Underlay underlay = Underlay.find(host, options.underlayInterface());
-        int podMtu = podMtu(options, underlay);
+        AtomicInteger podMtu = new AtomicInteger(podMtu(options, underlay));
         AttachmentTable attachments = new AttachmentTable(journal, intents);
         Set<IpFamily> served = served(options, attachments);
         LifoThreads kernelThreads = context.own(threads("kernel-", KERNEL_THREADS));
         Sysctl sysctl = new Sysctl(options.sysctlDir());
-        BridgeWiring wiring = new BridgeWiring(
-                context.own(new RtnetlinkPool()),
-                context.own(LinkEvents.open()),
-                kernelThreads,
-                sysctl,
-                served,
-                failPoints);
-        wiring.prepare(podMtu, Set.of(underlay.ifname()));
+        RtnetlinkPool sockets = context.own(new RtnetlinkPool());
+        BridgeWiring wiring =
+                new BridgeWiring(sockets, context.own(LinkEvents.open()), kernelThreads, sysctl, served, failPoints);
+        wiring.prepare(podMtu.get(), Set.of(underlay.ifname()));
+        PodExtras extras = new PodExtras(sockets, kernelThreads, sysctl, failPoints);
+        StaleConnections connections = new StaleConnections(context.own(Conntrack.open()), sockets, kernelThreads);
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
         RulesetReconciler ruleset =
@@ -169,12 +174,15 @@ public final class Main {
                 attachments,
                 book,
                 options.families(),
+                Claims.of(attachments.all()),
                 wiring,
+                extras,
+                connections,
                 ruleset,
                 upstreams,
                 context.own(new EventLoop("journal")),
                 Striped.lazyWeakLock(1 << 14),
-                podMtu,
+                podMtu::get,
                 time,
                 failPoints);
         attachments.all(Attachment.State.INTENT).forEach(unfinished -> {
@@ -200,6 +208,14 @@ public final class Main {
             cni.drainSpool();
         });
         upkeep.every(SWEEP, spool::sweep);
+        MtuFollower mtu = new MtuFollower(
+                node,
+                new PodMtus(sockets),
+                podMtu,
+                NodeOptions.leastMtu(served),
+                () -> options.mtu() == 0 ? underlay.now(host).innerMtu() : options.mtu(),
+                routes::look);
+        upkeep.every(UPKEEP, mtu::look);
         if (options.reapPeriod().isPositive()) {
             Reaper reaper = new Reaper(node, del);
             upkeep.execute(reaper::look);
@@ -208,7 +224,7 @@ public final class Main {
         upstreams.start(attachments.all(), ipam);
 
         context.serveInline(cni);
-        context.serve(new NodeGrpcService(attachments::all, upstreams::status, () -> wiring.audit(attachments.all())));
+        context.serve(new NodeGrpcService(attachments::all, upstreams::status, node::audit));
         context.readyWhen("ruleset", ruleset::healthy);
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);
@@ -248,7 +264,7 @@ public final class Main {
     private static AddressBook<EndpointKey> restoredBook(
             NodeOptions options, Journal journal, AttachmentTable attachments, TimeSource time) {
         AddressBook<EndpointKey> book = new AddressBook<>(options.coolDown());
-        journal.blocks().keySet().forEach(book::addBlock);
+        journal.blocks().forEach(book::addBlock);
         attachments.all().forEach(a -> a.addresses().stream().forEach(address -> book.restore(a.key(), address)));
         journal.cooling().forEach(address -> book.restoreCooling(address, time.monotonic()));
         return book;

@@ -149,6 +149,11 @@ final class Upstreams implements Node.Services {
     }
 
     @Override
+    public String supplyOf(String pool, Duration longest) {
+        return ipam.map(client -> client.supplyOf(pool, longest)).orElse("ipam-service was not asked yet");
+    }
+
+    @Override
     public String supplyProblem() {
         return ipam.map(IpamClient::problem).orElse("");
     }

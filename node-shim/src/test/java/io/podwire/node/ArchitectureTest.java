@@ -67,7 +67,16 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule DATAPLANE_SEES_NO_EDGE = only(
-            "dataplane", "journal", "plan", "netns", "netlink", "netlink.rt", "nft.backend", "nft.diff", "nft.model");
+            "dataplane",
+            "journal",
+            "plan",
+            "netns",
+            "netlink",
+            "netlink.rt",
+            "netlink.ct",
+            "nft.backend",
+            "nft.diff",
+            "nft.model");
 
     /** Pure: from JSON to values. */
     @ArchTest

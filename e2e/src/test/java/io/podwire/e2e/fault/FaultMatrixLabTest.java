@@ -3,6 +3,9 @@ package io.podwire.e2e.fault;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.cli.lab.CniAttachment;
 import io.podwire.cli.lab.CniRuntime;
 import io.podwire.e2e.mesh.Mesh;
 import io.podwire.e2e.mesh.MeshNode;
@@ -38,12 +41,14 @@ final class FaultMatrixLabTest {
             "add.host",
             "add.pod-up",
             "add.pod",
+            "add.sysctls",
+            "add.shaping",
             "add.rules",
             "add.commit");
     /** Those that go on after a failure: a DEL does every step, and names the first that failed. */
     private static final List<String> DEL_GOES_ON = List.of("del.begin", "del.rules", "del.route", "del.host");
 
-    private static final List<String> DEL_ENDS = List.of("del.link", "del.release", "del.commit");
+    private static final List<String> DEL_ENDS = List.of("del.link", "del.conntrack", "del.release", "del.commit");
     private static final List<String> DEL_STEPS =
             Stream.concat(DEL_GOES_ON.stream(), DEL_ENDS.stream()).toList();
     private static final String SPOOL_STEP = "spool.done";
@@ -104,7 +109,7 @@ final class FaultMatrixLabTest {
 
     private void dieInAdd(String step) {
         try (TestPod pod = TestPod.make("victim")) {
-            CniRuntime.Outcome added = node.runtime().add(pod.eth0());
+            CniRuntime.Outcome added = node.runtime().add(victim(pod));
             assertThat(added.exitCode())
                     .as("ADD that dies at %s: %s", step, added.text())
                     .isNotZero();
@@ -114,12 +119,12 @@ final class FaultMatrixLabTest {
             // As containerd does: DEL at once, while nobody is there. A finished ADD needs it.
             boolean del = ADD_STEPS.indexOf(step) % 2 == 0 || step.equals("add.commit");
             if (del) {
-                assertThat(node.runtime().del(pod.eth0()).ok())
+                assertThat(node.runtime().del(victim(pod)).ok())
                         .as("DEL before the restart after a death at %s", step)
                         .isTrue();
             }
             restart(step, del ? "with a DEL in the spool" : "without any DEL");
-            assertThat(node.runtime().del(pod.eth0()).text())
+            assertThat(node.runtime().del(victim(pod)).text())
                     .as("DEL after a death at %s", step)
                     .startsWith("exit code 0");
             assertInside(pod, step);
@@ -130,7 +135,7 @@ final class FaultMatrixLabTest {
     private void dieInDel(String step) {
         try (TestPod pod = TestPod.make("victim")) {
             assertAdded(pod);
-            CniRuntime.Outcome deleted = node.runtime().del(pod.eth0());
+            CniRuntime.Outcome deleted = node.runtime().del(victim(pod));
             assertThat(deleted.ok())
                     .as("DEL that dies at %s: %s", step, deleted.text())
                     .isTrue();
@@ -138,7 +143,7 @@ final class FaultMatrixLabTest {
                     .as("DELs in the spool after a death at %s", step)
                     .isEqualTo(1);
             restart(step, "with the DEL in the spool");
-            assertThat(node.runtime().del(pod.eth0()).ok())
+            assertThat(node.runtime().del(victim(pod)).ok())
                     .as("the runtime's second DEL")
                     .isTrue();
             assertInside(pod, step);
@@ -150,7 +155,7 @@ final class FaultMatrixLabTest {
         try (TestPod pod = TestPod.make("victim")) {
             assertAdded(pod);
             node.shim().kill();
-            assertThat(node.runtime().del(pod.eth0()).ok())
+            assertThat(node.runtime().del(victim(pod)).ok())
                     .as("DEL while nobody is there")
                     .isTrue();
             // It drains its spool before it serves.
@@ -203,14 +208,14 @@ final class FaultMatrixLabTest {
         clean = CleanNode.warm(node);
         try (TestPod pod = TestPod.make("victim")) {
             for (String step : ADD_STEPS) {
-                CniRuntime.Outcome added = node.runtime().add(pod.eth0());
+                CniRuntime.Outcome added = node.runtime().add(victim(pod));
                 assertThat(added.ok())
                         .as("ADD that fails at %s: %s", step, added.text())
                         .isFalse();
                 assertThat(added.text()).as("its error names the step").contains(step);
                 clean.assertSame("after an ADD that failed at " + step);
                 assertInside(pod, step);
-                assertThat(node.runtime().del(pod.eth0()).ok())
+                assertThat(node.runtime().del(victim(pod)).ok())
                         .as("the runtime's DEL")
                         .isTrue();
             }
@@ -222,7 +227,7 @@ final class FaultMatrixLabTest {
                     .as("attachments, to be tried again")
                     .hasSize(1);
             DEL_ENDS.forEach(step -> assertFailedDel(pod, step));
-            assertThat(node.runtime().del(pod.eth0()).ok())
+            assertThat(node.runtime().del(victim(pod)).ok())
                     .as("DEL, tried again")
                     .isTrue();
             assertInside(pod, "failures of DEL");
@@ -233,7 +238,7 @@ final class FaultMatrixLabTest {
     }
 
     private void assertFailedDel(TestPod pod, String step) {
-        CniRuntime.Outcome deleted = node.runtime().del(pod.eth0());
+        CniRuntime.Outcome deleted = node.runtime().del(victim(pod));
         assertThat(deleted.ok())
                 .as("DEL that fails at %s: %s", step, deleted.text())
                 .isFalse();
@@ -247,7 +252,7 @@ final class FaultMatrixLabTest {
         try (TestPod pod = TestPod.make("victim")) {
             assertAdded(pod);
             node.shim().kill();
-            assertThat(node.runtime().del(pod.eth0()).ok())
+            assertThat(node.runtime().del(victim(pod)).ok())
                     .as("DEL while nobody is there")
                     .isTrue();
             node.start("--fail-point", SPOOL_STEP + "=error");
@@ -274,14 +279,14 @@ final class FaultMatrixLabTest {
             allAtOnce(calls, ADD_STEPS, pods, true);
             assertThat(node.api().audit()).as("audit after ADDs that hung").isEmpty();
             for (TestPod pod : pods) {
-                assertThat(node.runtime().check(pod.eth0()).text())
+                assertThat(node.runtime().check(victim(pod)).text())
                         .as("CHECK of %s", pod.name())
                         .startsWith("exit code 0");
             }
             node.shim().kill();
             node.start(hanging(DEL_STEPS));
             allAtOnce(calls, DEL_STEPS, pods, false);
-            pods.forEach(pod -> assertThat(node.runtime().del(pod.eth0()).text())
+            pods.forEach(pod -> assertThat(node.runtime().del(victim(pod)).text())
                     .as("DEL of %s", pod.name())
                     .startsWith("exit code 0"));
             pods.forEach(pod -> assertInside(pod, "hangs"));
@@ -304,15 +309,14 @@ final class FaultMatrixLabTest {
             TestPod pod = pods.get(i);
             // It passes the steps at which others hang: each happens once.
             hung.add(calls.submit(
-                    () -> add ? node.runtime().add(pod.eth0()) : node.runtime().del(pod.eth0())));
+                    () -> add ? node.runtime().add(victim(pod)) : node.runtime().del(victim(pod))));
             String said = "fail point " + steps.get(i) + " hangs";
             await(said)
                     .atMost(FIVE_SECONDS)
                     .pollInterval(Duration.ofMillis(5))
                     .until(() -> node.shim().logged(said) == 1);
         }
-        Future<CniRuntime.Outcome> again =
-                calls.submit(() -> node.runtime().del(pods.getFirst().eth0()));
+        Future<CniRuntime.Outcome> again = calls.submit(() -> node.runtime().del(victim(pods.getFirst())));
         try (TestPod other = TestPod.make("victim-of-none")) {
             CniRuntime.Outcome added = node.runtime().add(other.eth0());
             CniRuntime.Outcome deleted = node.runtime().del(other.eth0());
@@ -360,9 +364,16 @@ final class FaultMatrixLabTest {
     }
 
     private void assertAdded(TestPod pod) {
-        CniRuntime.Outcome added = node.runtime().add(pod.eth0());
+        CniRuntime.Outcome added = node.runtime().add(victim(pod));
         assertThat(added.exitCode())
                 .as("ADD of %s: %s", pod.name(), added.text())
                 .isZero();
+    }
+
+    /** One with limits of its speed, and so with an ifb on the node. */
+    private static CniAttachment victim(TestPod pod) {
+        ObjectNode values = JsonNodeFactory.instance.objectNode();
+        values.putObject("bandwidth").put("ingressRate", 100_000_000).put("egressRate", 100_000_000);
+        return pod.eth0(values);
     }
 }

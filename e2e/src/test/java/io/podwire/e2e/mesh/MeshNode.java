@@ -88,7 +88,8 @@ public final class MeshNode implements AutoCloseable {
         return new CniRuntime(
                 CniNetwork.parse("{\"cniVersion\":\"" + version
                         + "\",\"name\":\"podwire\",\"plugins\":[{\"type\":\"podwire\",\"socket\":\"" + socket()
-                        + "\",\"spool\":\"" + spool() + "\"}]}"),
+                        + "\",\"spool\":\"" + spool()
+                        + "\",\"capabilities\":{\"portMappings\":true,\"bandwidth\":true}}]}"),
                 home.resolve("libexec"),
                 List.of("nsenter", "--net=" + netns(), "--"));
     }

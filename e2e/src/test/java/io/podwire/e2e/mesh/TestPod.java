@@ -1,5 +1,6 @@
 package io.podwire.e2e.mesh;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.podwire.cli.lab.CniAttachment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -44,6 +45,12 @@ public record TestPod(String name, String containerId) implements AutoCloseable 
     /** Its eth0, as a runtime names it. */
     public CniAttachment eth0() {
         return CniAttachment.pod("default", name, "uid-" + name, containerId, netns().toString());
+    }
+
+    /** Its eth0 with values for capabilities. */
+    public CniAttachment eth0(JsonNode capabilities) {
+        CniAttachment eth0 = eth0();
+        return new CniAttachment(containerId, eth0.netns(), eth0.ifname(), eth0.args(), capabilities);
     }
 
     /** A further interface of the same container. */

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -54,6 +55,8 @@ public final class AddressBook<O> {
     private final Duration coolDown;
     /** Free addresses of each block, the one to take first at the head. */
     private final TreeMap<IpPrefix, SortedSet<Free>> blocks = new TreeMap<>();
+    /** The pool of each block. */
+    private final Map<IpPrefix, String> pools = new HashMap<>();
 
     private final Map<O, EnumMap<IpFamily, IpAddress>> byOwner = new HashMap<>();
     private final Map<IpAddress, O> byAddress = new HashMap<>();
@@ -76,8 +79,14 @@ public final class AddressBook<O> {
         this.coolDown = coolDown;
     }
 
-    /** Adds a block that the node owns; adding it twice is adding it once. */
-    public synchronized void addBlock(IpPrefix block) {
+    /** Adds a block of a pool without a name; see {@link #addBlock(IpPrefix, String)}. */
+    public void addBlock(IpPrefix block) {
+        addBlock(block, "");
+    }
+
+    /** Adds a block that the node owns, of a pool; adding it twice is adding it once. */
+    public synchronized void addBlock(IpPrefix block, String pool) {
+        pools.put(block, pool);
         if (blocks.containsKey(block)) {
             return;
         }
@@ -95,6 +104,7 @@ public final class AddressBook<O> {
     /** Stops taking addresses from a block; owners keep theirs. Removing what is gone does nothing. */
     public synchronized void removeBlock(IpPrefix block) {
         blocks.remove(block);
+        pools.remove(block);
     }
 
     /** The blocks, in order. */
@@ -115,7 +125,7 @@ public final class AddressBook<O> {
         Map<IpFamily, IpAddress> held = held(owner);
         List<IpAddress> addresses = new ArrayList<>();
         for (IpFamily family : families) {
-            Optional<IpAddress> address = Optional.ofNullable(held.get(family)).or(() -> next(family));
+            Optional<IpAddress> address = Optional.ofNullable(held.get(family)).or(() -> next(family, ""));
             if (address.isEmpty()) {
                 return Optional.empty();
             }
@@ -125,8 +135,76 @@ public final class AddressBook<O> {
         return Optional.of(new PodAddresses(addresses));
     }
 
-    private Optional<IpAddress> next(IpFamily family) {
-        return freeOf(family)
+    /**
+     * Takes addresses for an owner, some of which it names: all or none.
+     *
+     * @param families that it wants an address of, each
+     * @param these the addresses that it names, at most one of each of the families
+     * @param pool whose blocks alone are taken from; a family that has no block of it is not meant as long as
+     *     another of them has; empty: any
+     * @param now a monotonic time
+     * @throws IllegalStateException when the owner holds another address than one that it names
+     */
+    public synchronized Taking<O> takeThis(
+            O owner, Set<IpFamily> families, List<IpAddress> these, String pool, Duration now) {
+        expire(now);
+        Set<IpFamily> ofPool = EnumSet.noneOf(IpFamily.class);
+        pools.forEach((block, name) -> {
+            if (name.equals(pool) && families.contains(block.family())) {
+                ofPool.add(block.family());
+            }
+        });
+        if (!pool.isEmpty() && ofPool.isEmpty()) {
+            return new Taking.NoBlock<>(pool);
+        }
+        for (IpAddress address : these) {
+            Optional<Taking<O>> refusal = refusal(owner, address, ofPool.contains(address.family()) ? pool : "");
+            if (refusal.isPresent()) {
+                return refusal.get();
+            }
+        }
+        List<IpAddress> addresses = new ArrayList<>(these);
+        for (IpFamily family : families) {
+            if (these.stream().anyMatch(address -> address.family() == family)) {
+                continue;
+            }
+            String from = ofPool.contains(family) ? pool : "";
+            Optional<IpAddress> any =
+                    Optional.ofNullable(held(owner).get(family)).or(() -> next(family, from));
+            if (any.isEmpty()) {
+                return new Taking.Exhausted<>(family, from);
+            }
+            addresses.add(any.get());
+        }
+        addresses.forEach(address -> put(owner, address));
+        return new Taking.Taken<>(new PodAddresses(addresses));
+    }
+
+    private Optional<Taking<O>> refusal(O owner, IpAddress address, String pool) {
+        IpAddress held = held(owner).get(address.family());
+        if (held != null) {
+            if (held.equals(address)) {
+                return Optional.empty();
+            }
+            throw new IllegalStateException(owner + " holds " + held + ", cannot take " + address + " for it");
+        }
+        O holder = byAddress.get(address);
+        if (holder != null) {
+            return Optional.of(new Taking.Held<>(address, holder));
+        }
+        Optional<IpPrefix> block = blockAround(address);
+        if (block.isEmpty()) {
+            return Optional.of(new Taking.Elsewhere<>(address));
+        }
+        String of = pools.get(block.get());
+        if (!pool.isEmpty() && !of.equals(pool)) {
+            return Optional.of(new Taking.OtherPool<>(address, block.get(), of));
+        }
+        return coolingSet.contains(address) ? Optional.of(new Taking.Cooling<>(address)) : Optional.empty();
+    }
+
+    private Optional<IpAddress> next(IpFamily family, String pool) {
+        return freeOf(family, pool)
                 .filter(free -> !free.isEmpty())
                 .findFirst()
                 .map(free -> free.first().address());
@@ -195,18 +273,29 @@ public final class AddressBook<O> {
      * @param now a monotonic time
      */
     public synchronized int free(IpFamily family, Duration now) {
+        return free(family, "", now);
+    }
+
+    /**
+     * How many addresses of a family could be taken now from the blocks of a pool.
+     *
+     * @param pool empty: of any
+     * @param now a monotonic time
+     */
+    public synchronized int free(IpFamily family, String pool, Duration now) {
         expire(now);
-        return freeOf(family).mapToInt(Set::size).sum();
+        return freeOf(family, pool).mapToInt(Set::size).sum();
     }
 
     private Map<IpFamily, IpAddress> held(O owner) {
         return byOwner.getOrDefault(owner, new EnumMap<>(IpFamily.class));
     }
 
-    /** Free addresses of each block of a family, in the order of blocks. */
-    private Stream<SortedSet<Free>> freeOf(IpFamily family) {
+    /** Free addresses of each block of a family and a pool, or of any pool, in the order of blocks. */
+    private Stream<SortedSet<Free>> freeOf(IpFamily family, String pool) {
         return blocks.entrySet().stream()
                 .filter(block -> block.getKey().family() == family)
+                .filter(block -> pool.isEmpty() || pool.equals(pools.get(block.getKey())))
                 .map(Map.Entry::getValue);
     }
 
@@ -216,8 +305,11 @@ public final class AddressBook<O> {
 
     /** The free addresses of the block that holds an address; empty when it lies in none. */
     private Optional<SortedSet<Free>> freeAround(IpAddress address) {
-        Map.Entry<IpPrefix, SortedSet<Free>> below = blocks.floorEntry(IpPrefix.ofHost(address));
-        return below != null && below.getKey().contains(address) ? Optional.of(below.getValue()) : Optional.empty();
+        return blockAround(address).map(blocks::get);
+    }
+
+    private Optional<IpPrefix> blockAround(IpAddress address) {
+        return Optional.ofNullable(blocks.floorKey(IpPrefix.ofHost(address))).filter(block -> block.contains(address));
     }
 
     private void cool(IpAddress address, Duration now) {

@@ -1,18 +1,25 @@
 package io.podwire.node.cni;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.node.address.Taking;
 import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.Entrance;
 import io.podwire.node.dataplane.PodNames;
+import io.podwire.node.dataplane.RefusedException;
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.journal.JournalException;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsException;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
+import io.podwire.node.plan.PodRequest;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -42,6 +49,7 @@ public final class AddFlow {
     private static final Logger log = LoggerFactory.getLogger(AddFlow.class);
 
     private final Node node;
+    private final RequestRules rules;
 
     /** Who waits for an ADD. */
     @FunctionalInterface
@@ -65,6 +73,7 @@ public final class AddFlow {
     /** The flow of one node. */
     public AddFlow(Node node) {
         this.node = node;
+        this.rules = new RequestRules(node.families(), PodNames::gateway);
     }
 
     /**
@@ -77,11 +86,14 @@ public final class AddFlow {
         Path path = call.netns()
                 .orElseThrow(() ->
                         new CniException(Code.INVALID_ENVIRONMENT, "required env variables [CNI_NETNS] missing", ""));
+        PodRequest request = call.request();
         Lock lock = node.locks().get(call.key());
         lock.lock();
         try (Netns pod = open(path, call)) {
             Optional<Attachment> known = withoutDead(node.attachments().get(call.key()));
-            Wired wired = known.isPresent() ? repeated(call, known.get(), pod) : attach(call, path, pod, began, caller);
+            Wired wired = known.isPresent()
+                    ? repeated(call, request, known.get(), pod)
+                    : attach(call, request, path, pod, began, caller);
             return CniResult.added(call.config(), wired.attachment(), PodNames::gateway, wired.routed());
         } finally {
             lock.unlock();
@@ -119,9 +131,16 @@ public final class AddFlow {
         return alive;
     }
 
-    private Wired repeated(CniCall call, Attachment known, Netns pod) throws CniException {
+    private Wired repeated(CniCall call, PodRequest request, Attachment known, Netns pod) throws CniException {
         if (known.netnsInode() == pod.inode()
                 && known.network().equals(call.config().name())) {
+            if (!known.request().equals(request)) {
+                throw new CniException(
+                        Code.INVALID_CONFIG,
+                        "container " + call.key().containerId() + " already has interface "
+                                + call.key().ifname(),
+                        "its ADD asked for other things than this one: the runtime must DEL it first");
+            }
             log.info("ADD of {} was repeated: answering what it has, {}", call.key(), known.addresses());
             return new Wired(known, node.wiring().routed(known, pod));
         }
@@ -133,29 +152,51 @@ public final class AddFlow {
                         + "; the runtime must DEL it first");
     }
 
-    private Wired attach(CniCall call, Path path, Netns pod, Duration began, Caller caller) throws CniException {
+    private Wired attach(
+            CniCall call, PodRequest request, Path path, Netns pod, Duration began, Caller caller)
+            throws CniException {
+        rules.check(request, pod.sameAs(node.own()));
         try (Entrance entrance = node.wiring().enter(pod)) {
-            return attach(intent(call, path, pod, began), entrance, began, caller);
+            return attach(intent(call, request, path, pod, began), entrance, pod, began, caller);
         }
     }
 
-    private Attachment intent(CniCall call, Path path, Netns pod, Duration began) throws CniException {
+    /** Claims for a pod what others must not have too. */
+    private Attachment intent(CniCall call, PodRequest request, Path path, Netns pod, Duration began)
+            throws CniException {
         EndpointKey key = call.key();
+        PodIdentity of = call.pod();
         checkWritable();
-        PodAddresses addresses = takeAddresses(key, began);
-        return new Attachment(
-                key,
-                call.config().name(),
-                call.pod(),
-                path.toString(),
-                pod.inode(),
-                PodNames.hostIfname(key),
-                PodNames.podMac(addresses),
-                addresses,
-                node.podMtu(),
-                Attachment.State.INTENT,
-                0,
-                node.time().wall());
+        boolean claimed = false;
+        try {
+            node.claims().claimPorts(key, of.display(), request.hostPorts());
+            if (request.mac().isPresent()) {
+                node.claims().claimMac(key, of.display(), request.mac().get());
+            }
+            PodAddresses addresses = takeAddresses(key, request, began);
+            MacAddress mac = request.mac().orElseGet(() -> PodNames.podMac(addresses));
+            node.claims().claimMac(key, of.display(), mac);
+            claimed = true;
+            return new Attachment(
+                    key,
+                    call.config().name(),
+                    of,
+                    path.toString(),
+                    pod.inode(),
+                    PodNames.hostIfname(key),
+                    mac,
+                    addresses,
+                    request.mtu().orElseGet(node.podMtu()),
+                    Attachment.State.INTENT,
+                    0,
+                    node.time().wall(),
+                    request);
+        } finally {
+            if (!claimed) {
+                node.claims().release(key);
+                node.addresses().release(key, node.time().monotonic());
+            }
+        }
     }
 
     private void checkWritable() throws CniException {
@@ -171,7 +212,8 @@ public final class AddFlow {
      * and once they are there the recorder writes the attachment to the journal. A program mostly expects the
      * pod; only where it does not is policy-service told now, and waited for.
      */
-    private Wired attach(Attachment intent, Entrance entrance, Duration began, Caller caller) throws CniException {
+    private Wired attach(Attachment intent, Entrance entrance, Netns pod, Duration began, Caller caller)
+            throws CniException {
         EndpointKey key = intent.key();
         CompletableFuture<Long> covered = new CompletableFuture<>();
         CompletableFuture<Attachment> recorded = covered.thenApplyAsync(
@@ -189,10 +231,14 @@ public final class AddFlow {
             node.failPoints().reach("add.announce");
             Duration announced = node.time().monotonic();
             Set<IpFamily> routed = node.wiring().attach(intent, entrance);
+            node.extras().give(intent, pod);
             Duration wired = node.time().monotonic();
             Attachment attached = await(recorded, began);
             Duration ruled = node.time().monotonic();
             node.failPoints().reach("add.rules");
+            if (!intent.request().hostPorts().isEmpty()) {
+                node.connections().takeOver(intent.request().hostPorts(), intent.addresses());
+            }
             checkAwaited(caller);
             node.attachments().finish(attached);
             node.failPoints().reach("add.commit");
@@ -216,6 +262,13 @@ public final class AddFlow {
             undo(intent, covered, recorded);
             throw new CniException(
                     Code.TRY_AGAIN, "the journal cannot be written", e.getMessage() + "; everything was undone", e);
+        } catch (RefusedException e) {
+            undo(intent, covered, recorded);
+            throw new CniException(
+                    e.missing() ? Code.UNSUPPORTED_FIELD : Code.INVALID_CONFIG,
+                    "cannot give interface " + key.ifname() + " what was asked for",
+                    e.getMessage() + "; everything was undone",
+                    e);
         } catch (NetlinkException e) {
             undo(intent, covered, recorded);
             throw new CniException(
@@ -274,18 +327,68 @@ public final class AddFlow {
         return to.minus(from).toNanos() / 1000;
     }
 
-    private PodAddresses takeAddresses(EndpointKey key, Duration began) throws CniException {
+    private PodAddresses takeAddresses(EndpointKey key, PodRequest request, Duration began) throws CniException {
+        String pool = request.pool().orElse("");
         while (true) {
-            Optional<PodAddresses> addresses =
-                    node.addresses().take(key, node.families(), node.time().monotonic());
-            if (addresses.isPresent()) {
-                node.services().addressesTaken();
-                return addresses.get();
+            Duration now = node.time().monotonic();
+            switch (node.addresses().takeThis(key, node.families(), request.addresses(), pool, now)) {
+                case Taking.Taken<EndpointKey>(PodAddresses addresses) -> {
+                    node.services().addressesTaken();
+                    return addresses;
+                }
+                // A burst of ADDs can be faster than the claim of a further block: wait for its answer.
+                case Taking.Exhausted<EndpointKey>(IpFamily _, String of) -> supply(of, began);
+                case Taking.NoBlock<EndpointKey>(String of) -> supply(of, began);
+                case Taking.Held<EndpointKey>(IpAddress address, EndpointKey holder) ->
+                    throw new CniException(
+                            Code.TRY_AGAIN,
+                            "address " + address + " is taken",
+                            holder(holder) + " has it: it can be had once that is deleted and its cool-down is over");
+                case Taking.Cooling<EndpointKey>(IpAddress address) ->
+                    throw new CniException(
+                            Code.TRY_AGAIN,
+                            "address " + address + " cools down",
+                            "it was released a moment ago, and nobody gets it before --cool-down of node-shim is over");
+                case Taking.Elsewhere<EndpointKey>(IpAddress address) ->
+                    throw new CniException(
+                            Code.UNSUPPORTED_FIELD,
+                            "unsupported address " + address,
+                            "it is in no block of this node, which has "
+                                    + node.addresses().blocks()
+                                    + ", and ipam-service does not hand out single addresses of other blocks yet:"
+                                    + " take one of these, or run the pod on the node that has it");
+                case Taking.OtherPool<EndpointKey>(IpAddress address, IpPrefix block, String of) ->
+                    throw new CniException(
+                            Code.INVALID_CONFIG,
+                            "address " + address + " is not of pool " + pool,
+                            "it is in block " + block + " of pool " + of + ": name that pool, or none");
             }
-            // A burst of ADDs can be faster than the claim of a further block: wait for its answer.
+        }
+    }
+
+    private String holder(EndpointKey key) {
+        return node.attachments()
+                .get(key)
+                .map(a -> a.pod().display())
+                .filter(pod -> !pod.isEmpty())
+                .map(pod -> "pod " + pod + " (" + key + ")")
+                .orElseGet(key::toString);
+    }
+
+    /** Waits for addresses of a pool, or of any. */
+    private void supply(String pool, Duration began) throws CniException {
+        if (pool.isEmpty()) {
             if (!node.services().supply(left(began))) {
                 throw exhausted();
             }
+            return;
+        }
+        String problem = node.services().supplyOf(pool, left(began));
+        if (!problem.isEmpty()) {
+            throw new CniException(
+                    Code.TRY_AGAIN,
+                    "no free address of pool " + pool,
+                    "no block of this node is of it, or every address of those is in use or cools down; " + problem);
         }
     }
 

@@ -80,6 +80,7 @@ public final class CheckFlow {
         try (Netns pod = Netns.open(call.netns().orElseThrow())) {
             if (pod.inode() == attachment.netnsInode()) {
                 findings.addAll(node.wiring().check(attachment, pod, CniResult.routed(prevResult, PodNames::gateway)));
+                findings.addAll(node.extras().check(attachment, pod));
             } else {
                 findings.add(new Finding(
                         "netns",

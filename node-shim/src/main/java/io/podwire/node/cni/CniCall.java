@@ -1,8 +1,11 @@
 package io.podwire.node.cni;
 
 import io.podwire.node.cni.CniException.Code;
+import io.podwire.node.cni.request.PodRequestReader;
+import io.podwire.node.cni.request.RequestException;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.PodRequest;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -20,17 +23,28 @@ import java.util.regex.Pattern;
  * @param key container id and interface name
  * @param netns path of the network namespace; empty only for DEL
  * @param netnsOverride true when the node's own namespace is allowed
- * @param pod the pod that CNI_ARGS names
+ * @param args CNI_ARGS by key
  * @param config the network configuration
  */
 public record CniCall(
-        EndpointKey key, Optional<Path> netns, boolean netnsOverride, PodIdentity pod, NetworkConfig config) {
+        EndpointKey key, Optional<Path> netns, boolean netnsOverride, Map<String, String> args, NetworkConfig config) {
     private static final Pattern CONTAINER_ID = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.\\-]*");
     private static final int MAX_CONTAINER_ID = 255;
     // IFNAMSIZ is 16 with its NUL, linux/if.h.
     private static final int MAX_IFNAME = 15;
-    private static final Set<String> KNOWN_ARGS =
-            Set.of("IgnoreUnknown", "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_UID", "K8S_POD_INFRA_CONTAINER_ID");
+    private static final Set<String> KNOWN_ARGS = Set.of(
+            "IgnoreUnknown",
+            "IP",
+            "MAC",
+            "K8S_POD_NAMESPACE",
+            "K8S_POD_NAME",
+            "K8S_POD_UID",
+            "K8S_POD_INFRA_CONTAINER_ID");
+
+    /** Copies. */
+    public CniCall {
+        args = Map.copyOf(args);
+    }
 
     /**
      * Checks the environment of a call.
@@ -71,7 +85,7 @@ public record CniCall(
                 new EndpointKey(containerId, ifname),
                 netns.isEmpty() ? Optional.empty() : Optional.of(netnsPath(netns)),
                 netnsOverride,
-                pod(args),
+                args(args),
                 config);
     }
 
@@ -102,7 +116,7 @@ public record CniCall(
         throw environment("invalid CNI_NETNS", "it must be an absolute path");
     }
 
-    private static PodIdentity pod(String args) throws CniException {
+    private static Map<String, String> args(String args) throws CniException {
         Map<String, String> pairs = new HashMap<>();
         for (String pair : args.split(";", -1)) {
             if (pair.isEmpty()) {
@@ -124,10 +138,34 @@ public record CniCall(
                         "unknown CNI_ARGS " + unknown, "known are " + KNOWN_ARGS + "; IgnoreUnknown=1 allows others");
             }
         }
-        String name = pairs.getOrDefault("K8S_POD_NAME", "");
-        String uid = pairs.getOrDefault("K8S_POD_UID", "");
-        boolean declared = !name.isEmpty() && (!uid.isEmpty() || pairs.containsKey("K8S_POD_INFRA_CONTAINER_ID"));
-        return new PodIdentity(pairs.getOrDefault("K8S_POD_NAMESPACE", ""), name, uid, declared);
+        return pairs;
+    }
+
+    /** The pod that CNI_ARGS names. */
+    public PodIdentity pod() {
+        String name = args.getOrDefault("K8S_POD_NAME", "");
+        String uid = args.getOrDefault("K8S_POD_UID", "");
+        boolean declared = !name.isEmpty() && (!uid.isEmpty() || args.containsKey("K8S_POD_INFRA_CONTAINER_ID"));
+        return new PodIdentity(args.getOrDefault("K8S_POD_NAMESPACE", ""), name, uid, declared);
+    }
+
+    /**
+     * What is asked for beyond an interface with any address.
+     *
+     * @throws CniException code 4, 7 or 2, naming the first thing in CNI_ARGS or the configuration that is wrong, or
+     *     that Podwire does not do
+     */
+    public PodRequest request() throws CniException {
+        try {
+            return PodRequestReader.read(config.raw(), args, key.ifname());
+        } catch (RequestException e) {
+            Code code = switch (e.kind()) {
+                case ENVIRONMENT -> Code.INVALID_ENVIRONMENT;
+                case INVALID -> Code.INVALID_CONFIG;
+                case UNSUPPORTED -> Code.UNSUPPORTED_FIELD;
+            };
+            throw new CniException(code, e.getMessage(), e.details(), e);
+        }
     }
 
     private static boolean isTrue(String text) {

@@ -7,13 +7,20 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.plan.DnsSettings;
+import io.podwire.node.plan.ExtraRoute;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** Results and errors as JSON, in the version the configuration asks for (CNI 1.1, "Result types"). */
 final class CniResult {
+    /** RT_TABLE_MAIN, linux/rtnetlink.h. */
+    private static final long MAIN_TABLE = 254;
+
     private CniResult() {}
 
     /**
@@ -58,7 +65,10 @@ final class CniResult {
                 putDefault(result.withArray("routes"), address.family(), via);
             }
         }
-        putDns(config, result);
+        for (ExtraRoute route : attachment.request().routes()) {
+            putExtra(config.version(), () -> result.withArray("routes"), route, gateway);
+        }
+        putDns(config, attachment, result);
         return result;
     }
 
@@ -71,10 +81,13 @@ final class CniResult {
             ObjectNode ip = result.putObject("ip" + version(address.family()));
             ip.put("ip", IpPrefix.ofHost(address).toString()).put("gateway", via);
             if (routed.contains(address.family())) {
-                putDefault(ip.putArray("routes"), address.family(), via);
+                putDefault(ip.withArray("routes"), address.family(), via);
             }
+            attachment.request().routes().stream()
+                    .filter(route -> route.destination().family() == address.family())
+                    .forEach(route -> putExtra(config.version(), () -> ip.withArray("routes"), route, gateway));
         }
-        putDns(config, result);
+        putDns(config, attachment, result);
         return result;
     }
 
@@ -82,12 +95,40 @@ final class CniResult {
         routes.addObject().put("dst", IpPrefix.all(family).toString()).put("gw", via);
     }
 
+    /**
+     * A route beside the default one. What a version before 1.1 cannot say of it is left out; of another table than the
+     * main one that version can say nothing that is true.
+     */
+    private static void putExtra(
+            CniVersion version, Supplier<ArrayNode> routes, ExtraRoute route, Function<IpFamily, IpAddress> gateway) {
+        boolean whole = version.atLeast(CniVersion.V1_1_0);
+        if (!whole && route.table().orElse(MAIN_TABLE) != MAIN_TABLE) {
+            return;
+        }
+        IpAddress via = route.gateway()
+                .orElseGet(() -> gateway.apply(route.destination().family()));
+        ObjectNode json = routes.get()
+                .addObject()
+                .put("dst", route.destination().toString())
+                .put("gw", via.toString());
+        if (whole) {
+            route.mtu().ifPresent(mtu -> json.put("mtu", mtu));
+            route.advmss().ifPresent(advmss -> json.put("advmss", advmss));
+            route.priority().ifPresent(priority -> json.put("priority", priority));
+            route.table().ifPresent(table -> json.put("table", table));
+            route.scope().ifPresent(scope -> json.put("scope", scope));
+        }
+    }
+
     /** The families whose default route by a gateway a result of {@link #added} tells. */
     static Set<IpFamily> routed(ObjectNode result, Function<IpFamily, IpAddress> gateway) {
         Set<IpFamily> routed = EnumSet.noneOf(IpFamily.class);
         for (JsonNode route : result.path("routes")) {
             for (IpFamily family : IpFamily.values()) {
-                if (route.path("dst").asText().equals(IpPrefix.all(family).toString())
+                if (route.path("table").asLong(MAIN_TABLE) == MAIN_TABLE
+                        && route.path("dst")
+                                .asText()
+                                .equals(IpPrefix.all(family).toString())
                         && route.path("gw")
                                 .asText()
                                 .equals(gateway.apply(family).toString())) {
@@ -105,9 +146,29 @@ final class CniResult {
         };
     }
 
-    private static void putDns(NetworkConfig config, ObjectNode result) {
+    /** What the runtime asked for wins over what a plugin before said, and that over the configuration. */
+    private static void putDns(NetworkConfig config, Attachment attachment, ObjectNode result) {
+        attachment.request().dns().ifPresent(asked -> result.set("dns", dns(asked)));
         if (!result.has("dns")) {
             config.dns().ifPresent(dns -> result.set("dns", dns.deepCopy()));
+        }
+    }
+
+    private static ObjectNode dns(DnsSettings settings) {
+        ObjectNode dns = NetworkConfig.JSON.createObjectNode();
+        putTexts(dns, "nameservers", settings.nameservers());
+        if (!settings.domain().isEmpty()) {
+            dns.put("domain", settings.domain());
+        }
+        putTexts(dns, "search", settings.search());
+        putTexts(dns, "options", settings.options());
+        return dns;
+    }
+
+    private static void putTexts(ObjectNode dns, String key, List<String> texts) {
+        if (!texts.isEmpty()) {
+            ArrayNode list = dns.putArray(key);
+            texts.forEach(list::add);
         }
     }
 

@@ -7,7 +7,10 @@ import io.podwire.node.address.AddressBook;
 import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.EveryStep;
 import io.podwire.node.dataplane.FailPoints;
+import io.podwire.node.dataplane.Finding;
+import io.podwire.node.dataplane.PodExtras;
 import io.podwire.node.dataplane.RulesetReconciler;
+import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.netns.Netns;
@@ -15,10 +18,13 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.PodName;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Lock;
+import java.util.function.IntSupplier;
 
 /**
  * What the flows share: the node's state and hands.
@@ -27,12 +33,15 @@ import java.util.concurrent.locks.Lock;
  * @param attachments journal of attachments
  * @param addresses the node's addresses
  * @param families what a new pod gets an address of, each
+ * @param claims what else no two pods may have
  * @param wiring pods' kernel objects
+ * @param extras what pods ask for beyond that
+ * @param connections connections that the kernel tracks
  * @param ruleset the kernel's ruleset
  * @param services what the flows need of the services
  * @param recorder writes attachments to the journal while their pods are wired
  * @param locks one lock for each attachment, so that calls about the same one follow each other
- * @param podMtu MTU of pods, in bytes
+ * @param podMtu MTU now of pods that ask for none, in bytes
  * @param time clocks
  * @param failPoints where tests make a flow die
  */
@@ -41,12 +50,15 @@ public record Node(
         AttachmentTable attachments,
         AddressBook<EndpointKey> addresses,
         Set<IpFamily> families,
+        Claims claims,
         BridgeWiring wiring,
+        PodExtras extras,
+        StaleConnections connections,
         RulesetReconciler ruleset,
         Services services,
         Executor recorder,
         Striped<Lock> locks,
-        int podMtu,
+        IntSupplier podMtu,
         TimeSource time,
         FailPoints failPoints) {
 
@@ -69,8 +81,24 @@ public record Node(
          */
         boolean supply(Duration longest);
 
+        /**
+         * Asks ipam-service for a block of a pool and waits for its answer.
+         *
+         * @param longest how long to wait
+         * @return why there is none, one sentence; empty when there may be addresses of the pool now
+         */
+        String supplyOf(String pool, Duration longest);
+
         /** Why there may be no address, one sentence; empty when nothing is wrong. */
         String supplyProblem();
+    }
+
+    /** Differences between journal and kernel: what is missing, and what nobody owns. */
+    public List<Finding> audit() {
+        List<Attachment> all = attachments.all();
+        List<Finding> findings = new ArrayList<>(wiring.audit(all));
+        findings.addAll(extras.audit(all));
+        return findings;
     }
 
     /** The endpoint of an attachment, for the ruleset. */
@@ -81,7 +109,8 @@ public record Node(
                 a.pod().uid(),
                 a.hostIfname(),
                 a.mac(),
-                a.addresses());
+                a.addresses(),
+                a.request().hostPorts());
     }
 
     /**
@@ -95,10 +124,15 @@ public record Node(
         steps.run(() -> services.down(attachment.key()));
         CompletableFuture<Long> rules = ruleset.detach(attachment.key());
         steps.run(() -> failPoints.reach("del.rules"));
+        CompletableFuture<Void> extra = extras.remove(attachment);
         steps.run(() -> wiring.detach(attachment));
+        steps.run(extra::join);
         steps.run(rules::join);
         // Only what the kernel has forgotten may be given to another pod.
         steps.finish();
+        failPoints.reach("del.conntrack");
+        connections.forget(attachment.addresses());
+        claims.release(attachment.key());
         addresses.release(attachment.key(), time.monotonic());
         failPoints.reach("del.release");
         attachments.remove(attachment, addresses.cooling(time.monotonic()));

@@ -67,6 +67,7 @@ public final class BridgeWiring {
     private final FailPoints failPoints;
     private final Set<IpFamily> families;
     private volatile int bridgeIndex = -1;
+    private volatile int bridgeMtu;
 
     /**
      * Wires pods to the bridge of the namespace that the sockets belong to.
@@ -141,9 +142,8 @@ public final class BridgeWiring {
     private void finishBridge(Rtnetlink host, int mtu) {
         Link bridge = host.link(BRIDGE).orElseThrow();
         bridgeIndex = bridge.index();
-        if (bridge.mtu() != mtu) {
-            host.setMtu(bridge.index(), mtu);
-        }
+        bridgeMtu = mtu;
+        keepBridgeMtu(host);
         for (IpFamily family : families) {
             host.replaceAddress(new InterfaceAddress(bridge.index(), gateway(family), family.bits(), Scope.LINK));
         }
@@ -218,13 +218,16 @@ public final class BridgeWiring {
                 true,
                 Optional.of(PodNames.alias(attachment.key()))));
         failPoints.reach("add.link");
+        if (attachment.request().mtu().isPresent()) {
+            keepBridgeMtu(host);
+        }
         host.atOnce(() -> {
             host.disableIpv6LinkLocal(port);
             host.setBridgePort(port, POD_PORT);
             host.replaceFdb(fdb(attachment, port));
             for (IpAddress address : attachment.addresses().list()) {
                 host.replaceNeighbour(neighbour(attachment, address));
-                host.replaceRoute(route(address));
+                host.replaceRoute(route(attachment, address));
             }
         });
     }
@@ -287,8 +290,29 @@ public final class BridgeWiring {
         return routed;
     }
 
-    private Route route(IpAddress address) {
-        return Route.onLink(IpPrefix.ofHost(address), bridgeIndex);
+    /** A pod with an MTU of its own is sent no longer packets, though the bridge would take them. */
+    private Route route(Attachment attachment, IpAddress address) {
+        return Route.onLink(IpPrefix.ofHost(address), bridgeIndex)
+                .withLimits(attachment.request().mtu(), OptionalInt.empty());
+    }
+
+    /** MTU of the bridge, in bytes. */
+    public int bridgeMtu() {
+        return bridgeMtu;
+    }
+
+    /** Gives the bridge another MTU. */
+    public void bridgeMtu(int mtu) {
+        bridgeMtu = mtu;
+        sockets.run(this::keepBridgeMtu);
+    }
+
+    /** A bridge that nobody gave an MTU takes the smallest of its ports': br_mtu_auto_adjust(), net/bridge/br_if.c. */
+    private void keepBridgeMtu(Rtnetlink host) {
+        Link bridge = host.link(bridgeIndex).orElseThrow();
+        if (bridge.mtu() != bridgeMtu) {
+            host.setMtu(bridge.index(), bridgeMtu);
+        }
     }
 
     private Neighbour neighbour(Attachment attachment, IpAddress address) {
@@ -306,7 +330,7 @@ public final class BridgeWiring {
     public void detach(Attachment attachment) {
         EveryStep steps = new EveryStep();
         for (IpAddress address : attachment.addresses().list()) {
-            steps.run(() -> sockets.run(host -> host.deleteRoute(route(address))));
+            steps.run(() -> sockets.run(host -> host.deleteRoute(route(attachment, address))));
             steps.run(() -> failPoints.reach("del.route"));
             steps.run(() -> sockets.run(host -> host.deleteNeighbour(neighbour(attachment, address))));
         }
@@ -387,7 +411,7 @@ public final class BridgeWiring {
             findings.add(new Finding("link", a.hostIfname(), "its bridge port has other flags: " + link.bridgePort()));
         }
         for (IpAddress address : a.addresses().list()) {
-            if (!view.routes().contains(route(address))) {
+            if (!view.routes().contains(route(a, address))) {
                 findings.add(new Finding("route", IpPrefix.ofHost(address).toString(), "no route to " + BRIDGE));
             }
             if (!view.neighbours().contains(neighbour(a, address))) {
@@ -461,8 +485,7 @@ public final class BridgeWiring {
                 .forEach(link -> findings.add(
                         new Finding("link", link.name(), "is a port of " + BRIDGE + " and belongs to no attachment")));
         List<Route> routes = attachments.stream()
-                .flatMap(a -> a.addresses().stream())
-                .map(this::route)
+                .flatMap(a -> a.addresses().stream().map(address -> route(a, address)))
                 .toList();
         view.routes().stream()
                 .filter(r -> r.protocol() == RouteProtocol.PODWIRE

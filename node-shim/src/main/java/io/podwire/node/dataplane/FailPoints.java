@@ -27,6 +27,8 @@ public final class FailPoints {
             "add.ipv6",
             "add.pod-up",
             "add.pod",
+            "add.sysctls",
+            "add.shaping",
             "add.rules",
             "add.commit",
             "del.begin",
@@ -34,6 +36,7 @@ public final class FailPoints {
             "del.route",
             "del.host",
             "del.link",
+            "del.conntrack",
             "del.release",
             "del.commit",
             "spool.done");

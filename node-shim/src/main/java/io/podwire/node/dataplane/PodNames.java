@@ -40,15 +40,25 @@ public final class PodNames {
     private static final BaseEncoding BASE32 = BaseEncoding.base32().lowerCase().omitPadding();
 
     private static final Pattern HOST_IFNAME = Pattern.compile("pw[a-z2-7]{13}");
+    private static final Pattern IFB = Pattern.compile("pi[a-z2-7]{13}");
 
     private PodNames() {}
 
     /** Host end of an endpoint's veth pair: "pw" and 13 characters of base32, 65 bits of SHA-256. */
     public static String hostIfname(EndpointKey key) {
+        return "pw" + hash(key);
+    }
+
+    /** The ifb that limits what an endpoint sends: "pi" and the same 13 characters. */
+    public static String ifbName(EndpointKey key) {
+        return "pi" + hash(key);
+    }
+
+    private static String hash(EndpointKey key) {
         byte[] hash = Hashing.sha256()
                 .hashString(key.containerId() + '\0' + key.ifname(), StandardCharsets.UTF_8)
                 .asBytes();
-        return "pw" + BASE32.encode(hash).substring(0, 13);
+        return BASE32.encode(hash).substring(0, 13);
     }
 
     /** Alias of an endpoint's host link. */
@@ -60,6 +70,13 @@ public final class PodNames {
     /** The pods' gateway of a family. */
     public static IpAddress gateway(IpFamily family) {
         return Gateway.of(family);
+    }
+
+    /** True for the ifb of some pod, known or not. */
+    static boolean isPodIfb(Link link) {
+        return link.kind() instanceof LinkKind.Ifb
+                && IFB.matcher(link.name()).matches()
+                && (link.alias().isEmpty() || link.alias().startsWith(ALIAS_PREFIX));
     }
 
     /** True for the host link of some pod, known or not. */

@@ -3,7 +3,6 @@ package io.podwire.node.dataplane;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsThread;
 import java.io.IOException;
-import java.io.Serial;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,24 +18,6 @@ import java.util.SortedMap;
  * @param root where settings are files, as in {@link Sysctl}
  */
 public record PodSysctls(Path root) {
-
-    /** A setting that cannot be made. */
-    public static final class RefusedException extends Exception {
-        @Serial
-        private static final long serialVersionUID = 1L;
-
-        private final boolean missing;
-
-        RefusedException(String message, boolean missing, IOException cause) {
-            super(message, cause);
-            this.missing = missing;
-        }
-
-        /** True when the kernel has no such setting; false when it does not take the value. */
-        public boolean missing() {
-            return missing;
-        }
-    }
 
     /**
      * Makes settings, in order of their paths.

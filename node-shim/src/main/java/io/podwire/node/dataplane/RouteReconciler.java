@@ -99,6 +99,11 @@ public final class RouteReconciler {
         });
     }
 
+    /** Looks now: the underlay has changed. */
+    public void look() {
+        loop.execute(this::apply);
+    }
+
     private void apply() {
         try {
             OptionalInt device = tunnelAddresses.isPresent()
@@ -123,13 +128,17 @@ public final class RouteReconciler {
                     new NewLinkKind.Vxlan(
                             vxlan.vni(), underlay.address(), OptionalInt.of(underlay.ifindex()), vxlan.port(), false),
                     Optional.of(vxlan.mac()),
-                    OptionalInt.of(underlay.innerMtu()),
+                    OptionalInt.of(innerMtu()),
                     OptionalInt.empty(),
                     false,
                     Optional.empty()));
             log.info("made {} with VNI {} over {}", VXLAN, vxlan.vni(), underlay.ifname());
         }
         Link device = host.link(VXLAN).orElseThrow();
+        if (device.mtu() != innerMtu()) {
+            log.info("MTU of {} is {} now, as {} has it", VXLAN, innerMtu(), underlay.ifname());
+            host.setMtu(device.index(), innerMtu());
+        }
         if (families.contains(IpFamily.V6)) {
             host.disableIpv6LinkLocal(device.index());
             Ipv6Host.byHand(sysctl, VXLAN);
@@ -155,8 +164,12 @@ public final class RouteReconciler {
                 && local.equals(Optional.of(underlay.address()))
                 && port == vxlan.port()
                 && !learning
-                && link.mac().equals(Optional.of(vxlan.mac()))
-                && link.mtu() == underlay.innerMtu();
+                && link.mac().equals(Optional.of(vxlan.mac()));
+    }
+
+    /** MTU of what is carried inside VXLAN now: the underlay's may change. */
+    private int innerMtu() {
+        return underlay.now(host).innerMtu();
     }
 
     private void reconcile(RoutePlan plan, OptionalInt device) {

@@ -69,6 +69,13 @@ public record Underlay(int ifindex, String ifname, int mtu, List<UnderlayEnd> en
                         "no default route names the underlay interface: give --underlay-interface"));
     }
 
+    /** The same with the MTU that its interface has now; while that is gone, as it was. */
+    public Underlay now(Rtnetlink host) {
+        return host.link(ifindex)
+                .map(link -> new Underlay(ifindex, ifname, link.mtu(), ends))
+                .orElse(this);
+    }
+
     /** Source of VXLAN's outer packets. */
     public IpAddress address() {
         return ends.getFirst().address();

@@ -3,6 +3,7 @@ package io.podwire.node.journal;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.PodRequest;
 import java.time.Instant;
 
 /**
@@ -21,6 +22,7 @@ import java.time.Instant;
  * @param state how far its ADD came
  * @param policyRevision revision that covered it when its ADD returned; 0 without policy-service
  * @param since when its ADD began or ended
+ * @param request what it asked for beyond an interface with any address
  */
 public record Attachment(
         EndpointKey key,
@@ -34,7 +36,38 @@ public record Attachment(
         int mtu,
         State state,
         long policyRevision,
-        Instant since) {
+        Instant since,
+        PodRequest request) {
+
+    /** One that asked for nothing. */
+    public Attachment(
+            EndpointKey key,
+            String network,
+            PodIdentity pod,
+            String netnsPath,
+            long netnsInode,
+            String hostIfname,
+            MacAddress mac,
+            PodAddresses addresses,
+            int mtu,
+            State state,
+            long policyRevision,
+            Instant since) {
+        this(
+                key,
+                network,
+                pod,
+                netnsPath,
+                netnsInode,
+                hostIfname,
+                mac,
+                addresses,
+                mtu,
+                state,
+                policyRevision,
+                since,
+                PodRequest.NONE);
+    }
 
     /** How far an ADD came. */
     public enum State {
@@ -73,12 +106,61 @@ public record Attachment(
                 mtu,
                 State.ATTACHED,
                 revision,
-                now);
+                now,
+                request);
+    }
+
+    /** The same attachment with another MTU, in bytes. */
+    public Attachment withMtu(int other) {
+        return new Attachment(
+                key,
+                network,
+                pod,
+                netnsPath,
+                netnsInode,
+                hostIfname,
+                mac,
+                addresses,
+                other,
+                state,
+                policyRevision,
+                since,
+                request);
+    }
+
+    /** The same attachment with what it asks for. */
+    public Attachment asking(PodRequest other) {
+        return new Attachment(
+                key,
+                network,
+                pod,
+                netnsPath,
+                netnsInode,
+                hostIfname,
+                mac,
+                addresses,
+                mtu,
+                state,
+                policyRevision,
+                since,
+                other);
     }
 
     /** The same attachment after a reboot: no namespace of now is the one it was attached in. */
     public Attachment ofAnotherBoot() {
         return new Attachment(
-                key, network, pod, netnsPath, 0, hostIfname, mac, addresses, mtu, state, policyRevision, since);
+                key,
+                network,
+                pod,
+                netnsPath,
+                0,
+                hostIfname,
+                mac,
+                addresses,
+                mtu,
+                state,
+                policyRevision,
+                since,
+                request);
     }
 }

@@ -70,6 +70,16 @@ public final class AttachmentTable {
     }
 
     /**
+     * Writes what changed of an attachment that is done.
+     *
+     * @throws JournalException when it cannot be written; nothing has changed here then
+     */
+    public void update(Attachment attached) {
+        journal.put(attached);
+        table.put(attached.key(), attached);
+    }
+
+    /**
      * Removes an attachment from the journal, at once or once it can be written, then here; notes the addresses
      * that cool down.
      */

@@ -2,6 +2,9 @@ package io.podwire.node.journal;
 
 import com.fasterxml.jackson.annotation.JsonAlias;
 import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -17,6 +20,7 @@ import io.podwire.node.plan.ExpectedPod;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
 import io.podwire.node.plan.PodName;
+import io.podwire.node.plan.PodRequest;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -430,7 +434,10 @@ public final class Journal implements AutoCloseable {
         return JSON.readValue(row, AttachmentRow.class).toAttachment();
     }
 
-    /** How an attachment stands in the file. Format 1 had one "address", which reads as a list of one. */
+    /**
+     * How an attachment stands in the file. Format 1 had one "address", which reads as a list of one. What it asks
+     * for is a list of one or, where it asks for nothing and in files of older releases, not there.
+     */
     record AttachmentRow(
             String containerId,
             String ifname,
@@ -450,7 +457,10 @@ public final class Journal implements AutoCloseable {
             int mtu,
             Attachment.State state,
             long policyRevision,
-            long sinceMs) {
+            long sinceMs,
+
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) @JsonSetter(nulls = Nulls.AS_EMPTY)
+            List<RequestRow> request) {
         static AttachmentRow of(Attachment a) {
             return new AttachmentRow(
                     a.key().containerId(),
@@ -468,7 +478,8 @@ public final class Journal implements AutoCloseable {
                     a.mtu(),
                     a.state(),
                     a.policyRevision(),
-                    a.since().toEpochMilli());
+                    a.since().toEpochMilli(),
+                    a.request().equals(PodRequest.NONE) ? List.of() : List.of(RequestRow.of(a.request())));
         }
 
         Attachment toAttachment() {
@@ -484,7 +495,8 @@ public final class Journal implements AutoCloseable {
                     mtu,
                     state,
                     policyRevision,
-                    Instant.ofEpochMilli(sinceMs));
+                    Instant.ofEpochMilli(sinceMs),
+                    request.stream().findFirst().map(RequestRow::toRequest).orElse(PodRequest.NONE));
         }
     }
 

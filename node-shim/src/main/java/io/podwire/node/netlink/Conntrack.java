@@ -1,11 +1,13 @@
 package io.podwire.node.netlink;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.node.ffm.Errno;
 import io.podwire.node.netlink.ct.Connection;
 import io.podwire.node.netlink.ct.ConnectionCodec;
 import io.podwire.node.netlink.ct.ConnectionFilter;
 import io.podwire.node.netns.Netns;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * The connections that the kernel tracks in one network namespace (ctnetlink). Safe for all threads, one request at
@@ -43,6 +45,15 @@ public final class Conntrack implements AutoCloseable {
                 .stream()
                 .filter(filter::accepts)
                 .toList();
+    }
+
+    /** Those of a family's connections that are meant; those of protocols without ports are left out. */
+    public List<Connection> connections(IpFamily family, Predicate<Connection> meant) {
+        return socket.dump(
+                () -> "list connections of " + family,
+                ConnectionCodec.GET,
+                out -> ConnectionCodec.writeDump(out, family),
+                message -> ConnectionCodec.read(message).filter(meant));
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.podwire.node.upstream;
 
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.GrpcErrors;
@@ -19,8 +20,10 @@ import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -41,6 +44,9 @@ public final class IpamClient {
     private static final Logger log = LoggerFactory.getLogger(IpamClient.class);
     private static final Duration CALL = Duration.ofSeconds(5);
     private static final Duration LOOK = Duration.ofSeconds(1);
+    /** After these nobody knows whether a claim was granted: it is repeated with its id. */
+    private static final Set<Status.Code> UNANSWERED =
+            Set.of(Status.Code.UNAVAILABLE, Status.Code.DEADLINE_EXCEEDED, Status.Code.CANCELLED, Status.Code.UNKNOWN);
 
     private final ManagedChannel channel;
     private final BlocksGrpc.BlocksBlockingStub blocks;
@@ -50,6 +56,9 @@ public final class IpamClient {
     private final Journal journal;
     private final AddressBook<EndpointKey> book;
     private final List<Supply> supplies;
+    /** Claims for pods that name a pool, by pool and family, whose answer was lost. */
+    private final Map<String, Supply> named = new HashMap<>();
+
     private final int lowWater;
     private final Runnable changed;
     private boolean reconciled;
@@ -135,6 +144,60 @@ public final class IpamClient {
             Thread.currentThread().interrupt();
             return false;
         }
+    }
+
+    /**
+     * Asks for a block of a pool now and waits for the answer; none is claimed while an address of it is free.
+     *
+     * @param longest how long to wait
+     * @return why there is none, one sentence; empty when there may be addresses of the pool now
+     */
+    public String supplyOf(String pool, Duration longest) {
+        CompletableFuture<String> supplied = new CompletableFuture<>();
+        loop.execute(() -> supplied.complete(claimOf(pool)));
+        try {
+            return supplied.get(Math.max(0, longest.toNanos()), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            log.debug("no answer on the supply of addresses of pool {}", pool, e);
+            return "ipam-service has not answered in time";
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return "node-shim is stopping";
+        }
+    }
+
+    /** A pool is of one family, and only ipam-service knows of which: the first that it gives a block of. */
+    private String claimOf(String pool) {
+        String problem = "";
+        for (Supply any : supplies) {
+            if (book.free(any.family, pool, time.monotonic()) > 0) {
+                return "";
+            }
+        }
+        for (Supply any : supplies) {
+            String claim = pool + " " + any.family;
+            Supply supply = named.computeIfAbsent(claim, _ -> new Supply(any.family, pool));
+            boolean answered = true;
+            try {
+                if (!reconciled) {
+                    reconcile();
+                    reconciled = true;
+                }
+                claimOne(supply);
+                return "";
+            } catch (StatusRuntimeException e) {
+                answered = !UNANSWERED.contains(e.getStatus().getCode());
+                problem = GrpcErrors.fromGrpc("asking ipam-service for a block of pool " + pool, e)
+                        .getMessage();
+            } catch (ServiceException e) {
+                problem = e.getMessage();
+            } finally {
+                if (answered) {
+                    named.remove(claim);
+                }
+            }
+        }
+        return problem;
     }
 
     /** True when the last call to ipam-service for each family succeeded. */
@@ -248,7 +311,7 @@ public final class IpamClient {
 
     private void add(IpPrefix block, String fromPool) {
         journal.putBlock(block, fromPool);
-        book.addBlock(block);
+        book.addBlock(block, fromPool);
     }
 
     private BlocksGrpc.BlocksBlockingStub stub() {

@@ -10,6 +10,7 @@ import io.podwire.common.net.PodAddresses;
 import io.podwire.common.testing.Seeds;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -55,7 +56,7 @@ final class AddressBookPropertyTest {
         String owner = "owner-" + random.nextInt(16);
         IpPrefix block = BLOCKS.get(random.nextInt(BLOCKS.size()));
         IpAddress address = block.address().plus(random.nextInt(block.size().intValueExact()));
-        switch (random.nextInt(12)) {
+        switch (random.nextInt(14)) {
             case 0 -> {
                 book.addBlock(block);
                 slow.addBlock(block);
@@ -81,6 +82,7 @@ final class AddressBookPropertyTest {
             }
             case 4, 5, 6, 7 ->
                 assertThat(book.release(owner, now)).as("released by %s", owner).isEqualTo(slow.release(owner, now));
+            case 12, 13 -> takeThis(random, book, slow, owner, address, now);
             default -> {
                 Set<IpFamily> wanted = WANTED.get(random.nextInt(WANTED.size()));
                 assertThat(book.take(owner, wanted, now).map(PodAddresses::list))
@@ -89,5 +91,26 @@ final class AddressBookPropertyTest {
             }
         }
         assertThat(book.heldBy(owner)).as("held by %s", owner).isEqualTo(slow.heldBy(owner));
+    }
+
+    private static void takeThis(
+            RandomGenerator random,
+            AddressBook<String> book,
+            SlowAddressBook slow,
+            String owner,
+            IpAddress address,
+            Duration now) {
+        Set<IpFamily> wanted = random.nextBoolean() ? Set.of(address.family()) : WANTED.getLast();
+        if (slow.holdsAnother(owner, address)) {
+            assertThatIllegalStateException()
+                    .as("%s for %s", address, owner)
+                    .isThrownBy(() -> book.takeThis(owner, wanted, List.of(address), "", now));
+            return;
+        }
+        Optional<List<IpAddress>> taken = book.takeThis(owner, wanted, List.of(address), "", now)
+                        instanceof Taking.Taken<String>(PodAddresses addresses)
+                ? Optional.of(addresses.list())
+                : Optional.empty();
+        assertThat(taken).as("%s taken by %s", address, owner).isEqualTo(slow.takeThis(owner, wanted, address, now));
     }
 }

@@ -120,6 +120,75 @@ final class AddressBookTest {
                 .isEqualTo(AddressBook.MOST_OF_A_BLOCK + 1);
     }
 
+    @Test
+    void anAddressThatIsNamedIsTakenOrItIsSaidWhyNot() {
+        book.addBlock(IpPrefix.parse("10.0.0.0/29"));
+        IpAddress five = IpAddress.parse("10.0.0.5");
+        assertThat(named("a", V4, "", "10.0.0.5")).isEqualTo(new Taking.Taken<>(addresses("10.0.0.5")));
+        assertThat(named("a", V4, "", "10.0.0.5"))
+                .as("twice is once")
+                .isEqualTo(new Taking.Taken<>(addresses("10.0.0.5")));
+        assertThat(named("b", V4, "", "10.0.0.5")).isEqualTo(new Taking.Held<>(five, "a"));
+        book.release("a", T0);
+        assertThat(named("b", V4, "", "10.0.0.5")).isEqualTo(new Taking.Cooling<>(five));
+        assertThat(named("b", V4, "", "10.0.9.5")).isEqualTo(new Taking.Elsewhere<>(IpAddress.parse("10.0.9.5")));
+        assertThat(book.heldBy("b")).as("nothing was taken").isEmpty();
+        assertThat(book.takeThis("b", V4, java.util.List.of(five), "", T0.plus(COOL)))
+                .as("once it is cool")
+                .isEqualTo(new Taking.Taken<>(addresses("10.0.0.5")));
+        assertThat(book.take("c", V4, T0.plus(COOL)).orElseThrow().list()).doesNotContain(five);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> named("b", V4, "", "10.0.0.6"))
+                .withMessageContaining("b holds 10.0.0.5");
+    }
+
+    @Test
+    void aNamedAddressAndAnyOfTheOtherFamilyAreTakenTogetherOrNeither() {
+        book.addBlock(IpPrefix.parse("10.0.0.0/30"));
+        book.addBlock(IpPrefix.parse("fd00::/127"));
+        assertThat(named("a", BOTH, "", "fd00::1")).isEqualTo(new Taking.Taken<>(addresses("10.0.0.0", "fd00::1")));
+        assertThat(named("b", BOTH, "", "10.0.0.2", "fd00::1"))
+                .isEqualTo(new Taking.Held<>(IpAddress.parse("fd00::1"), "a"));
+        assertThat(book.heldBy("b")).isEmpty();
+        assertThat(named("c", BOTH, "", "10.0.0.2")).isEqualTo(new Taking.Taken<>(addresses("10.0.0.2", "fd00::")));
+        assertThat(named("d", BOTH, "", "10.0.0.3"))
+                .as("IPv6 is used up")
+                .isEqualTo(new Taking.Exhausted<>(IpFamily.V6, ""));
+        assertThat(book.heldBy("d")).isEmpty();
+        assertThat(book.free(IpFamily.V4, T0)).isEqualTo(2);
+    }
+
+    @Test
+    void aPoolThatIsNamedGivesFromItsBlocksAlone() {
+        book.addBlock(IpPrefix.parse("10.0.0.0/30"), "red");
+        book.addBlock(IpPrefix.parse("10.0.0.8/31"), "blue");
+        book.addBlock(IpPrefix.parse("fd00::/127"), "six");
+        assertThat(book.free(IpFamily.V4, "blue", T0)).isEqualTo(2);
+        assertThat(named("a", V4, "blue")).isEqualTo(new Taking.Taken<>(addresses("10.0.0.8")));
+        assertThat(named("b", BOTH, "blue"))
+                .as("the other family comes from any")
+                .isEqualTo(new Taking.Taken<>(addresses("10.0.0.9", "fd00::")));
+        assertThat(named("c", V4, "blue")).isEqualTo(new Taking.Exhausted<>(IpFamily.V4, "blue"));
+        assertThat(named("c", V4, "green")).isEqualTo(new Taking.NoBlock<>("green"));
+        assertThat(named("c", V4, "six"))
+                .as("a pool of a family that is not wanted")
+                .isEqualTo(new Taking.NoBlock<>("six"));
+        assertThat(named("c", V4, "blue", "10.0.0.1"))
+                .isEqualTo(new Taking.OtherPool<>(IpAddress.parse("10.0.0.1"), IpPrefix.parse("10.0.0.0/30"), "red"));
+        assertThat(named("c", V4, "red", "10.0.0.1")).isEqualTo(new Taking.Taken<>(addresses("10.0.0.1")));
+        book.removeBlock(IpPrefix.parse("10.0.0.8/31"));
+        assertThat(named("d", V4, "blue")).as("its block is gone").isEqualTo(new Taking.NoBlock<>("blue"));
+    }
+
+    private Taking<String> named(String owner, Set<IpFamily> families, String pool, String... these) {
+        return book.takeThis(
+                owner,
+                families,
+                java.util.Arrays.stream(these).map(IpAddress::parse).toList(),
+                pool,
+                T0);
+    }
+
     private static PodAddresses addresses(String... texts) {
         return PodAddresses.parse(java.util.List.of(texts));
     }

@@ -54,6 +54,30 @@ final class SlowAddressBook {
         return Optional.of(all.stream().sorted().toList());
     }
 
+    /** One that is named, and any of the other families; nothing: one of them cannot be had. */
+    Optional<List<IpAddress>> takeThis(String owner, Set<IpFamily> families, IpAddress named, Duration now) {
+        boolean holds = heldBy(owner).contains(named);
+        boolean can = blocks.stream().anyMatch(block -> block.contains(named))
+                && !isHeld(named)
+                && !cooling(now).contains(named);
+        List<IpAddress> all = new ArrayList<>(List.of(named));
+        for (IpFamily family : families) {
+            if (family != named.family()) {
+                heldOf(owner, family).or(() -> best(family, now)).ifPresent(all::add);
+            }
+        }
+        if (!(holds || can) || all.size() < families.size()) {
+            return Optional.empty();
+        }
+        all.forEach(address -> hold(owner, address));
+        return Optional.of(all.stream().sorted().toList());
+    }
+
+    /** Another address than this one, of its family. */
+    boolean holdsAnother(String owner, IpAddress than) {
+        return heldOf(owner, than.family()).filter(held -> !held.equals(than)).isPresent();
+    }
+
     private Optional<IpAddress> best(IpFamily family, Duration now) {
         return blocks.stream()
                 .filter(block -> block.family() == family)

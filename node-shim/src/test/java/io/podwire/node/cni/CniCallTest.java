@@ -3,9 +3,12 @@ package io.podwire.node.cni;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.MacAddress;
 import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.PodRequest;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -129,7 +132,7 @@ final class CniCallTest {
     @ParameterizedTest
     @CsvSource({
         "'FOO=1', 'unknown CNI_ARGS [FOO]'",
-        "'IP=1;FOO=1;K8S_POD_NAME=p', 'unknown CNI_ARGS [FOO, IP]'",
+        "'IP=1;MAC=2;FOO=1;K8S_POD_NAME=p;BAR=2', 'unknown CNI_ARGS [BAR, FOO]'",
         "'IgnoreUnknown=0;FOO=1', 'unknown CNI_ARGS [FOO]'",
         "'junk', 'invalid CNI_ARGS'",
         "'=v', 'invalid CNI_ARGS'",
@@ -137,6 +140,38 @@ final class CniCallTest {
     })
     void wrongArgsAreCode4(String args, String message) {
         assertThat(refused("c", NETNS, "eth0", args).getMessage()).isEqualTo(message);
+    }
+
+    @Test
+    void whatIsAskedForIsReadFromArgsAndConfiguration() throws CniException {
+        PodRequest request = asking("IP=10.1.0.7;MAC=02:00:00:00:00:07", "\"mtu\":1400");
+        assertThat(request.addresses()).containsExactly(IpAddress.parse("10.1.0.7"));
+        assertThat(request.mac()).hasValue(MacAddress.parse("02:00:00:00:00:07"));
+        assertThat(request.mtu()).hasValue(1400);
+        assertThat(asking("", "\"x\":1")).isEqualTo(PodRequest.NONE);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "IP=one|\"x\":1|4|invalid IP in CNI_ARGS",
+                "MAC=01:00:00:00:00:07|\"x\":1|4|invalid MAC in CNI_ARGS",
+                "''|\"mtu\":1|7|invalid mtu",
+                "''|\"promiscMode\":true|2|unsupported promiscMode",
+            })
+    void whatCannotBeAskedForHasTheCodeOfItsKind(String args, String member, int code, String message) {
+        CniException refused = catchThrowableOfType(CniException.class, () -> asking(args, member));
+        assertThat(refused).as("%s %s is refused", args, member).isNotNull();
+        assertThat(refused.code().value()).isEqualTo(code);
+        assertThat(refused.getMessage()).isEqualTo(message);
+        assertThat(refused.details()).isNotEmpty();
+    }
+
+    private static PodRequest asking(String args, String member) throws CniException {
+        NetworkConfig config = NetworkConfig.parse(
+                ("{\"name\":\"podwire\",\"cniVersion\":\"1.1.0\"," + member + "}").getBytes(StandardCharsets.UTF_8));
+        return CniCall.of("c", NETNS, "eth0", args, false, true, config).request();
     }
 
     @Test

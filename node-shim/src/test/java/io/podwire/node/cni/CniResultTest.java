@@ -3,14 +3,20 @@ package io.podwire.node.cni;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Attachment.PodIdentity;
+import io.podwire.node.plan.DnsSettings;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.ExtraRoute;
+import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.Shaping;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,18 +24,55 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Results in every version, alone and in a chain, and of pods with IPv6 (alone: "-ipv6", beside IPv4:
- * "-dual"): {@code golden/cni/CASE/input.json} gives {@code want.json}. With {@code -Dgolden.update=true} the wanted files are written.
+ * "-dual"), and of pods that ask for more ("-asking"): {@code golden/cni/CASE/input.json} gives {@code want.json}. With {@code -Dgolden.update=true} the wanted files are written.
  */
 final class CniResultTest {
     private static final Path GOLDEN = Path.of("src/test/resources/golden/cni");
+    /** As a pod asks that has "-asking" in its case's name. */
+    private static final PodRequest ASKING = new PodRequest(
+            List.of(),
+            Optional.empty(),
+            Optional.empty(),
+            List.of(),
+            Shaping.NONE,
+            Optional.of(new DnsSettings(List.of("192.0.2.53"), "", List.of("example.org"), List.of("ndots:5"))),
+            new TreeMap<>(),
+            OptionalInt.empty(),
+            List.of(
+                    route("192.0.2.0/24", OptionalLong.empty()),
+                    route("2001:db8::/32", OptionalLong.empty()),
+                    new ExtraRoute(
+                            IpPrefix.parse("198.51.100.0/24"),
+                            Optional.of(IpAddress.parse("169.254.1.1")),
+                            OptionalInt.of(1400),
+                            OptionalInt.of(1360),
+                            OptionalLong.of(5),
+                            OptionalLong.empty(),
+                            OptionalInt.of(0)),
+                    route("0.0.0.0/0", OptionalLong.of(100))));
+
+    private static ExtraRoute route(String destination, OptionalLong table) {
+        return new ExtraRoute(
+                IpPrefix.parse(destination),
+                Optional.empty(),
+                OptionalInt.empty(),
+                OptionalInt.empty(),
+                OptionalLong.empty(),
+                table,
+                OptionalInt.empty());
+    }
 
     static Stream<String> cases() throws IOException {
         try (Stream<Path> folders = Files.list(GOLDEN)) {
@@ -44,6 +87,9 @@ final class CniResultTest {
         NetworkConfig config = NetworkConfig.parse(Files.readAllBytes(folder.resolve("input.json")));
         String before = config.raw().toString();
         Attachment attachment = attachment(addresses(name));
+        if (name.endsWith("-asking")) {
+            attachment = attachment.asking(ASKING);
+        }
         ObjectNode result = CniResult.added(
                 config, attachment, PodNames::gateway, attachment.addresses().families());
         String got = result.toPrettyString() + "\n";
@@ -52,6 +98,18 @@ final class CniResultTest {
         }
         assertThat(got).isEqualTo(Files.readString(folder.resolve("want.json")));
         assertThat(config.raw()).as("the configuration is left as it was").hasToString(before);
+    }
+
+    @ParameterizedTest
+    @EnumSource(CniVersion.class)
+    void aRouteOfAnotherTableIsNotTakenForTheDefaultRoute(CniVersion version) throws CniException {
+        NetworkConfig config = NetworkConfig.parse(
+                ("{\"name\":\"n\",\"cniVersion\":\"" + version.text() + "\"}").getBytes(StandardCharsets.UTF_8));
+        ObjectNode result = CniResult.added(config, attachment("10.1.0.5").asking(ASKING), PodNames::gateway, Set.of());
+        assertThat(CniResult.routed(result, PodNames::gateway)).isEmpty();
+        assertThat(result.toString().contains("\"table\":100"))
+                .as("told where it can be told")
+                .isEqualTo(version.atLeast(CniVersion.V1_1_0));
     }
 
     @Test

@@ -15,12 +15,15 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.node.address.AddressBook;
 import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.FailPoints;
+import io.podwire.node.dataplane.PodExtras;
 import io.podwire.node.dataplane.RulesetReconciler;
+import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.IntentFolder;
 import io.podwire.node.journal.Journal;
+import io.podwire.node.netlink.Conntrack;
 import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.NetnsThread;
@@ -82,6 +85,7 @@ final class FlowsNetnsTest {
     private final List<String> reasons = new CopyOnWriteArrayList<>();
     private final RtnetlinkPool sockets = new RtnetlinkPool();
     private LinkEvents events;
+    private Conntrack conntrack;
     private Space host;
     private Space pod;
     private Journal journal;
@@ -112,6 +116,11 @@ final class FlowsNetnsTest {
         }
 
         @Override
+        public String supplyOf(String pool, Duration longest) {
+            return "ipam-service is away";
+        }
+
+        @Override
         public String supplyProblem() {
             return "ipam-service is away";
         }
@@ -135,6 +144,7 @@ final class FlowsNetnsTest {
     void prepare() throws Exception {
         host = sandbox.add();
         events = LinkEvents.open(host.netns());
+        conntrack = Conntrack.open(host.netns());
         pod = sandbox.add();
         journal = Journal.open(folder.resolve("journal.mv"));
         journal.begin("boot", Optional.empty());
@@ -165,12 +175,15 @@ final class FlowsNetnsTest {
                 attachments,
                 book,
                 families,
+                Claims.of(attachments.all()),
                 wiring,
+                new PodExtras(sockets, Runnable::run, new Sysctl(Path.of("/proc/sys")), failPoints),
+                new StaleConnections(conntrack, sockets, Runnable::run),
                 ruleset,
                 services,
                 Runnable::run,
                 Striped.lazyWeakLock(64),
-                podMtu,
+                () -> podMtu,
                 new Clock(),
                 failPoints);
         DelFlow del = new DelFlow(node);
@@ -194,6 +207,7 @@ final class FlowsNetnsTest {
     void stop() {
         sockets.close();
         events.close();
+        conntrack.close();
         loop.close();
         journal.close();
         sandbox.close();
@@ -246,6 +260,17 @@ final class FlowsNetnsTest {
         assertThat(ok(call("CHECK", check))).isNull();
         ok(call("DEL", request("c1", host)));
         assertThat(host.ip("-br", "link")).doesNotContain("eth0");
+        assertNothingLeft();
+    }
+
+    @Test
+    void theNodesOwnNamespaceGetsNoSettings() throws Exception {
+        CniRequest override =
+                request("c1", host, "podwire", "1.1.0", ",\"sysctl\":{\"net.core.somaxconn\":\"777\"}").toBuilder()
+                        .setNetnsOverride(true)
+                        .build();
+        assertThat(error(call("ADD", override))).isEqualTo(2);
+        assertThat(host.run("cat", "/proc/sys/net/core/somaxconn")).isNotEqualTo("777\n");
         assertNothingLeft();
     }
 

@@ -17,6 +17,7 @@ final class PodNamesTest {
     @Test
     void namesAreTheSameInEveryRelease() {
         assertThat(PodNames.hostIfname(new EndpointKey("c1", "eth0"))).isEqualTo("pw5rbqk7ahvksr7");
+        assertThat(PodNames.ifbName(new EndpointKey("c1", "eth0"))).isEqualTo("pi5rbqk7ahvksr7");
         assertThat(PodNames.podMac(PodAddresses.of(IpAddress.parse("10.1.0.5"))))
                 .hasToString("02:70:0a:01:00:05");
         assertThat(PodNames.vtepMac(new NodeName("node-1"))).hasToString("02:7c:21:b5:67:1a");

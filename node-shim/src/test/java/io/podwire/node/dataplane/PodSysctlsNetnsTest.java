@@ -48,14 +48,14 @@ final class PodSysctlsNetnsTest {
     void whatTheKernelHasNotOrDoesNotTakeIsTold() {
         Space pod = sandbox.add();
         assertThat(refused(pod, "net/ipv4/tcp_such_a_thing", "1").missing()).isTrue();
-        PodSysctls.RefusedException value = refused(pod, "net/core/somaxconn", "many");
+        RefusedException value = refused(pod, "net/core/somaxconn", "many");
         assertThat(value.missing()).isFalse();
         assertThat(value).hasMessageContaining("\"many\"").hasMessageContaining("net/core/somaxconn");
     }
 
-    private PodSysctls.RefusedException refused(Space pod, String key, String value) {
-        PodSysctls.RefusedException refused = catchThrowableOfType(
-                PodSysctls.RefusedException.class, () -> sysctls.apply(pod.netns(), new TreeMap<>(Map.of(key, value))));
+    private RefusedException refused(Space pod, String key, String value) {
+        RefusedException refused = catchThrowableOfType(
+                RefusedException.class, () -> sysctls.apply(pod.netns(), new TreeMap<>(Map.of(key, value))));
         assertThat(refused).isNotNull();
         return refused;
     }

@@ -331,6 +331,23 @@ final class RouteReconcilerNetnsTest {
     }
 
     @Test
+    void theTunnelFollowsTheUnderlaysMtu() {
+        tunnels();
+        plan(a.tunnelled(b), b.tunnelled(a));
+        String index = a.space().ip("-o", "link", "show", "pwvx").split(":", -1)[0];
+        for (int mtu : new int[] {1400, 1600}) {
+            a.space().ip("link", "set", "under", "mtu", Integer.toString(mtu));
+            a.routes().look();
+            a.settle();
+            assertThat(a.space().ip("link", "show", "pwvx")).contains("mtu " + (mtu - 50) + " ");
+        }
+        assertThat(a.space().ip("-o", "link", "show", "pwvx").split(":", -1)[0])
+                .as("the same device")
+                .isEqualTo(index);
+        a.ping(b);
+    }
+
+    @Test
     void routesOfOthersStay() {
         a.space().ip("route", "add", "198.51.100.0/24", "via", "192.0.2.2");
         a.space().ip("link", "add", "pw0", "type", "bridge");

@@ -12,15 +12,21 @@ import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.AddressSetDelta;
 import io.podwire.node.plan.DirectionPolicy;
+import io.podwire.node.plan.DnsSettings;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
 import io.podwire.node.plan.ExpectedPod;
+import io.podwire.node.plan.ExtraRoute;
+import io.podwire.node.plan.HostPort;
 import io.podwire.node.plan.IpProtocol;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
 import io.podwire.node.plan.PodName;
+import io.podwire.node.plan.PodRequest;
 import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
+import io.podwire.node.plan.RateLimit;
+import io.podwire.node.plan.Shaping;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +36,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -178,6 +186,75 @@ final class JournalTest {
             assertThat(journal.attachments()).containsExactly(dual);
             assertThat(journal.cooling()).isEqualTo(both.list());
         }
+    }
+
+    @Test
+    void whatAnAttachmentAsksForComesBack() {
+        Attachment plain = attachment("c1", 5);
+        Attachment asking = attachment("c2", 6).asking(everything());
+        Attachment little = attachment("c3", 7).asking(mtu(1400));
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot", Optional.empty());
+            List.of(plain, asking, little).forEach(journal::put);
+        }
+        try (Journal journal = Journal.open(file())) {
+            journal.begin("boot", Optional.empty());
+            assertThat(journal.attachments()).containsExactly(plain, asking, little);
+        }
+    }
+
+    @Test
+    void aRowOfAReleaseThatKnewNoRequestsAsksForNothing() throws Exception {
+        Attachment plain = attachment("c1", 5);
+        String row = Journal.row(plain);
+        assertThat(row).as("what asks for nothing stands as it always stood").doesNotContain("request");
+        assertThat(Journal.attachment(row)).isEqualTo(plain);
+        assertThat(Journal.attachment(row).request()).isEqualTo(PodRequest.NONE);
+    }
+
+    private static PodRequest mtu(int mtu) {
+        return new PodRequest(
+                List.of(),
+                Optional.empty(),
+                Optional.empty(),
+                List.of(),
+                Shaping.NONE,
+                Optional.empty(),
+                new TreeMap<>(),
+                OptionalInt.of(mtu),
+                List.of());
+    }
+
+    private static PodRequest everything() {
+        return new PodRequest(
+                List.of(IpAddress.parse("10.1.0.6"), IpAddress.parse("fd00::6")),
+                Optional.of(MacAddress.parse("02:00:00:00:00:06")),
+                Optional.of("blue"),
+                List.of(
+                        new HostPort(IpProtocol.TCP, 8080, 80, Optional.empty()),
+                        new HostPort(IpProtocol.SCTP, 8080, 81, Optional.of(IpAddress.parse("::1")))),
+                new Shaping(Optional.of(RateLimit.ofRate(1_000_000)), Optional.of(new RateLimit(5_000, 7))),
+                Optional.of(
+                        new DnsSettings(List.of("192.0.2.53"), "a.example", List.of("b.example"), List.of("rotate"))),
+                new TreeMap<>(Map.of("net/core/somaxconn", "777")),
+                OptionalInt.of(9000),
+                List.of(
+                        new ExtraRoute(
+                                IpPrefix.parse("192.0.2.0/24"),
+                                Optional.of(IpAddress.parse("169.254.1.1")),
+                                OptionalInt.of(1400),
+                                OptionalInt.of(1360),
+                                OptionalLong.of((1L << 32) - 1),
+                                OptionalLong.of(100),
+                                OptionalInt.of(0)),
+                        new ExtraRoute(
+                                IpPrefix.parse("2001:db8::/32"),
+                                Optional.empty(),
+                                OptionalInt.empty(),
+                                OptionalInt.empty(),
+                                OptionalLong.empty(),
+                                OptionalLong.empty(),
+                                OptionalInt.empty())));
     }
 
     private static Attachment odd(String id, String ifname, String network, String ns, String pod, String uid) {

@@ -66,11 +66,25 @@ final class IpamClientTest {
         /** Further IPv6 blocks. */
         private volatile int size6 = 100;
 
+        /** IPv4 pools beside "default". */
+        private volatile Set<String> others = Set.of();
+
         private final AtomicInteger loseReplies = new AtomicInteger();
 
         @Override
         public void claimBlock(ClaimBlockRequest request, StreamObserver<Block> reply) {
             claims.add(request);
+            if (others.contains(request.getPool())) {
+                if (request.getFamily() != io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4) {
+                    reply.onError(GrpcErrors.toGrpc(new ServiceException(
+                            ErrorReason.INVALID_ARGUMENT, "pool " + request.getPool() + " is of the other family")));
+                    return;
+                }
+            } else if (!Set.of("", "default", "six").contains(request.getPool())) {
+                reply.onError(GrpcErrors.toGrpc(
+                        new ServiceException(ErrorReason.NOT_FOUND, "there is no pool " + request.getPool())));
+                return;
+            }
             boolean v6 = !old && request.getFamily() == io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV6;
             long given = owned.values().stream()
                     .filter(block -> block.getCidr().contains(":") == v6)
@@ -83,7 +97,11 @@ final class IpamClientTest {
             }
             Block block = owned.computeIfAbsent(
                     request.getRequestId(),
-                    _ -> block(v6 ? "fd00:0:0:" + given + "::/126" : "10.1." + given + ".0/30", request.getNode()));
+                    _ ->
+                            block(v6 ? "fd00:0:0:" + given + "::/126" : "10.1." + given + ".0/30", request.getNode())
+                                    .toBuilder()
+                                    .setPool(request.getPool())
+                                    .build());
             if (loseReplies.getAndDecrement() > 0) {
                 reply.onError(
                         Status.UNAVAILABLE.withDescription("the reply was lost").asRuntimeException());
@@ -293,5 +311,31 @@ final class IpamClientTest {
         IpamClient client = client(1);
         assertThat(client.supply(SOON)).as("asked before it was started").isTrue();
         assertThat(book.free(IpFamily.V4, time.monotonic())).isEqualTo(4);
+    }
+
+    @Test
+    void aPoolThatAPodNamesGivesABlockOnceAndOnlyWhileNoneOfItIsFree() {
+        ipam.others = Set.of("blue");
+        IpamClient client = dual(1);
+        assertThat(client.supplyOf("blue", SOON)).isEmpty();
+        assertThat(book.free(IpFamily.V4, "blue", time.monotonic())).isEqualTo(4);
+        assertThat(journal.blocks()).containsValue("blue");
+        assertThat(client.supplyOf("blue", SOON)).isEmpty();
+        assertThat(ipam.claims).extracting(ClaimBlockRequest::getPool).containsExactly("blue");
+        assertThat(client.supplyOf("green", SOON)).contains("there is no pool green");
+        assertThat(changes).as("the others learn of the block").hasPositiveValue();
+    }
+
+    @Test
+    void aClaimOfANamedPoolWhoseAnswerWasLostIsRepeatedWithItsId() {
+        ipam.others = Set.of("blue");
+        ipam.loseReplies.set(1);
+        IpamClient client = client(1);
+        assertThat(client.supplyOf("blue", SOON)).contains("the reply was lost");
+        assertThat(client.supplyOf("blue", SOON)).isEmpty();
+        assertThat(ipam.claims.stream().map(ClaimBlockRequest::getRequestId).distinct())
+                .as("one claim")
+                .hasSize(1);
+        assertThat(book.blocks()).as("none lost").hasSize(1);
     }
 }

@@ -47,6 +47,11 @@ public final class ConnectionCodec {
 
     private ConnectionCodec() {}
 
+    /** Asks for all connections of a family. */
+    public static void writeDump(NlWriter out, IpFamily family) {
+        header(out, family);
+    }
+
     /** Asks for the connections that are meant. */
     public static void writeDump(NlWriter out, ConnectionFilter filter) {
         header(out, filter.family());

@@ -1,0 +1,38 @@
+package io.podwire.node.address;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.PodAddresses;
+
+/**
+ * What became of an owner's wish for addresses; but for the first, nothing was taken.
+ *
+ * @param <O> the owner's type
+ */
+public sealed interface Taking<O> {
+    /** They are the owner's. */
+    record Taken<O>(PodAddresses addresses) implements Taking<O> {}
+
+    /**
+     * Every address of a family that would do is in use or cools down.
+     *
+     * @param pool the one whose blocks were looked at alone; empty: all were
+     */
+    record Exhausted<O>(IpFamily family, String pool) implements Taking<O> {}
+
+    /** No block is of the pool that was named. */
+    record NoBlock<O>(String pool) implements Taking<O> {}
+
+    /** An address that was named is another's. */
+    record Held<O>(IpAddress address, O holder) implements Taking<O> {}
+
+    /** An address that was named was released a moment ago. */
+    record Cooling<O>(IpAddress address) implements Taking<O> {}
+
+    /** An address that was named is in no block. */
+    record Elsewhere<O>(IpAddress address) implements Taking<O> {}
+
+    /** An address that was named is in a block of another pool than the one that was named. */
+    record OtherPool<O>(IpAddress address, IpPrefix block, String pool) implements Taking<O> {}
+}
