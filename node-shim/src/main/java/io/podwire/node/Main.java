@@ -21,12 +21,17 @@ import io.podwire.node.cni.Reaper;
 import io.podwire.node.cni.Spool;
 import io.podwire.node.cni.StatusFlow;
 import io.podwire.node.dataplane.BridgeWiring;
+import io.podwire.node.dataplane.DeviceWiring;
 import io.podwire.node.dataplane.FailPoints;
+import io.podwire.node.dataplane.Finding;
 import io.podwire.node.dataplane.PodNames;
+import io.podwire.node.dataplane.PodWiring;
 import io.podwire.node.dataplane.RouteReconciler;
+import io.podwire.node.dataplane.RoutedWiring;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.dataplane.Underlay;
+import io.podwire.node.dataplane.Wirings;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.IntentFolder;
@@ -50,6 +55,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
@@ -57,6 +63,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -118,14 +125,14 @@ public final class Main {
                 KERNEL_THREADS,
                 Thread.ofPlatform().name("kernel-", 0).daemon(true).factory()));
         Sysctl sysctl = new Sysctl(options.sysctlDir());
-        BridgeWiring wiring = new BridgeWiring(
-                context.own(new RtnetlinkPool()),
-                context.own(LinkEvents.open()),
-                kernelThreads,
-                sysctl,
-                served,
-                failPoints);
-        wiring.prepare(podMtu, Set.of(underlay.ifname()));
+        RtnetlinkPool sockets = context.own(new RtnetlinkPool());
+        LinkEvents events = context.own(LinkEvents.open());
+        BridgeWiring bridge = new BridgeWiring(sockets, events, kernelThreads, sysctl, served, failPoints);
+        bridge.prepare(podMtu, Set.of(underlay.ifname()));
+        DeviceWiring device = new DeviceWiring(sockets, sysctl, served, failPoints);
+        device.prepare(attachments.all());
+        Wirings wiring = new Wirings(
+                bridge, new RoutedWiring(sockets, events, kernelThreads, sysctl, served, failPoints), device);
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
         RulesetReconciler ruleset =
@@ -157,7 +164,7 @@ public final class Main {
                         served,
                         routes));
         Upstreams upstreams = new Upstreams(
-                options, self, journal, book, time, underlay, vxlan, routes, ruleset, wiring, policy, route);
+                options, self, journal, book, time, underlay, vxlan, routes, ruleset, bridge, policy, route);
         IpamClient ipam = new IpamClient(
                 channel(context, options.ipamService()),
                 context.own(new EventLoop("ipam")),
@@ -214,7 +221,8 @@ public final class Main {
         upstreams.start(attachments.all(), ipam);
 
         context.serveInline(cni);
-        context.serve(new NodeGrpcService(attachments::all, upstreams::status, () -> wiring.audit(attachments.all())));
+        context.serve(new NodeGrpcService(
+                attachments::all, upstreams::status, () -> audit(attachments.all(), wiring, ruleset)));
         context.readyWhen("ruleset", ruleset::healthy);
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);
@@ -244,6 +252,17 @@ public final class Main {
                     + " at least: raise it, or give --mtu where packets between nodes need not fit");
         }
         return mtu;
+    }
+
+    private static List<Finding> audit(List<Attachment> all, PodWiring wiring, RulesetReconciler ruleset) {
+        Stream<Finding> inVain = all.stream()
+                .filter(a -> ruleset.isolatesInVain(Node.endpoint(a)))
+                .map(a -> new Finding(
+                        "policy",
+                        a.key().toString(),
+                        "isolates the pod, which mode " + a.mode().name() + " cannot keep: what is on "
+                                + a.mode().device().orElse("") + " reaches it past the node's rules"));
+        return Stream.concat(wiring.audit(all).stream(), inVain).toList();
     }
 
     /** Platform threads: calls into the kernel would hold a virtual thread's carrier. */

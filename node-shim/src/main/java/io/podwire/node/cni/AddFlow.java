@@ -6,13 +6,17 @@ import io.podwire.common.net.PodAddresses;
 import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.Entrance;
 import io.podwire.node.dataplane.PodNames;
+import io.podwire.node.dataplane.WiringException;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.JournalException;
+import io.podwire.node.netlink.KernelLacksException;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsException;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
+import io.podwire.node.plan.WiringMode;
+import io.podwire.node.plan.WiringMode.HostSide;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -135,13 +139,15 @@ public final class AddFlow {
     private Attachment intent(CniCall call, Path path, Netns pod, Duration began) throws CniException {
         EndpointKey key = call.key();
         checkWritable();
+        WiringMode mode = WiringModes.of(call.config());
         PodAddresses addresses = takeAddresses(key, began);
-        return new Attachment(
+        Attachment asked = new Attachment(
                 key,
                 call.config().name(),
                 call.pod(),
                 path.toString(),
                 pod.inode(),
+                mode,
                 PodNames.hostIfname(key),
                 PodNames.podMac(addresses),
                 addresses,
@@ -149,6 +155,15 @@ public final class AddFlow {
                 Attachment.State.INTENT,
                 0,
                 node.time().wall());
+        try {
+            return node.wiring().plan(asked);
+        } catch (WiringException e) {
+            node.addresses().release(key, node.time().monotonic());
+            throw new CniException(Code.INVALID_CONFIG, String.valueOf(e.getMessage()), e.details(), e);
+        } catch (RuntimeException e) {
+            node.addresses().release(key, node.time().monotonic());
+            throw e;
+        }
     }
 
     private void checkWritable() throws CniException {
@@ -175,6 +190,9 @@ public final class AddFlow {
             node.attachments().begin(intent);
             node.failPoints().reach("add.intent");
             LocalEndpoint endpoint = Node.endpoint(intent);
+            if (endpoint.hostSide() != HostSide.BRIDGE_PORT) {
+                node.ruleset().expectUnbridged().join();
+            }
             boolean expected = node.ruleset().expects(endpoint);
             node.ruleset().attach(endpoint, covered);
             if (!expected) {
@@ -192,6 +210,7 @@ public final class AddFlow {
             Duration ruled = node.time().monotonic();
             node.failPoints().reach("add.rules");
             checkAwaited(abandoned);
+            checkEnforceable(endpoint, attached);
             node.attachments().finish(attached);
             node.failPoints().reach("add.commit");
             log.debug(
@@ -210,6 +229,13 @@ public final class AddFlow {
             undo(intent, covered, recorded);
             throw new CniException(
                     Code.TRY_AGAIN, "the journal cannot be written", e.getMessage() + "; everything was undone", e);
+        } catch (KernelLacksException e) {
+            undo(intent, covered, recorded);
+            throw new CniException(
+                    Code.UNSUPPORTED_FIELD,
+                    "this node's kernel has no mode " + intent.mode().name(),
+                    e.getMessage() + "; or choose another mode of " + WiringMode.NAMES + "; everything was undone",
+                    e);
         } catch (NetlinkException e) {
             undo(intent, covered, recorded);
             throw new CniException(
@@ -234,6 +260,17 @@ public final class AddFlow {
                     Code.TRY_AGAIN,
                     "the caller is gone",
                     "cni-shim ended, or gave up at its deadline, before the ADD was done; everything was undone");
+        }
+    }
+
+    /** A pod that policy isolates does not start where others reach it past the node. */
+    private void checkEnforceable(LocalEndpoint endpoint, Attachment attached) throws CniException {
+        if (node.ruleset().isolatesInVain(endpoint)) {
+            throw new CniException(
+                    Code.NOT_ENFORCEABLE,
+                    "policy isolates the pod, which mode " + attached.mode().name() + " cannot keep",
+                    "what is on the device " + attached.mode().device().orElse("") + " reaches it past this node's"
+                            + " rules; use mode bridge or routed, or take the policy away; everything was undone");
         }
     }
 

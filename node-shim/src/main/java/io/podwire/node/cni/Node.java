@@ -4,9 +4,10 @@ import com.google.common.util.concurrent.Striped;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
 import io.podwire.node.address.AddressBook;
-import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.EveryStep;
 import io.podwire.node.dataplane.FailPoints;
+import io.podwire.node.dataplane.PodNames;
+import io.podwire.node.dataplane.PodWiring;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
@@ -15,6 +16,7 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.PodName;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -41,7 +43,7 @@ public record Node(
         AttachmentTable attachments,
         AddressBook<EndpointKey> addresses,
         Set<IpFamily> families,
-        BridgeWiring wiring,
+        PodWiring wiring,
         RulesetReconciler ruleset,
         Services services,
         Executor recorder,
@@ -79,9 +81,11 @@ public record Node(
                 a.key(),
                 new PodName(a.pod().namespace(), a.pod().name()),
                 a.pod().uid(),
-                a.hostIfname(),
+                PodNames.port(a),
+                a.mode().hostSide(),
                 a.mac(),
-                a.addresses());
+                a.addresses(),
+                List.of());
     }
 
     /**

@@ -3,6 +3,7 @@ package io.podwire.node.journal;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.WiringMode;
 import java.time.Instant;
 
 /**
@@ -14,7 +15,8 @@ import java.time.Instant;
  * @param netnsPath path of the network namespace at ADD
  * @param netnsInode inode of the network namespace at ADD: the same path may later be another one; 0 when
  *     that was in another boot
- * @param hostIfname host end of the veth pair
+ * @param mode how it is wired
+ * @param hostIfname host end of its veth pair; of a mode without one, the interface's name until it is complete
  * @param mac the container's interface's
  * @param addresses the container's
  * @param mtu of both ends, in bytes
@@ -28,6 +30,7 @@ public record Attachment(
         PodIdentity pod,
         String netnsPath,
         long netnsInode,
+        WiringMode mode,
         String hostIfname,
         MacAddress mac,
         PodAddresses addresses,
@@ -35,6 +38,36 @@ public record Attachment(
         State state,
         long policyRevision,
         Instant since) {
+
+    /** One on the bridge. */
+    public Attachment(
+            EndpointKey key,
+            String network,
+            PodIdentity pod,
+            String netnsPath,
+            long netnsInode,
+            String hostIfname,
+            MacAddress mac,
+            PodAddresses addresses,
+            int mtu,
+            State state,
+            long policyRevision,
+            Instant since) {
+        this(
+                key,
+                network,
+                pod,
+                netnsPath,
+                netnsInode,
+                new WiringMode.Bridge(),
+                hostIfname,
+                mac,
+                addresses,
+                mtu,
+                state,
+                policyRevision,
+                since);
+    }
 
     /** How far an ADD came. */
     public enum State {
@@ -67,6 +100,7 @@ public record Attachment(
                 pod,
                 netnsPath,
                 netnsInode,
+                mode,
                 hostIfname,
                 mac,
                 addresses,
@@ -79,6 +113,24 @@ public record Attachment(
     /** The same attachment after a reboot: no namespace of now is the one it was attached in. */
     public Attachment ofAnotherBoot() {
         return new Attachment(
-                key, network, pod, netnsPath, 0, hostIfname, mac, addresses, mtu, state, policyRevision, since);
+                key, network, pod, netnsPath, 0, mode, hostIfname, mac, addresses, mtu, state, policyRevision, since);
+    }
+
+    /** The same attachment, wired so. */
+    public Attachment wired(WiringMode how, String otherIfname, MacAddress otherMac, int otherMtu) {
+        return new Attachment(
+                key,
+                network,
+                pod,
+                netnsPath,
+                netnsInode,
+                how,
+                otherIfname,
+                otherMac,
+                addresses,
+                otherMtu,
+                state,
+                policyRevision,
+                since);
     }
 }

@@ -2,6 +2,9 @@ package io.podwire.node.journal;
 
 import com.fasterxml.jackson.annotation.JsonAlias;
 import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -17,6 +20,7 @@ import io.podwire.node.plan.ExpectedPod;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
 import io.podwire.node.plan.PodName;
+import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -430,7 +434,10 @@ public final class Journal implements AutoCloseable {
         return JSON.readValue(row, AttachmentRow.class).toAttachment();
     }
 
-    /** How an attachment stands in the file. Format 1 had one "address", which reads as a list of one. */
+    /**
+     * How an attachment stands in the file. Format 1 had one "address", which reads as a list of one. What is on the
+     * bridge has no "mode", as in every row of a release that knew nothing else.
+     */
     record AttachmentRow(
             String containerId,
             String ifname,
@@ -441,6 +448,10 @@ public final class Journal implements AutoCloseable {
             boolean declared,
             String netnsPath,
             long netnsInode,
+
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) @JsonSetter(nulls = Nulls.AS_EMPTY)
+            String mode,
+
             String hostIfname,
             String mac,
 
@@ -462,6 +473,7 @@ public final class Journal implements AutoCloseable {
                     a.pod().declared(),
                     a.netnsPath(),
                     a.netnsInode(),
+                    a.mode() instanceof WiringMode.Bridge ? "" : a.mode().text(),
                     a.hostIfname(),
                     a.mac().toString(),
                     a.addresses().stream().map(IpAddress::toString).toList(),
@@ -478,6 +490,7 @@ public final class Journal implements AutoCloseable {
                     new Attachment.PodIdentity(podNamespace, podName, podUid, declared),
                     netnsPath,
                     netnsInode,
+                    WiringMode.parse(mode),
                     hostIfname,
                     MacAddress.parse(mac),
                     PodAddresses.parse(addresses),
