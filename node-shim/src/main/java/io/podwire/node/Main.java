@@ -24,15 +24,18 @@ import io.podwire.node.cni.Reaper;
 import io.podwire.node.cni.Spool;
 import io.podwire.node.cni.StatusFlow;
 import io.podwire.node.dataplane.BridgeWiring;
+import io.podwire.node.dataplane.DeviceWiring;
 import io.podwire.node.dataplane.FailPoints;
 import io.podwire.node.dataplane.PodExtras;
 import io.podwire.node.dataplane.PodMtus;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.dataplane.RouteReconciler;
+import io.podwire.node.dataplane.RoutedWiring;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.dataplane.Underlay;
+import io.podwire.node.dataplane.Wirings;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.IntentFolder;
@@ -120,9 +123,13 @@ public final class Main {
         LifoThreads kernelThreads = context.own(threads("kernel-", KERNEL_THREADS));
         Sysctl sysctl = new Sysctl(options.sysctlDir());
         RtnetlinkPool sockets = context.own(new RtnetlinkPool());
-        BridgeWiring wiring =
-                new BridgeWiring(sockets, context.own(LinkEvents.open()), kernelThreads, sysctl, served, failPoints);
-        wiring.prepare(podMtu.get(), Set.of(underlay.ifname()));
+        LinkEvents events = context.own(LinkEvents.open());
+        BridgeWiring bridge = new BridgeWiring(sockets, events, kernelThreads, sysctl, served, failPoints);
+        bridge.prepare(podMtu.get(), Set.of(underlay.ifname()));
+        DeviceWiring device = new DeviceWiring(sockets, sysctl, served, failPoints);
+        device.prepare(attachments.all());
+        Wirings wiring = new Wirings(
+                bridge, new RoutedWiring(sockets, events, kernelThreads, sysctl, served, failPoints), device);
         PodExtras extras = new PodExtras(sockets, kernelThreads, sysctl, failPoints);
         StaleConnections connections = new StaleConnections(context.own(Conntrack.open()), sockets, kernelThreads);
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
@@ -156,7 +163,7 @@ public final class Main {
                         served,
                         routes));
         Upstreams upstreams = new Upstreams(
-                options, self, journal, book, time, underlay, vxlan, routes, ruleset, wiring, policy, route);
+                options, self, journal, book, time, underlay, vxlan, routes, ruleset, bridge, policy, route);
         IpamClient ipam = new IpamClient(
                 channel(context, options.ipamService()),
                 context.own(new EventLoop("ipam")),
@@ -210,6 +217,7 @@ public final class Main {
         upkeep.every(SWEEP, spool::sweep);
         MtuFollower mtu = new MtuFollower(
                 node,
+                bridge,
                 new PodMtus(sockets),
                 podMtu,
                 NodeOptions.leastMtu(served),

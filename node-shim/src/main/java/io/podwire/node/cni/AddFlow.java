@@ -11,15 +11,19 @@ import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.dataplane.Entrance;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.dataplane.RefusedException;
+import io.podwire.node.dataplane.WiringException;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.journal.JournalException;
+import io.podwire.node.netlink.KernelLacksException;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsException;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.WiringMode;
+import io.podwire.node.plan.WiringMode.HostSide;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -155,14 +159,16 @@ public final class AddFlow {
     private Wired attach(
             CniCall call, PodRequest request, Path path, Netns pod, Duration began, Caller caller)
             throws CniException {
-        rules.check(request, pod.sameAs(node.own()));
+        WiringMode mode = WiringModes.of(call.config());
+        rules.check(request, mode, pod.sameAs(node.own()));
         try (Entrance entrance = node.wiring().enter(pod)) {
-            return attach(intent(call, request, path, pod, began), entrance, pod, began, caller);
+            return attach(intent(call, request, mode, path, pod, began), entrance, pod, began, caller);
         }
     }
 
     /** Claims for a pod what others must not have too. */
-    private Attachment intent(CniCall call, PodRequest request, Path path, Netns pod, Duration began)
+    private Attachment intent(
+            CniCall call, PodRequest request, WiringMode mode, Path path, Netns pod, Duration began)
             throws CniException {
         EndpointKey key = call.key();
         PodIdentity of = call.pod();
@@ -174,23 +180,27 @@ public final class AddFlow {
                 node.claims().claimMac(key, of.display(), request.mac().get());
             }
             PodAddresses addresses = takeAddresses(key, request, began);
-            MacAddress mac = request.mac().orElseGet(() -> PodNames.podMac(addresses));
-            node.claims().claimMac(key, of.display(), mac);
+            Attachment planned = node.wiring()
+                    .plan(new Attachment(
+                            key,
+                            call.config().name(),
+                            of,
+                            path.toString(),
+                            pod.inode(),
+                            mode,
+                            PodNames.hostIfname(key),
+                            request.mac().orElseGet(() -> PodNames.podMac(addresses)),
+                            addresses,
+                            request.mtu().orElseGet(node.podMtu()),
+                            Attachment.State.INTENT,
+                            0,
+                            node.time().wall(),
+                            request));
+            node.claims().claimMac(key, of.display(), planned.mac());
             claimed = true;
-            return new Attachment(
-                    key,
-                    call.config().name(),
-                    of,
-                    path.toString(),
-                    pod.inode(),
-                    PodNames.hostIfname(key),
-                    mac,
-                    addresses,
-                    request.mtu().orElseGet(node.podMtu()),
-                    Attachment.State.INTENT,
-                    0,
-                    node.time().wall(),
-                    request);
+            return planned;
+        } catch (WiringException e) {
+            throw new CniException(Code.INVALID_CONFIG, String.valueOf(e.getMessage()), e.details(), e);
         } finally {
             if (!claimed) {
                 node.claims().release(key);
@@ -223,6 +233,9 @@ public final class AddFlow {
             node.attachments().begin(intent);
             node.failPoints().reach("add.intent");
             LocalEndpoint endpoint = Node.endpoint(intent);
+            if (endpoint.hostSide() != HostSide.BRIDGE_PORT) {
+                node.ruleset().expectUnbridged().join();
+            }
             boolean expected = node.ruleset().expects(endpoint);
             node.ruleset().attach(endpoint, covered);
             if (!expected) {
@@ -240,6 +253,7 @@ public final class AddFlow {
                 node.connections().takeOver(intent.request().hostPorts(), intent.addresses());
             }
             checkAwaited(caller);
+            checkEnforceable(endpoint, attached);
             node.attachments().finish(attached);
             node.failPoints().reach("add.commit");
             if (expected) {
@@ -269,6 +283,13 @@ public final class AddFlow {
                     "cannot give interface " + key.ifname() + " what was asked for",
                     e.getMessage() + "; everything was undone",
                     e);
+        } catch (KernelLacksException e) {
+            undo(intent, covered, recorded);
+            throw new CniException(
+                    Code.UNSUPPORTED_FIELD,
+                    "this node's kernel has no mode " + intent.mode().name(),
+                    e.getMessage() + "; or choose another mode of " + WiringMode.NAMES + "; everything was undone",
+                    e);
         } catch (NetlinkException e) {
             undo(intent, covered, recorded);
             throw new CniException(
@@ -293,6 +314,17 @@ public final class AddFlow {
                     Code.TRY_AGAIN,
                     "the caller is gone",
                     "cni-shim ended, or gave up at its deadline, before the ADD was done; everything was undone");
+        }
+    }
+
+    /** A pod that policy isolates does not start where others reach it past the node. */
+    private void checkEnforceable(LocalEndpoint endpoint, Attachment attached) throws CniException {
+        if (node.ruleset().isolatesInVain(endpoint)) {
+            throw new CniException(
+                    Code.NOT_ENFORCEABLE,
+                    "policy isolates the pod, which mode " + attached.mode().name() + " cannot keep",
+                    "what is on the device " + attached.mode().device().orElse("") + " reaches it past this node's"
+                            + " rules; use mode bridge or routed, or take the policy away; everything was undone");
         }
     }
 

@@ -33,7 +33,9 @@ public final class CniException extends Exception {
         /** CHECK: an attachment is not as its ADD left it. */
         CHECK_FAILED(103),
         /** A bug or a damaged state, see node-shim's log. */
-        INTERNAL(104);
+        INTERNAL(104),
+        /** A policy isolates the pod, and its mode lets others reach it past the node's rules. */
+        NOT_ENFORCEABLE(107);
 
         private final int value;
 

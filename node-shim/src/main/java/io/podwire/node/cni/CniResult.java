@@ -42,14 +42,16 @@ final class CniResult {
                 config.prevResult().map(ObjectNode::deepCopy).orElseGet(NetworkConfig.JSON::createObjectNode);
         result.put("cniVersion", config.version().text());
         ArrayNode interfaces = result.withArray("interfaces");
-        ObjectNode host = interfaces.addObject().put("name", attachment.hostIfname());
+        Optional<ObjectNode> host = hasHostEnd(attachment)
+                ? Optional.of(interfaces.addObject().put("name", attachment.hostIfname()))
+                : Optional.empty();
         ObjectNode inside = interfaces
                 .addObject()
                 .put("name", attachment.key().ifname())
                 .put("mac", attachment.mac().toString())
                 .put("sandbox", attachment.netnsPath());
         if (config.version().atLeast(CniVersion.V1_1_0)) {
-            host.put("mtu", attachment.mtu());
+            host.ifPresent(end -> end.put("mtu", attachment.mtu()));
             inside.put("mtu", attachment.mtu());
         }
         for (IpAddress address : attachment.addresses().list()) {
@@ -70,6 +72,13 @@ final class CniResult {
         }
         putDns(config, attachment, result);
         return result;
+    }
+
+    private static boolean hasHostEnd(Attachment attachment) {
+        return switch (attachment.mode().hostSide()) {
+            case BRIDGE_PORT, OWN_LINK -> true;
+            case SHARED_DEVICE, NONE -> false;
+        };
     }
 
     private static ObjectNode legacy(

@@ -1,5 +1,6 @@
 package io.podwire.node.cni;
 
+import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.PodMtus;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.JournalException;
@@ -23,6 +24,7 @@ public final class MtuFollower {
     private static final Logger log = LoggerFactory.getLogger(MtuFollower.class);
 
     private final Node node;
+    private final BridgeWiring bridge;
     private final PodMtus mtus;
     private final AtomicInteger podMtu;
     private final int least;
@@ -38,8 +40,16 @@ public final class MtuFollower {
      * @param wanted what pods should have now, in bytes
      * @param changed called when that has changed, before any pod has it
      */
-    public MtuFollower(Node node, PodMtus mtus, AtomicInteger podMtu, int least, IntSupplier wanted, Runnable changed) {
+    public MtuFollower(
+            Node node,
+            BridgeWiring bridge,
+            PodMtus mtus,
+            AtomicInteger podMtu,
+            int least,
+            IntSupplier wanted,
+            Runnable changed) {
         this.node = node;
+        this.bridge = bridge;
         this.mtus = mtus;
         this.podMtu = podMtu;
         this.least = least;
@@ -69,15 +79,17 @@ public final class MtuFollower {
             changed.run();
         }
         List<Attachment> others = node.attachments().all(Attachment.State.ATTACHED).stream()
+                // Those on a device have what that takes.
+                .filter(a -> a.mode().device().isEmpty())
                 .filter(a -> a.request().mtu().isEmpty() && a.mtu() != now)
                 .toList();
         // What sends to the pods has the smaller MTU first, and the greater one last.
-        if (node.wiring().bridgeMtu() > now) {
-            node.wiring().bridgeMtu(now);
+        if (bridge.bridgeMtu() > now) {
+            bridge.bridgeMtu(now);
         }
         others.forEach(a -> follow(a, now));
-        if (node.wiring().bridgeMtu() < now) {
-            node.wiring().bridgeMtu(now);
+        if (bridge.bridgeMtu() < now) {
+            bridge.bridgeMtu(now);
         }
     }
 

@@ -4,11 +4,12 @@ import com.google.common.util.concurrent.Striped;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
 import io.podwire.node.address.AddressBook;
-import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.EveryStep;
 import io.podwire.node.dataplane.FailPoints;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.dataplane.PodExtras;
+import io.podwire.node.dataplane.PodNames;
+import io.podwire.node.dataplane.PodWiring;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.journal.Attachment;
@@ -51,7 +52,7 @@ public record Node(
         AddressBook<EndpointKey> addresses,
         Set<IpFamily> families,
         Claims claims,
-        BridgeWiring wiring,
+        PodWiring wiring,
         PodExtras extras,
         StaleConnections connections,
         RulesetReconciler ruleset,
@@ -98,6 +99,14 @@ public record Node(
         List<Attachment> all = attachments.all();
         List<Finding> findings = new ArrayList<>(wiring.audit(all));
         findings.addAll(extras.audit(all));
+        all.stream()
+                .filter(a -> ruleset.isolatesInVain(endpoint(a)))
+                .map(a -> new Finding(
+                        "policy",
+                        a.key().toString(),
+                        "isolates the pod, which mode " + a.mode().name() + " cannot keep: what is on "
+                                + a.mode().device().orElse("") + " reaches it past the node's rules"))
+                .forEach(findings::add);
         return findings;
     }
 
@@ -107,7 +116,8 @@ public record Node(
                 a.key(),
                 new PodName(a.pod().namespace(), a.pod().name()),
                 a.pod().uid(),
-                a.hostIfname(),
+                PodNames.port(a),
+                a.mode().hostSide(),
                 a.mac(),
                 a.addresses(),
                 a.request().hostPorts());

@@ -6,6 +6,8 @@ import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.plan.ExtraRoute;
 import io.podwire.node.plan.HostPort;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.Shaping;
+import io.podwire.node.plan.WiringMode;
 import java.util.Set;
 import java.util.function.Function;
 
@@ -31,10 +33,12 @@ final class RequestRules {
     /**
      * Checks a request.
      *
+     * @param mode how the pod shall be wired
      * @param ownNamespace the interface shall be in the node's own network namespace
      * @throws CniException code 2 or 7, naming the first thing that cannot be had
      */
-    void check(PodRequest request, boolean ownNamespace) throws CniException {
+    void check(PodRequest request, WiringMode mode, boolean ownNamespace) throws CniException {
+        checkMode(request, mode);
         for (IpAddress address : request.addresses()) {
             checkFamily("address " + address, address.family());
         }
@@ -59,6 +63,33 @@ final class RequestRules {
                     "unsupported routes and sysctl in the node's own network namespace",
                     "they would be the node's: take them out of the configuration, or attach another namespace");
         }
+    }
+
+    /** What is done on a pod's link to its node needs such a link. */
+    private static void checkMode(PodRequest request, WiringMode mode) throws CniException {
+        if (mode.device().isEmpty()) {
+            return;
+        }
+        if (!request.shaping().equals(Shaping.NONE)) {
+            throw withoutLink("bandwidth", mode);
+        }
+        if (!request.hostPorts().isEmpty()) {
+            throw withoutLink("portMappings", mode);
+        }
+        if (request.mac().isPresent() && mode.hostSide() == WiringMode.HostSide.NONE) {
+            throw new CniException(
+                    Code.UNSUPPORTED_FIELD,
+                    "unsupported mac in mode " + mode.name(),
+                    "the pod's interface has the MAC address of the device it is on");
+        }
+    }
+
+    private static CniException withoutLink(String what, WiringMode mode) {
+        return new CniException(
+                Code.UNSUPPORTED_FIELD,
+                "unsupported " + what + " in mode " + mode.name(),
+                "packets of other machines reach the pod past its node: choose mode bridge or routed, or take " + what
+                        + " out of the capabilities");
     }
 
     private void check(ExtraRoute route) throws CniException {

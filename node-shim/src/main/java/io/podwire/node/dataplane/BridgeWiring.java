@@ -9,7 +9,6 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.LinkEvents;
-import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netlink.rt.BridgePort;
@@ -26,14 +25,11 @@ import io.podwire.node.netlink.rt.Scope;
 import io.podwire.node.netns.Netns;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -49,20 +45,15 @@ import org.slf4j.LoggerFactory;
  * nothing on the path asks with ARP or neighbour discovery, and every packet is routed through the
  * host's forward hook, where policy sits.
  *
- * <p>No IPv6 address is looked for elsewhere before it is used (duplicate address detection, RFC 4862
- * §5.4, would hold a pod up for a second): an address has one owner by its block, the anti-spoofing set
- * drops whatever another sends from it, and the question would not pass the bridge. Pods have no
- * link-local address, so their kernels ask for no router; they heed none either.
- *
  * <p>Safe for several threads: each call touches the objects of one pod only.
  */
-public final class BridgeWiring {
+public final class BridgeWiring implements PodWiring {
     private static final Logger log = LoggerFactory.getLogger(BridgeWiring.class);
     private static final BridgePort POD_PORT = new BridgePort(true, false, false, false, false, false);
 
     private final RtnetlinkPool sockets;
-    private final LinkEvents events;
-    private final Executor kernelThreads;
+    private final HostEnds hostEnds;
+    private final PodEnd podEnd;
     private final Sysctl sysctl;
     private final FailPoints failPoints;
     private final Set<IpFamily> families;
@@ -83,8 +74,8 @@ public final class BridgeWiring {
             Set<IpFamily> families,
             FailPoints failPoints) {
         this.sockets = sockets;
-        this.events = events;
-        this.kernelThreads = kernelThreads;
+        this.hostEnds = new HostEnds(sockets, events, kernelThreads);
+        this.podEnd = new PodEnd(sysctl, failPoints);
         this.sysctl = sysctl;
         this.families = Set.copyOf(families);
         this.failPoints = failPoints;
@@ -179,26 +170,19 @@ public final class BridgeWiring {
         }
     }
 
-    /** Begins to enter a pod, for an {@link #attach} soon after. The caller keeps the namespace open until then. */
-    public Entrance enter(Netns pod) {
-        return new Entrance(pod);
+    @Override
+    public Attachment plan(Attachment asked) {
+        return asked;
     }
 
-    /**
-     * Wires one pod.
-     *
-     * @param entrance to the pod's network namespace; closed afterwards
-     * @return the families whose default route leaves by this interface: all of the attachment's, but
-     *     none of a second interface, and none in the node's own namespace
-     * @throws NetlinkException when the kernel refuses a step, EEXIST where an interface of that name
-     *     is there already; what was done before stays, for {@link #detach}
-     */
+    @Override
     public Set<IpFamily> attach(Attachment attachment, Entrance entrance) {
         Set<IpFamily> routed;
         try (entrance) {
             sockets.run(host -> outside(host, attachment, entrance.pod()));
             failPoints.reach("add.host");
-            routed = inside(entrance, attachment);
+            Link link = entrance.socket().link(attachment.key().ifname()).orElseThrow();
+            routed = podEnd.complete(entrance, link, attachment, Optional.of(BRIDGE_MAC));
         }
         failPoints.reach("add.pod");
         return routed;
@@ -232,62 +216,11 @@ public final class BridgeWiring {
         });
     }
 
-    private Set<IpFamily> inside(Entrance entrance, Attachment attachment) {
-        Rtnetlink in = entrance.socket();
-        String ifname = attachment.key().ifname();
-        Link link = in.link(ifname).orElseThrow();
-        int index = link.index();
-        in.disableIpv6LinkLocal(index);
-        if (attachment.addresses().families().contains(IpFamily.V6)) {
-            failPoints.reach("add.ipv6");
-            entrance.settings(() -> Ipv6Host.byHand(sysctl, ifname));
-        }
-        in.atOnce(() -> {
-            for (IpAddress address : attachment.addresses().list()) {
-                in.replaceAddress(
-                        new InterfaceAddress(index, address, address.family().bits(), Scope.GLOBAL));
-            }
-            in.setUp(index);
-            if (!isOwn(link)) {
-                for (IpFamily family : attachment.addresses().families()) {
-                    in.replaceNeighbour(new Neighbour(index, gateway(family), BRIDGE_MAC, true));
-                }
-            }
-        });
-        failPoints.reach("add.pod-up");
-        Set<IpFamily> routed = EnumSet.noneOf(IpFamily.class);
-        if (isOwn(link)) {
-            return routed;
-        }
-        for (IpFamily family : attachment.addresses().families()) {
-            // A container's second interface leaves the first one its default route.
-            if (in.addRoute(Route.via(IpPrefix.all(family), gateway(family), index))) {
-                routed.add(family);
-            }
-        }
-        return routed;
-    }
-
-    /**
-     * True for a pod's end that is in the node's own namespace, as its other end is: there the gateway is an
-     * address of the node itself, and its routes are the node's.
-     */
-    private static boolean isOwn(Link podEnd) {
-        return podEnd.peerNetnsId().isEmpty();
-    }
-
-    /** The families whose default route leaves by an interface that {@link #attach} made before. */
+    @Override
     public Set<IpFamily> routed(Attachment attachment, Netns pod) {
-        Set<IpFamily> routed = EnumSet.noneOf(IpFamily.class);
         try (Rtnetlink in = Rtnetlink.open(pod)) {
-            in.link(attachment.key().ifname())
-                    .filter(link -> !isOwn(link))
-                    .ifPresent(link -> attachment.addresses().families().stream()
-                            .filter(family -> in.routes(family)
-                                    .contains(Route.via(IpPrefix.all(family), gateway(family), link.index())))
-                            .forEach(routed::add));
+            return PodEnd.routed(in, attachment);
         }
-        return routed;
     }
 
     /** A pod with an MTU of its own is sent no longer packets, though the bridge would take them. */
@@ -323,10 +256,7 @@ public final class BridgeWiring {
         return FdbEntry.ofPort(port, attachment.mac());
     }
 
-    /**
-     * Removes what {@link #attach} made, whatever of it is left. When this returns the link is in no
-     * table any more; the kernel frees its memory behind it.
-     */
+    @Override
     public void detach(Attachment attachment) {
         EveryStep steps = new EveryStep();
         for (IpAddress address : attachment.addresses().list()) {
@@ -335,64 +265,24 @@ public final class BridgeWiring {
             steps.run(() -> sockets.run(host -> host.deleteNeighbour(neighbour(attachment, address))));
         }
         steps.run(() -> failPoints.reach("del.host"));
-        steps.run(() -> sockets.call(host -> host.link(attachment.hostIfname()))
-                .filter(link -> isOurs(link, attachment))
-                .ifPresent(link -> removeLink(link.index())));
+        steps.run(() -> hostEnds.remove(attachment));
         steps.finish();
         failPoints.reach("del.link");
     }
 
-    /** The kernel's answer comes some 20 ms after the link is gone: whichever tells first. */
-    private void removeLink(int index) {
-        CompletableFuture<Void> gone = events.gone(index);
-        CompletableFuture<Void> answered =
-                CompletableFuture.runAsync(() -> sockets.run(host -> host.deleteLink(index)), kernelThreads);
-        try {
-            CompletableFuture.anyOf(gone, answered).join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException failure) {
-                throw failure;
-            }
-            throw e;
-        } finally {
-            events.forget(index);
-        }
-    }
-
-    /**
-     * True when an attachment's host link is there. It ends with the container's network namespace, whoever
-     * ends that.
-     */
+    @Override
     public boolean linked(Attachment attachment) {
-        return sockets.call(host -> host.link(attachment.hostIfname()))
-                .filter(link -> isOurs(link, attachment))
-                .isPresent();
+        return hostEnds.find(attachment).isPresent();
     }
 
-    private static boolean isOurs(Link link, Attachment attachment) {
-        // A link whose ADD ended before its alias was set has none; its name is a 65-bit hash.
-        boolean ours = link.kind() instanceof LinkKind.Veth
-                && (link.alias().isEmpty() || link.alias().equals(PodNames.alias(attachment.key())));
-        if (!ours) {
-            log.error(
-                    "link {} belongs to somebody else (alias '{}'): it is left alone and {} counts as detached",
-                    link.name(),
-                    link.alias(),
-                    attachment.key());
-        }
-        return ours;
-    }
-
-    /**
-     * Differences between an attachment and the kernel, on both sides of the pair.
-     *
-     * @param routed the families whose default route the attachment was given
-     */
+    @Override
     public List<Finding> check(Attachment attachment, Netns pod, Set<IpFamily> routed) {
         List<Finding> findings = new ArrayList<>();
         KernelView view = sockets.call(host -> KernelView.of(host, families));
         checkHost(attachment, view, findings);
-        checkInside(attachment, pod, routed, findings);
+        try (Rtnetlink in = Rtnetlink.open(pod)) {
+            PodEnd.check(in, attachment, Optional.of(BRIDGE_MAC), routed, findings);
+        }
         return findings;
     }
 
@@ -423,57 +313,7 @@ public final class BridgeWiring {
         }
     }
 
-    private static void checkInside(Attachment a, Netns pod, Set<IpFamily> routed, List<Finding> findings) {
-        try (Rtnetlink in = Rtnetlink.open(pod)) {
-            String ifname = a.key().ifname();
-            Optional<Link> found = in.link(ifname);
-            if (found.isEmpty()) {
-                findings.add(new Finding("link", ifname, "is gone in the container"));
-                return;
-            }
-            Link link = found.get();
-            if (!link.up()) {
-                findings.add(new Finding("link", ifname, "is down in the container"));
-            }
-            if (!link.mac().equals(Optional.of(a.mac()))) {
-                findings.add(new Finding("link", ifname, "has MAC address " + link.mac() + " instead of " + a.mac()));
-            }
-            List<InterfaceAddress> addresses = in.addresses();
-            a.addresses().stream().forEach(address -> {
-                boolean addressed = addresses.stream()
-                        .anyMatch(
-                                x -> x.ifindex() == link.index() && x.address().equals(address));
-                if (!addressed) {
-                    findings.add(new Finding("address", address.toString(), "is gone from " + ifname));
-                }
-                if (!isOwn(link)) {
-                    checkGateway(in, link, address.family(), routed, findings);
-                }
-            });
-        }
-    }
-
-    private static void checkGateway(
-            Rtnetlink in, Link link, IpFamily family, Set<IpFamily> routed, List<Finding> findings) {
-        IpAddress gateway = gateway(family);
-        boolean there = in.routes(family).stream()
-                .anyMatch(r -> r.destination().length() == 0 && r.gateway().equals(Optional.of(gateway)));
-        if (routed.contains(family) && !there) {
-            findings.add(new Finding(
-                    "route",
-                    family == IpFamily.V4 ? "default" : "default " + family.label(),
-                    "is gone in the container, or has another gateway"));
-        }
-        if (!in.neighbours(family).contains(new Neighbour(link.index(), gateway, BRIDGE_MAC, true))) {
-            findings.add(new Finding("neighbour", gateway.toString(), "is gone in the container"));
-        }
-    }
-
-    /**
-     * Differences between all attachments and the kernel: what is missing, and what nobody owns.
-     *
-     * @param attachments those that are done; objects of others count as left over
-     */
+    @Override
     public List<Finding> audit(List<Attachment> attachments) {
         List<Finding> findings = new ArrayList<>();
         KernelView view = sockets.call(host -> KernelView.of(host, families));
@@ -501,21 +341,5 @@ public final class BridgeWiring {
                 .forEach(n ->
                         findings.add(new Finding("neighbour", n.address().toString(), "belongs to no attachment")));
         return findings;
-    }
-
-    /** One look at the kernel's tables. */
-    private record KernelView(
-            Map<String, Link> links, List<Route> routes, List<Neighbour> neighbours, List<FdbEntry> fdb) {
-        static KernelView of(Rtnetlink host, Set<IpFamily> families) {
-            return new KernelView(
-                    host.links().stream().collect(Collectors.toMap(Link::name, Function.identity())),
-                    families.stream()
-                            .flatMap(family -> host.routes(family).stream())
-                            .toList(),
-                    families.stream()
-                            .flatMap(family -> host.neighbours(family).stream())
-                            .toList(),
-                    host.fdb());
-        }
     }
 }

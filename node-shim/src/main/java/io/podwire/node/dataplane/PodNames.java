@@ -8,10 +8,13 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.LinkKind;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.Gateway;
+import io.podwire.node.plan.WiringMode;
+import io.podwire.node.plan.WiringMode.Macvlan.Reach;
 import java.nio.charset.StandardCharsets;
 import java.util.regex.Pattern;
 
@@ -39,26 +42,64 @@ public final class PodNames {
     private static final int MAX_ALIAS = 255;
     private static final BaseEncoding BASE32 = BaseEncoding.base32().lowerCase().omitPadding();
 
-    private static final Pattern HOST_IFNAME = Pattern.compile("pw[a-z2-7]{13}");
     private static final Pattern IFB = Pattern.compile("pi[a-z2-7]{13}");
+    /** The alphabet of {@link #hostIfname} has no 1: by this beginning the ruleset knows whom a packet comes from. */
+    private static final String ROUTED_PREFIX = "pw1";
+
+    private static final Pattern HOST_IFNAME = Pattern.compile("pw[a-z2-7]{13}|pw1[a-z2-7]{12}");
+    private static final Pattern HOST_MACVLAN = Pattern.compile("pwm[vp][a-z2-7]{11}");
 
     private PodNames() {}
 
     /** Host end of an endpoint's veth pair: "pw" and 13 characters of base32, 65 bits of SHA-256. */
     public static String hostIfname(EndpointKey key) {
-        return "pw" + hash(key);
+        return "pw" + hash(key).substring(0, 13);
     }
 
     /** The ifb that limits what an endpoint sends: "pi" and the same 13 characters. */
     public static String ifbName(EndpointKey key) {
-        return "pi" + hash(key);
+        return "pi" + hash(key).substring(0, 13);
+    }
+
+    /** The same of a pair whose host end is no port of the bridge: "pw1" and 12 characters of that. */
+    static String routedIfname(EndpointKey key) {
+        return ROUTED_PREFIX + hash(key).substring(0, 12);
+    }
+
+    /**
+     * The node's own macvlan on a device: "pwmv" and 11 characters for pods that may reach each other, "pwmp" for those
+     * that may not.
+     */
+    static String hostMacvlan(String master, boolean isPrivate) {
+        return (isPrivate ? "pwmp" : "pwmv") + hash("macvlan " + master).substring(0, 11);
+    }
+
+    /** Alias of the node's own macvlan on a device. */
+    static String macvlanAlias(String master) {
+        return ALIAS_PREFIX + "macvlan of the node on " + master;
+    }
+
+    /** Its MAC address: another on every node, since they share a link. */
+    static MacAddress macvlanMac(String name, MacAddress master) {
+        return MacAddress.locallyAdministered(Hashing.sha256()
+                .hashString(name + " on " + master, StandardCharsets.UTF_8)
+                .asLong());
+    }
+
+    /** The node's interface that packets of an attachment come in by. */
+    public static String port(Attachment attachment) {
+        return attachment.mode() instanceof WiringMode.Macvlan mode && mode.reach() != Reach.PASSTHRU
+                ? hostMacvlan(mode.master(), mode.reach() == Reach.PRIVATE)
+                : attachment.hostIfname();
     }
 
     private static String hash(EndpointKey key) {
-        byte[] hash = Hashing.sha256()
-                .hashString(key.containerId() + '\0' + key.ifname(), StandardCharsets.UTF_8)
-                .asBytes();
-        return BASE32.encode(hash).substring(0, 13);
+        return hash(key.containerId() + '\0' + key.ifname());
+    }
+
+    private static String hash(String text) {
+        return BASE32.encode(
+                Hashing.sha256().hashString(text, StandardCharsets.UTF_8).asBytes());
     }
 
     /** Alias of an endpoint's host link. */
@@ -84,6 +125,23 @@ public final class PodNames {
         return link.kind() instanceof LinkKind.Veth
                 && HOST_IFNAME.matcher(link.name()).matches()
                 && link.alias().startsWith(ALIAS_PREFIX);
+    }
+
+    /** True for the host end of some pod's pair that is no port of the bridge. */
+    static boolean isRoutedLink(Link link) {
+        return isPodLink(link) && link.name().startsWith(ROUTED_PREFIX);
+    }
+
+    /** True for a macvlan of the node's own. */
+    static boolean isHostMacvlan(Link link) {
+        return link.kind() instanceof LinkKind.Macvlan
+                && HOST_MACVLAN.matcher(link.name()).matches()
+                && link.alias().startsWith(ALIAS_PREFIX);
+    }
+
+    /** True for a device of Podwire's own. */
+    static boolean isOurs(Link link) {
+        return link.name().equals(BRIDGE) || link.name().equals(VXLAN) || isPodLink(link) || isHostMacvlan(link);
     }
 
     /**

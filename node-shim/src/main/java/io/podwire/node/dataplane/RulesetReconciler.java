@@ -14,6 +14,7 @@ import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RulesetInput;
 import io.podwire.node.plan.RulesetPlanner;
+import io.podwire.node.plan.WiringMode.HostSide;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -50,6 +51,10 @@ public final class RulesetReconciler {
 
     private Optional<Ruleset> applied = Optional.empty();
     private boolean scheduled;
+    /** Whether pods off the bridge are expected; once they were, they are. */
+    private boolean unbridged;
+
+    private volatile boolean unbridgedApplied;
     private volatile long revision;
     private volatile boolean healthy;
 
@@ -77,6 +82,7 @@ public final class RulesetReconciler {
     public void start(Collection<LocalEndpoint> known, Optional<NodeProgram> last) {
         loop.submit(() -> {
                     known.forEach(e -> endpoints.put(e.key(), e));
+                    unbridged = known.stream().anyMatch(e -> e.hostSide() != HostSide.BRIDGE_PORT);
                     program = last;
                     apply();
                     return null;
@@ -91,6 +97,41 @@ public final class RulesetReconciler {
     public boolean expects(LocalEndpoint endpoint) {
         Optional<NodeProgram> now = program;
         return now.isEmpty() || now.get().covers(endpoint);
+    }
+
+    /**
+     * Makes the kernel drop what comes from pods off the bridge that it does not know: call it before the first of
+     * them is wired. For pods on the bridge it always does.
+     *
+     * @return completes when it does, fails when it refused
+     */
+    public CompletableFuture<Long> expectUnbridged() {
+        if (unbridgedApplied) {
+            return CompletableFuture.completedFuture(revision);
+        }
+        CompletableFuture<Long> done = new CompletableFuture<>();
+        loop.execute(() -> {
+            unbridged = true;
+            nextApply.add(done);
+            schedule();
+        });
+        return done;
+    }
+
+    /**
+     * True when a policy isolates an endpoint whose mode keeps Podwire from enforcing that: others on its device reach
+     * it, and it them, past the node.
+     */
+    public boolean isolatesInVain(LocalEndpoint endpoint) {
+        boolean judged = switch (endpoint.hostSide()) {
+            case BRIDGE_PORT, OWN_LINK -> true;
+            case SHARED_DEVICE, NONE -> false;
+        };
+        return !judged
+                && program.flatMap(now -> now.policy(endpoint))
+                        .filter(policy ->
+                                policy.ingress().isolated() || policy.egress().isolated())
+                        .isPresent();
     }
 
     /** Adds an endpoint; see {@link #attach(LocalEndpoint, CompletableFuture)}. */
@@ -108,6 +149,7 @@ public final class RulesetReconciler {
      */
     public void attach(LocalEndpoint endpoint, CompletableFuture<Long> covered) {
         loop.execute(() -> {
+            unbridged |= endpoint.hostSide() != HostSide.BRIDGE_PORT;
             endpoints.put(endpoint.key(), endpoint);
             uncovered.put(endpoint.key(), covered);
             if (isCovered(endpoint.key())) {
@@ -233,7 +275,7 @@ public final class RulesetReconciler {
 
     private RulesetInput input(List<LocalEndpoint> of) {
         Optional<NodeProgram> enforced = program.map(p -> p.withArrived(endpoints.values()));
-        return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort);
+        return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort, unbridged);
     }
 
     private void apply() throws NftException {
@@ -247,6 +289,7 @@ public final class RulesetReconciler {
             backend.apply(change);
         }
         applied = Optional.of(desired);
+        unbridgedApplied = unbridged;
         revision = program.map(NodeProgram::revision).orElse(0L);
         healthy = true;
     }

@@ -56,7 +56,7 @@ public record Underlay(int ifindex, String ifname, int mtu, List<UnderlayEnd> en
         return new Underlay(link.index(), link.name(), link.mtu(), ends);
     }
 
-    private static Link ofDefaultRoute(Rtnetlink host) {
+    static Link ofDefaultRoute(Rtnetlink host) {
         return Arrays.stream(IpFamily.values())
                 .flatMap(family -> host.routes(family).stream()
                         .filter(r ->

@@ -4,6 +4,7 @@ import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.WiringMode;
 import java.time.Instant;
 
 /**
@@ -15,7 +16,8 @@ import java.time.Instant;
  * @param netnsPath path of the network namespace at ADD
  * @param netnsInode inode of the network namespace at ADD: the same path may later be another one; 0 when
  *     that was in another boot
- * @param hostIfname host end of the veth pair
+ * @param mode how it is wired
+ * @param hostIfname host end of its veth pair; of a mode without one, the interface's name until it is complete
  * @param mac the container's interface's
  * @param addresses the container's
  * @param mtu of both ends, in bytes
@@ -30,6 +32,7 @@ public record Attachment(
         PodIdentity pod,
         String netnsPath,
         long netnsInode,
+        WiringMode mode,
         String hostIfname,
         MacAddress mac,
         PodAddresses addresses,
@@ -39,7 +42,7 @@ public record Attachment(
         Instant since,
         PodRequest request) {
 
-    /** One that asked for nothing. */
+    /** One on the bridge that asked for nothing. */
     public Attachment(
             EndpointKey key,
             String network,
@@ -59,6 +62,7 @@ public record Attachment(
                 pod,
                 netnsPath,
                 netnsInode,
+                new WiringMode.Bridge(),
                 hostIfname,
                 mac,
                 addresses,
@@ -100,6 +104,7 @@ public record Attachment(
                 pod,
                 netnsPath,
                 netnsInode,
+                mode,
                 hostIfname,
                 mac,
                 addresses,
@@ -112,20 +117,7 @@ public record Attachment(
 
     /** The same attachment with another MTU, in bytes. */
     public Attachment withMtu(int other) {
-        return new Attachment(
-                key,
-                network,
-                pod,
-                netnsPath,
-                netnsInode,
-                hostIfname,
-                mac,
-                addresses,
-                other,
-                state,
-                policyRevision,
-                since,
-                request);
+        return wired(mode, hostIfname, mac, other);
     }
 
     /** The same attachment with what it asks for. */
@@ -136,6 +128,7 @@ public record Attachment(
                 pod,
                 netnsPath,
                 netnsInode,
+                mode,
                 hostIfname,
                 mac,
                 addresses,
@@ -154,10 +147,30 @@ public record Attachment(
                 pod,
                 netnsPath,
                 0,
+                mode,
                 hostIfname,
                 mac,
                 addresses,
                 mtu,
+                state,
+                policyRevision,
+                since,
+                request);
+    }
+
+    /** The same attachment, wired so. */
+    public Attachment wired(WiringMode how, String otherIfname, MacAddress otherMac, int otherMtu) {
+        return new Attachment(
+                key,
+                network,
+                pod,
+                netnsPath,
+                netnsInode,
+                how,
+                otherIfname,
+                otherMac,
+                addresses,
+                otherMtu,
                 state,
                 policyRevision,
                 since,

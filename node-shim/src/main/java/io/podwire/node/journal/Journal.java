@@ -21,6 +21,7 @@ import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
 import io.podwire.node.plan.PodName;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -436,7 +437,8 @@ public final class Journal implements AutoCloseable {
 
     /**
      * How an attachment stands in the file. Format 1 had one "address", which reads as a list of one. What it asks
-     * for is a list of one or, where it asks for nothing and in files of older releases, not there.
+     * for is a list of one or, where it asks for nothing and in files of older releases, not there. What is on the
+     * bridge has no "mode", as in every row of a release that knew nothing else.
      */
     record AttachmentRow(
             String containerId,
@@ -448,6 +450,10 @@ public final class Journal implements AutoCloseable {
             boolean declared,
             String netnsPath,
             long netnsInode,
+
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) @JsonSetter(nulls = Nulls.AS_EMPTY)
+            String mode,
+
             String hostIfname,
             String mac,
 
@@ -472,6 +478,7 @@ public final class Journal implements AutoCloseable {
                     a.pod().declared(),
                     a.netnsPath(),
                     a.netnsInode(),
+                    a.mode() instanceof WiringMode.Bridge ? "" : a.mode().text(),
                     a.hostIfname(),
                     a.mac().toString(),
                     a.addresses().stream().map(IpAddress::toString).toList(),
@@ -489,6 +496,7 @@ public final class Journal implements AutoCloseable {
                     new Attachment.PodIdentity(podNamespace, podName, podUid, declared),
                     netnsPath,
                     netnsInode,
+                    WiringMode.parse(mode),
                     hostIfname,
                     MacAddress.parse(mac),
                     PodAddresses.parse(addresses),

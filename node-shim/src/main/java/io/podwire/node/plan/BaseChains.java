@@ -31,6 +31,13 @@ final class BaseChains {
     /** All host ends of veths are named so. The kernel's "meta ibrname" would need a module that is not everywhere. */
     private static final Value POD_PORT = new Value.Interface("pw*");
 
+    /** Host ends of veths that are no bridge ports: the alphabet of other pods' names has no 1. */
+    private static final Value ROUTED = new Value.Interface("pw1*");
+    /** The node's own macvlans, by which it sees pods on other devices. In these hooks no bridge port is seen. */
+    private static final Value MACVLANS = new Value.Interface("pwm*");
+    /** Those of pods that shall not reach each other. */
+    private static final Value PRIVATE_MACVLANS = new Value.Interface("pwmp*");
+
     /** What every byte is, so that a match of it says that it can be read. */
     private static final Value ANY_BYTE = new Value.Span(0, 255);
 
@@ -40,6 +47,8 @@ final class BaseChains {
     private static final int FILTER = 0;
     /** Before anything else on a bridge. */
     private static final int BRIDGE_FIRST = -300;
+    /** NF_IP_PRI_RAW, linux/netfilter_ipv4.h: fragments are one packet again, and conntrack has not seen it. */
+    private static final int BEFORE_CONNTRACK = -300;
 
     private static final Verdict RETURN = new Verdict.Return();
     private static final Rule NO_FLOW = Rule.drop("no-flow", is(Field.FLOW_STATE, "invalid", "untracked"));
@@ -54,9 +63,25 @@ final class BaseChains {
         this.families = families;
     }
 
-    /** Chains of the inet table of a node that serves these families. */
-    static List<Chain> inet(String bridge, Set<IpFamily> families) {
-        return new BaseChains(families).inet(new Value.Interface(bridge));
+    /**
+     * Chains of the inet table of a node that serves these families.
+     *
+     * @param unbridged true when pods may be wired without the bridge, too
+     */
+    static List<Chain> inet(String bridge, int vxlanPort, Set<IpFamily> families, boolean unbridged) {
+        BaseChains chains = new BaseChains(families);
+        List<Chain> all = new ArrayList<>(chains.inet(podSides(bridge, unbridged), unbridged));
+        if (unbridged) {
+            all.add(new Chain.Base(
+                    "prerouting", Hook.PREROUTING, BEFORE_CONNTRACK, chains.unbridgedSenders(vxlanPort)));
+        }
+        return all;
+    }
+
+    /** The interfaces that packets of pods come in by and go out by, in the hooks of routed packets. */
+    static List<Value> podSides(String bridge, boolean unbridged) {
+        Value port = new Value.Interface(bridge);
+        return unbridged ? List.of(port, ROUTED, MACVLANS) : List.of(port);
     }
 
     /** Chains of the bridge table. */
@@ -64,11 +89,11 @@ final class BaseChains {
         return new BaseChains(families).bridge(vxlanPort);
     }
 
-    private List<Chain> inet(Value bridge) {
-        Match in = is(Field.IIFNAME, bridge);
-        Match out = is(Field.OIFNAME, bridge);
-        Match notIn = new Match.Not(Field.IIFNAME, bridge);
-        Match notOut = new Match.Not(Field.OIFNAME, bridge);
+    private List<Chain> inet(List<Value> podSides, boolean unbridged) {
+        Match in = new Match.OneOf(Field.IIFNAME, podSides);
+        Match out = new Match.OneOf(Field.OIFNAME, podSides);
+        Match notIn = new Match.Not(Field.IIFNAME, podSides);
+        Match notOut = new Match.Not(Field.OIFNAME, podSides);
         Match original = is(Field.FLOW_DIRECTION, "original");
         Match reply = is(Field.FLOW_DIRECTION, "reply");
         Verdict fromPods = new Verdict.Jump(FROM_PODS);
@@ -80,6 +105,10 @@ final class BaseChains {
         // Between pods, and between pods and elsewhere. A flow between two pods of this node is
         // judged by both ends: a chain that lets it pass returns here.
         List<Rule> forward = new ArrayList<>(List.of(Rule.of(RETURN, notIn, notOut)));
+        if (unbridged) {
+            forward.add(Rule.drop("private", is(Field.IIFNAME, PRIVATE_MACVLANS), is(Field.OIFNAME, MACVLANS)));
+            forward.add(Rule.drop("private", is(Field.IIFNAME, MACVLANS), is(Field.OIFNAME, PRIVATE_MACVLANS)));
+        }
         forward.addAll(pass);
         forward.addAll(HostPortChains.selves(families));
         forward.addAll(List.of(
@@ -120,12 +149,7 @@ final class BaseChains {
             prerouting.addAll(neighbourDiscovery());
         }
         prerouting.add(Rule.drop("ether-type", new Match.Not(Field.ETHER_TYPE, etherTypes())));
-        prerouting.add(Rule.drop(
-                "dhcp-server",
-                new Match.OneOf(
-                        Field.UDP_SOURCE_PORT,
-                        served(IpFamily.V6) ? ports(DHCP_SERVER, DHCPV6_SERVER) : ports(DHCP_SERVER))));
-        prerouting.add(Rule.drop("vxlan", new Match.OneOf(Field.UDP_DESTINATION_PORT, ports(VXLAN, vxlanPort))));
+        prerouting.addAll(notForPods(vxlanPort));
         prerouting.addAll(honestSenders());
         prerouting.add(Rule.drop("spoofed"));
         return List.of(
@@ -138,6 +162,34 @@ final class BaseChains {
                         List.of(
                                 Rule.drop("bridged-from", is(Field.IIFNAME, POD_PORT)),
                                 Rule.drop("bridged-to", is(Field.OIFNAME, POD_PORT)))));
+    }
+
+    /**
+     * The same for pods whose packets no bridge sees. There is no ARP here: the kernel answers it, and it leads
+     * nowhere, since neighbours are permanent and routes decide which link a packet leaves by.
+     */
+    private List<Rule> unbridgedSenders(int vxlanPort) {
+        List<Rule> rules = new ArrayList<>();
+        rules.add(Rule.of(RETURN, new Match.Not(Field.IIFNAME, List.of(ROUTED, MACVLANS))));
+        rules.addAll(notServed(Field.FAMILY, FamilyTerms::protocol));
+        if (served(IpFamily.V6)) {
+            rules.addAll(neighbourDiscovery());
+        }
+        rules.addAll(notForPods(vxlanPort));
+        rules.addAll(honestSenders());
+        rules.add(Rule.drop("spoofed"));
+        return rules;
+    }
+
+    /** Drops of what no pod has to say. */
+    private List<Rule> notForPods(int vxlanPort) {
+        return List.of(
+                Rule.drop(
+                        "dhcp-server",
+                        new Match.OneOf(
+                                Field.UDP_SOURCE_PORT,
+                                served(IpFamily.V6) ? ports(DHCP_SERVER, DHCPV6_SERVER) : ports(DHCP_SERVER))),
+                Rule.drop("vxlan", new Match.OneOf(Field.UDP_DESTINATION_PORT, ports(VXLAN, vxlanPort))));
     }
 
     /** What has the one interface, MAC and IP address of its sender passes. */

@@ -106,7 +106,7 @@ final class HostPortChains {
     private HostPortChains() {}
 
     /** The chains of a node that serves these families. */
-    static List<Chain> chains(Value bridge, Set<IpFamily> families) {
+    static List<Chain> chains(List<Value> podSides, Set<IpFamily> families) {
         Rule toHostPorts = Rule.of(new Verdict.Jump(HOST_PORTS));
         List<Rule> prerouting = new ArrayList<>(List.of(Rule.of(RETURN, NOT_OURS)));
         List<Rule> output = new ArrayList<>(List.of(Rule.of(RETURN, NOT_OURS)));
@@ -141,7 +141,7 @@ final class HostPortChains {
                     new Match.InSet(List.of(Field.PROTOCOL, Field.DESTINATION_PORT), terms.loopbackPorts())));
             loopbackIn.add(Rule.of(
                     new Action.Rewrite(terms.destination(), terms.loopback()),
-                    is(Field.IIFNAME, bridge),
+                    new Match.OneOf(Field.IIFNAME, podSides),
                     is(terms.source(), loopback),
                     is(terms.destination(), new Value.Network(IpPrefix.ofHost(gateway)))));
         }

@@ -2,6 +2,7 @@ package io.podwire.node.plan;
 
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.node.plan.WiringMode.HostSide;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -11,7 +12,8 @@ import java.util.regex.Pattern;
  * @param key what it is filed under
  * @param pod the pod it is of
  * @param podUid uid of the pod as the runtime gave it; empty when it gave none
- * @param hostIfname the host's end of its veth: "pw" and more, [a-z0-9], at most 15 characters
+ * @param hostIfname the node's interface that its packets come in by: "pw" and more, [a-z0-9], at most 15 characters
+ * @param hostSide what that is
  * @param mac MAC address of the pod's end
  * @param addresses its addresses
  * @param hostPorts ports of the node that lead to it; those on addresses of a family that it has not lead nowhere
@@ -21,6 +23,7 @@ public record LocalEndpoint(
         PodName pod,
         String podUid,
         String hostIfname,
+        HostSide hostSide,
         MacAddress mac,
         PodAddresses addresses,
         List<HostPort> hostPorts) {
@@ -34,7 +37,19 @@ public record LocalEndpoint(
         }
     }
 
-    /** One without host ports. */
+    /** One on the bridge. */
+    public LocalEndpoint(
+            EndpointKey key,
+            PodName pod,
+            String podUid,
+            String hostIfname,
+            MacAddress mac,
+            PodAddresses addresses,
+            List<HostPort> hostPorts) {
+        this(key, pod, podUid, hostIfname, HostSide.BRIDGE_PORT, mac, addresses, hostPorts);
+    }
+
+    /** One on the bridge, without host ports. */
     public LocalEndpoint(
             EndpointKey key, PodName pod, String podUid, String hostIfname, MacAddress mac, PodAddresses addresses) {
         this(key, pod, podUid, hostIfname, mac, addresses, List.of());

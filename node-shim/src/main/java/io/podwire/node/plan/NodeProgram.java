@@ -52,6 +52,12 @@ public record NodeProgram(
         return endpoints.containsKey(endpoint.key()) || expectation(endpoint).isPresent();
     }
 
+    /** The policy that it has for this endpoint; empty when it does not cover it. */
+    public Optional<EndpointPolicy> policy(LocalEndpoint endpoint) {
+        return Optional.ofNullable(endpoints.get(endpoint.key()))
+                .or(() -> expectation(endpoint).map(ExpectedPod::policy));
+    }
+
     private Optional<ExpectedPod> expectation(LocalEndpoint endpoint) {
         ExpectedPod named = expected.get(endpoint.pod());
         return named != null && named.is(endpoint.podUid())

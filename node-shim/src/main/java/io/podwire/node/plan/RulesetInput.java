@@ -2,6 +2,7 @@ package io.podwire.node.plan;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
+import io.podwire.node.plan.WiringMode.HostSide;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
@@ -21,6 +22,7 @@ import java.util.Set;
  * @param program what is to be enforced; empty: there is no policy-service, and nothing but
  *     anti-spoofing is
  * @param vxlanPort UDP port of the overlay, 1 to 65535, which no pod may send to
+ * @param unbridged true: pods off the bridge are expected, and what comes from them is judged too
  */
 @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of input, not a missing argument
 public record RulesetInput(
@@ -28,7 +30,18 @@ public record RulesetInput(
         Set<IpFamily> families,
         List<LocalEndpoint> endpoints,
         Optional<NodeProgram> program,
-        int vxlanPort) {
+        int vxlanPort,
+        boolean unbridged) {
+    /** Of a node whose pods are all on the bridge. */
+    public RulesetInput(
+            String bridge,
+            Set<IpFamily> families,
+            List<LocalEndpoint> endpoints,
+            Optional<NodeProgram> program,
+            int vxlanPort) {
+        this(bridge, families, endpoints, program, vxlanPort, false);
+    }
+
     /** Checks that nothing has two owners, and copies. */
     public RulesetInput {
         families = Collections.unmodifiableSet(EnumSet.copyOf(families));
@@ -48,9 +61,14 @@ public record RulesetInput(
                 throw new IllegalArgumentException(
                         endpoint.key() + " has " + endpoint.addresses() + ", the ruleset is for " + families);
             }
-            if (!keys.add(endpoint.key()) || !interfaces.add(endpoint.hostIfname())) {
+            boolean shared = endpoint.hostSide() == HostSide.SHARED_DEVICE;
+            if (!keys.add(endpoint.key()) || (!interfaces.add(endpoint.hostIfname()) && !shared)) {
                 throw new IllegalArgumentException(
                         endpoint.key() + " or its interface " + endpoint.hostIfname() + " is there twice");
+            }
+            if (!unbridged && endpoint.hostSide() != HostSide.BRIDGE_PORT) {
+                throw new IllegalArgumentException(
+                        endpoint.key() + " is not on the bridge, and the ruleset is for " + "pods on it alone");
             }
         }
         checkHostPorts(endpoints);

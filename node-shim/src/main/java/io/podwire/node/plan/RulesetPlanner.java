@@ -10,7 +10,6 @@ import io.podwire.node.nft.model.Ruleset;
 import io.podwire.node.nft.model.Table;
 import io.podwire.node.nft.model.TableFamily;
 import io.podwire.node.nft.model.TableId;
-import io.podwire.node.nft.model.Value;
 import io.podwire.node.nft.model.Verdict;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -27,13 +26,13 @@ import java.util.TreeMap;
  * change, so that one more endpoint costs microseconds here and in the diff.
  */
 public final class RulesetPlanner {
-    /** Policy and host ports, in the hooks of routed packets. */
+    /** Policy and host ports, in the hooks of routed packets, and anti-spoofing of pods that are not on the bridge. */
     public static final TableId POLICY_TABLE = new TableId(TableFamily.INET, "podwire");
 
     /** Anti-spoofing, in the hooks of bridges. */
     public static final TableId SPOOF_TABLE = new TableId(TableFamily.BRIDGE, "podwire");
 
-    private Fixed fixed = new Fixed("", Set.of(), 0, List.of(), List.of());
+    private Fixed fixed = new Fixed("", Set.of(), 0, false, List.of(), List.of());
     private Map<String, AddressSet> addressSets = Map.of();
     private Map<String, Map<IpFamily, NftSet.Prefixes>> nftSets = Map.of();
     private Map<String, Map<IpFamily, String>> setNames = Map.of();
@@ -41,7 +40,12 @@ public final class RulesetPlanner {
 
     /** The chains that depend on the node alone. */
     private record Fixed(
-            String bridge, Set<IpFamily> families, int vxlanPort, List<Chain> inetChains, List<Chain> bridgeChains) {}
+            String bridge,
+            Set<IpFamily> families,
+            int vxlanPort,
+            boolean unbridged,
+            List<Chain> inetChains,
+            List<Chain> bridgeChains) {}
 
     /** The ruleset for this input. */
     public Ruleset plan(RulesetInput input) {
@@ -75,7 +79,12 @@ public final class RulesetPlanner {
             });
             for (IpAddress address : endpoint.addresses().list()) {
                 Members of = members.get(address.family());
-                of.sources().add(new NftSet.Source(endpoint.hostIfname(), endpoint.mac(), address));
+                NftSet.Source source = new NftSet.Source(endpoint.hostIfname(), endpoint.mac(), address);
+                switch (endpoint.hostSide()) {
+                    case BRIDGE_PORT -> of.sources().add(source);
+                    case OWN_LINK, SHARED_DEVICE -> of.unbridged().add(source);
+                    case NONE -> {}
+                }
                 part.ifPresent(p -> {
                     of.ingress().put(address, p.ingress());
                     of.egress().put(address, p.egress());
@@ -94,15 +103,22 @@ public final class RulesetPlanner {
             sets.put(terms.ingressMap(), new NftSet.VerdictMap(terms.ingressMap(), family, of.ingress()));
             sets.put(terms.egressMap(), new NftSet.VerdictMap(terms.egressMap(), family, of.egress()));
             bridgeSets.put(terms.sources(), new NftSet.Sources(terms.sources(), family, of.sources()));
+            if (input.unbridged()) {
+                of.unbridged().sort(null);
+                sets.put(terms.sources(), new NftSet.Sources(terms.sources(), family, of.unbridged()));
+            }
         });
         return Ruleset.of(new Table(POLICY_TABLE, sets, chains), new Table(SPOOF_TABLE, bridgeSets, bridgeChains));
     }
 
-    /** What the endpoints put in the maps and the set of one family. */
+    /** What the endpoints put in the maps and the sets of one family. */
     private record Members(
-            SortedMap<IpAddress, Verdict> ingress, SortedMap<IpAddress, Verdict> egress, List<NftSet.Source> sources) {
+            SortedMap<IpAddress, Verdict> ingress,
+            SortedMap<IpAddress, Verdict> egress,
+            List<NftSet.Source> sources,
+            List<NftSet.Source> unbridged) {
         static Members empty() {
-            return new Members(new TreeMap<>(), new TreeMap<>(), new ArrayList<>());
+            return new Members(new TreeMap<>(), new TreeMap<>(), new ArrayList<>(), new ArrayList<>());
         }
     }
 
@@ -124,7 +140,8 @@ public final class RulesetPlanner {
     private void rememberFixed(RulesetInput input) {
         boolean same = input.bridge().equals(fixed.bridge())
                 && input.families().equals(fixed.families())
-                && input.vxlanPort() == fixed.vxlanPort();
+                && input.vxlanPort() == fixed.vxlanPort()
+                && input.unbridged() == fixed.unbridged();
         if (same) {
             return;
         }
@@ -138,13 +155,15 @@ public final class RulesetPlanner {
                 input.bridge(),
                 input.families(),
                 input.vxlanPort(),
+                input.unbridged(),
                 inetChains(input),
                 BaseChains.bridge(input.vxlanPort(), input.families()));
     }
 
     private static List<Chain> inetChains(RulesetInput input) {
-        List<Chain> chains = new ArrayList<>(BaseChains.inet(input.bridge(), input.families()));
-        chains.addAll(HostPortChains.chains(new Value.Interface(input.bridge()), input.families()));
+        List<Chain> chains = new ArrayList<>(
+                BaseChains.inet(input.bridge(), input.vxlanPort(), input.families(), input.unbridged()));
+        chains.addAll(HostPortChains.chains(BaseChains.podSides(input.bridge(), input.unbridged()), input.families()));
         return chains;
     }
 

@@ -72,6 +72,7 @@ final class FlowNode implements AutoCloseable {
     private Journal journal;
     private CniGrpcService cni;
     Node node;
+    BridgeWiring wiring;
 
     FlowNode(Path folder) throws Exception {
         this.folder = folder;
@@ -102,7 +103,7 @@ final class FlowNode implements AutoCloseable {
         journal = Journal.open(folder.resolve("journal.mv"));
         journal.begin("boot", Optional.empty());
         AttachmentTable attachments = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")));
-        BridgeWiring wiring = new BridgeWiring(sockets, events, Runnable::run, SYSCTL, FAMILIES, failPoints);
+        wiring = new BridgeWiring(sockets, events, Runnable::run, SYSCTL, FAMILIES, failPoints);
         onHost(() -> {
             wiring.prepare(podMtu.get(), Set.of());
             return true;

@@ -2,6 +2,7 @@ package io.podwire.node.cni;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatNoException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -10,6 +11,7 @@ import io.podwire.node.cni.request.PodRequestReader;
 import io.podwire.node.cni.request.RequestException;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Set;
@@ -73,10 +75,42 @@ final class RequestRulesTest {
         assertThatNoException().isThrownBy(() -> check(V4, "\"mtu\":1400", true));
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "macvlan/bridge/eth0|\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":1}]}"
+                        + "|unsupported portMappings in mode macvlan",
+                "vlan/7/eth0|\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":1000000,\"ingressBurst\":1000000}}"
+                        + "|unsupported bandwidth in mode vlan",
+                "macvlan/passthru/eth0|\"runtimeConfig\":{\"mac\":\"02:00:00:00:00:05\"}|unsupported mac in mode macvlan",
+            })
+    void whatNeedsALinkToTheNodeIsRefusedOnADevice(String mode, String member, String message) {
+        assertThatThrownBy(() -> check(V4, member, WiringMode.parse(mode), false))
+                .isInstanceOf(CniException.class)
+                .hasMessage(message);
+        assertThatNoException().isThrownBy(() -> check(V4, member, WiringMode.parse("routed"), false));
+    }
+
+    @Test
+    void aMacvlanMayHaveAMacAddressOfItsOwn() {
+        assertThatNoException()
+                .isThrownBy(() -> check(
+                        V4,
+                        "\"runtimeConfig\":{\"mac\":\"02:00:00:00:00:05\"}",
+                        WiringMode.parse("macvlan/private/eth0"),
+                        false));
+    }
+
     private static void check(Set<IpFamily> families, String member, boolean own)
+            throws CniException, IOException, RequestException {
+        check(families, member, new WiringMode.Bridge(), own);
+    }
+
+    private static void check(Set<IpFamily> families, String member, WiringMode mode, boolean own)
             throws CniException, IOException, RequestException {
         PodRequest request =
                 PodRequestReader.read((ObjectNode) NetworkConfig.JSON.readTree("{" + member + "}"), Map.of(), "eth0");
-        new RequestRules(families, PodNames::gateway).check(request, own);
+        new RequestRules(families, PodNames::gateway).check(request, mode, own);
     }
 }

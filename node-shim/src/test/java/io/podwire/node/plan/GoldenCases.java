@@ -4,6 +4,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.node.plan.WiringMode.HostSide;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +36,34 @@ final class GoldenCases {
         cases.put("dual-no-policy-service", input(BOTH, 2, Optional.empty()));
         cases.put("dual-web-from-client", dualWebFromClient(BOTH));
         cases.put("ipv6-web-from-client", dualWebFromClient(Set.of(IpFamily.V6)));
+        cases.put("unbridged", unbridged());
         return cases;
+    }
+
+    /** A pod on the bridge, a denied one with a link of its own, two on a device, and one that the node does not see. */
+    private static RulesetInput unbridged() {
+        DirectionPolicy closed = new DirectionPolicy(true, List.of(), List.of("shop/deny-all"));
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
+        IntStream.rangeClosed(1, 5)
+                .forEach(number -> endpoints.put(RandomInputs.endpoint(number).key(), EndpointPolicy.OPEN));
+        endpoints.put(TWO, new EndpointPolicy(closed, DirectionPolicy.OPEN));
+        return new RulesetInput(
+                "pw0",
+                BOTH,
+                List.of(
+                        RandomInputs.endpoint(1, BOTH),
+                        seen(2, "pw1abcdefghijkl", HostSide.OWN_LINK),
+                        seen(3, "pwmvabcdefghijk", HostSide.SHARED_DEVICE),
+                        seen(4, "pwmvabcdefghijk", HostSide.SHARED_DEVICE),
+                        seen(5, "pwabcdefghijklm", HostSide.NONE)),
+                program(endpoints),
+                8472,
+                true);
+    }
+
+    private static LocalEndpoint seen(int number, String hostIfname, HostSide hostSide) {
+        LocalEndpoint e = RandomInputs.endpoint(number, BOTH);
+        return new LocalEndpoint(e.key(), e.pod(), e.podUid(), hostIfname, hostSide, e.mac(), e.addresses(), List.of());
     }
 
     /** Two pods of both families, a denied third one with IPv4 alone, and one that no program covers. */

@@ -7,6 +7,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.MacAddress;
 import io.podwire.node.plan.DnsSettings;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.WiringMode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -102,10 +103,11 @@ public final class PodRequestReader {
     }
 
     private void refuseModes() throws RequestException {
-        if (config.flag("promiscMode")) {
+        if (config.flag("promiscMode") && !(WiringModeReader.read(config) instanceof WiringMode.Macvlan)) {
             throw RequestException.unsupported(
                     config.at("promiscMode"),
-                    "it is true: in bridge mode pods share no link, there is nothing else to listen to");
+                    "it is true: in bridge mode pods share no link, there is nothing else to listen to, nor in any"
+                            + " other mode but macvlan");
         }
         if (config.flag("hairpinMode")) {
             throw RequestException.unsupported(

@@ -1,0 +1,68 @@
+package io.podwire.node.dataplane;
+
+import io.podwire.node.journal.Attachment;
+import io.podwire.node.netlink.LinkEvents;
+import io.podwire.node.netlink.RtnetlinkPool;
+import io.podwire.node.netlink.rt.Link;
+import io.podwire.node.netlink.rt.LinkKind;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The host ends of pods' veth pairs, whatever else they are. Safe for several threads.
+ *
+ * @param sockets of the node
+ * @param events of the node
+ * @param kernelThreads for the removal of links: the kernel keeps who asks for it waiting
+ */
+record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads) {
+    private static final Logger log = LoggerFactory.getLogger(HostEnds.class);
+
+    /** The host end of an attachment, if it is there and its own. */
+    Optional<Link> find(Attachment attachment) {
+        return sockets.call(host -> host.link(attachment.hostIfname())).filter(link -> isOurs(link, attachment));
+    }
+
+    private static boolean isOurs(Link link, Attachment attachment) {
+        // A link whose ADD ended before its alias was set has none; its name is a hash of 60 bits or more.
+        boolean ours = link.kind() instanceof LinkKind.Veth
+                && (link.alias().isEmpty() || link.alias().equals(PodNames.alias(attachment.key())));
+        if (!ours) {
+            log.error(
+                    "link {} belongs to somebody else (alias '{}'): it is left alone and {} counts as detached",
+                    link.name(),
+                    link.alias(),
+                    attachment.key());
+        }
+        return ours;
+    }
+
+    /**
+     * Removes the host end of an attachment, and the pod's with it. When this returns the link is in no
+     * table any more; the kernel frees its memory behind it.
+     */
+    void remove(Attachment attachment) {
+        find(attachment).ifPresent(link -> remove(link.index()));
+    }
+
+    /** The kernel's answer comes some 20 ms after the link is gone: whichever tells first. */
+    private void remove(int index) {
+        CompletableFuture<Void> gone = events.gone(index);
+        CompletableFuture<Void> answered =
+                CompletableFuture.runAsync(() -> sockets.run(host -> host.deleteLink(index)), kernelThreads);
+        try {
+            CompletableFuture.anyOf(gone, answered).join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException failure) {
+                throw failure;
+            }
+            throw e;
+        } finally {
+            events.forget(index);
+        }
+    }
+}
