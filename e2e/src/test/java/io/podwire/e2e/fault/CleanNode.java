@@ -3,6 +3,7 @@ package io.podwire.e2e.fault;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.podwire.cli.lab.CniAttachment;
 import io.podwire.cli.lab.CniRuntime;
 import io.podwire.e2e.mesh.KernelDump;
 import io.podwire.e2e.mesh.MeshNode;
@@ -12,6 +13,7 @@ import io.podwire.e2e.mesh.TestPod;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -39,9 +41,15 @@ final class CleanNode {
 
     /** The node as it is now, after an ADD and a DEL: what node-shim opens once and keeps is open. */
     static CleanNode warm(MeshNode node) {
+        return warm(node, TestPod::eth0);
+    }
+
+    /** The same for pods that ask for more. */
+    static CleanNode warm(MeshNode node, Function<TestPod, CniAttachment> asking) {
         try (TestPod pod = TestPod.make("warm-up")) {
-            assertThat(node.runtime().add(pod.eth0()).text()).as("first ADD").startsWith("exit code 0");
-            assertThat(node.runtime().del(pod.eth0()).text()).as("first DEL").startsWith("exit code 0");
+            CniAttachment first = asking.apply(pod);
+            assertThat(node.runtime().add(first).text()).as("first ADD").startsWith("exit code 0");
+            assertThat(node.runtime().del(first).text()).as("first DEL").startsWith("exit code 0");
         }
         return new CleanNode(node);
     }

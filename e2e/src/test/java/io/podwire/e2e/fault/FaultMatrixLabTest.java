@@ -205,7 +205,7 @@ final class FaultMatrixLabTest {
         DEL_STEPS.forEach(step -> options.addAll(List.of("--fail-point", step + "=error@" + (ADD_STEPS.size() + 2))));
         options.addAll(List.of("--fail-point", SPOOL_STEP + "=error"));
         node.start(options.toArray(String[]::new));
-        clean = CleanNode.warm(node);
+        clean = CleanNode.warm(node, FaultMatrixLabTest::victim);
         try (TestPod pod = TestPod.make("victim")) {
             for (String step : ADD_STEPS) {
                 CniRuntime.Outcome added = node.runtime().add(victim(pod));
