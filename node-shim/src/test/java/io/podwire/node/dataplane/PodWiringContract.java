@@ -283,7 +283,8 @@ abstract class PodWiringContract {
         return all.toString()
                 .replaceAll(" (UP|DOWN|UNKNOWN) ", " ")
                 .replaceAll("<[A-Z_,-]+>|linkdown ", "")
-                .replaceAll("(?m)^(multicast|33:33|01:00:5e).*\n", "");
+                .replaceAll(" +", " ")
+                .replaceAll("(?m)^(multicast|33:33|01:00:5e|local fe80::1 dev pw0).*\n", "");
     }
 
     @Test
