@@ -261,10 +261,10 @@ final class ModeFlowsNetnsTest {
         }
         String device =
                 PodNames.port(attachments.get(new EndpointKey("c2", "eth0")).orElseThrow());
-        List<Attachment> before = attachments.all();
+        List<String> before = wired();
         String rules = nft.list(RulesetPlanner.POLICY_TABLE).orElseThrow().toString();
         start(FailPoints.none(), Optional.empty());
-        assertThat(attachments.all()).isEqualTo(before);
+        assertThat(wired()).isEqualTo(before);
         assertThat(onHost(() -> wiring.audit(attachments.all()))).isEmpty();
         assertThat(nft.list(RulesetPlanner.POLICY_TABLE).orElseThrow().toString())
                 .isEqualTo(rules);
@@ -283,6 +283,12 @@ final class ModeFlowsNetnsTest {
                 .contains(device);
         start(FailPoints.none(), Optional.empty());
         assertThat(host.ip("-br", "link")).as("no pod needs it at the start").doesNotContain(device);
+    }
+
+    private List<String> wired() {
+        return attachments.all().stream()
+                .map(a -> a.key() + " " + a.mode() + " " + a.hostIfname() + " " + a.mac() + " " + a.addresses())
+                .toList();
     }
 
     @ParameterizedTest
