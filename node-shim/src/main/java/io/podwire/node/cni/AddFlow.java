@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
-import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.address.Taking;
 import io.podwire.node.cni.CniException.Code;
@@ -156,8 +155,7 @@ public final class AddFlow {
                         + "; the runtime must DEL it first");
     }
 
-    private Wired attach(
-            CniCall call, PodRequest request, Path path, Netns pod, Duration began, Caller caller)
+    private Wired attach(CniCall call, PodRequest request, Path path, Netns pod, Duration began, Caller caller)
             throws CniException {
         WiringMode mode = WiringModes.of(call.config());
         rules.check(request, mode, pod.sameAs(node.own()));
@@ -167,8 +165,7 @@ public final class AddFlow {
     }
 
     /** Claims for a pod what others must not have too. */
-    private Attachment intent(
-            CniCall call, PodRequest request, WiringMode mode, Path path, Netns pod, Duration began)
+    private Attachment intent(CniCall call, PodRequest request, WiringMode mode, Path path, Netns pod, Duration began)
             throws CniException {
         EndpointKey key = call.key();
         PodIdentity of = call.pod();

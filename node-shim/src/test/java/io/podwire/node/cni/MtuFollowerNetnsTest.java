@@ -37,7 +37,13 @@ final class MtuFollowerNetnsTest {
 
     private MtuFollower follower() {
         return new MtuFollower(
-                node.node, node.wiring, new PodMtus(node.sockets), node.podMtu, 1280, wanted::get, changes::incrementAndGet);
+                node.node,
+                node.wiring,
+                new PodMtus(node.sockets),
+                node.podMtu,
+                1280,
+                wanted::get,
+                changes::incrementAndGet);
     }
 
     @AfterEach
