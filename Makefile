@@ -3,12 +3,13 @@
 #   make demo             a three-node cluster on this machine, its story told on the terminal
 #   make test             every test: unit, property, real kernel, real etcd, real containerd
 #   make bench WHAT=add   figures beside a peer's in the same run; no WHAT: all areas
+#   make soak WHAT=node COUNT=10000   so many pairs of ADD and DEL, and nothing may be left
 #   make fmt              formats the sources
 #   make setup            only the set-up: packages and the JDK
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: setup setup-test demo test bench fmt build clean
+.PHONY: setup setup-test demo test bench soak fmt build clean
 
 DIST := cli/target/podwire
 STAMP := $(DIST)/lib/DIGEST
@@ -31,6 +32,14 @@ test: setup-test
 bench: setup-test $(AOT) e2e/target/bench/.built
 	$(DIST)/bin/podwire lab run --nodes 1 -- "$$(.ci/jdk)/bin/java" -cp e2e/target/bench \
 		io.podwire.e2e.bench.Bench e2e/src/bench/timed.c $(WHAT)
+
+# What can be soaked, and the test that does it.
+SOAK_node := NodeSoakLabTest
+COUNT ?= 10000
+soak: setup-test
+	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node))
+	$(MVN) package -pl e2e -am -Dtest=$(SOAK_$(WHAT)) -Dsurefire.failIfNoSpecifiedTests=false \
+		-Dpodwire.soak.count=$(COUNT)
 
 fmt:
 	$(MVN) -q spotless:apply

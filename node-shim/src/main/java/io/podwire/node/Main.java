@@ -20,11 +20,15 @@ import io.podwire.node.cni.DelFlow;
 import io.podwire.node.cni.GcFlow;
 import io.podwire.node.cni.MtuFollower;
 import io.podwire.node.cni.Node;
+import io.podwire.node.cni.PodRepair;
 import io.podwire.node.cni.Reaper;
 import io.podwire.node.cni.Spool;
 import io.podwire.node.cni.StatusFlow;
 import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.DeviceWiring;
+import io.podwire.node.dataplane.DriftWatch;
+import io.podwire.node.dataplane.DriftWatch.Part;
+import io.podwire.node.dataplane.DriftWatch.Result;
 import io.podwire.node.dataplane.FailPoints;
 import io.podwire.node.dataplane.PodExtras;
 import io.podwire.node.dataplane.PodMtus;
@@ -43,7 +47,9 @@ import io.podwire.node.journal.Journal;
 import io.podwire.node.journal.NodeIdentityFile;
 import io.podwire.node.netlink.Conntrack;
 import io.podwire.node.netlink.LinkEvents;
+import io.podwire.node.netlink.NftMonitor;
 import io.podwire.node.netlink.Rtnetlink;
+import io.podwire.node.netlink.RtnetlinkMonitor;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.nft.backend.KernelNft;
@@ -60,6 +66,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -230,6 +237,29 @@ public final class Main {
             upkeep.every(options.reapPeriod(), reaper::look);
         }
         upstreams.start(attachments.all(), ipam);
+        Set<String> uplinks = Set.of(underlay.ifname());
+        DriftWatch drift = new DriftWatch(
+                context.own(new EventLoop("drift")),
+                time,
+                () -> new DriftWatch.Wanted(
+                        attachments.all(Attachment.State.ATTACHED).stream()
+                                .filter(BridgeWiring::isWired)
+                                .toList(),
+                        bridge.bridgeIndex(),
+                        bridge.bridgeMtu(),
+                        underlay.ifindex(),
+                        routes.tunnelIndex(),
+                        routes.destinations()),
+                ruleset,
+                Map.of(
+                        Part.SETTINGS, () -> Result.of(bridge.repairSettings(uplinks)),
+                        Part.BRIDGE, () -> Result.of(bridge.repairBridge(bridge.bridgeMtu(), uplinks)),
+                        Part.PODS, new PodRepair(node, bridge)::look,
+                        Part.ROUTES, () -> Result.of(routes.resync().join())),
+                context.meters());
+        context.own(RtnetlinkMonitor.open(drift::told));
+        context.own(NftMonitor.open(drift::told));
+        drift.start();
 
         context.serveInline(cni);
         context.serve(new NodeGrpcService(attachments::all, upstreams::status, node::audit));

@@ -241,15 +241,9 @@ final class AttachmentLabTest {
         }
     }
 
-    /** What an administrator can break, and the word by which CHECK names it. */
+    /** What an administrator can break for good, and the word by which CHECK names it; {@link DriftLabTest} has the rest. */
     enum Damage {
-        HOST_LINK_DOWN("link", "ip -n NODE link set HOST down"),
         HOST_LINK_GONE("link", "ip -n NODE link del HOST"),
-        NOT_A_PORT("link", "ip -n NODE link set HOST nomaster"),
-        PORT_NOT_ISOLATED("link", "bridge -n NODE link set dev HOST isolated off"),
-        ROUTE_GONE("route", "ip -n NODE route del ADDRESS/32 dev pw0"),
-        NEIGHBOUR_GONE("neighbour", "ip -n NODE neigh del ADDRESS dev pw0"),
-        FDB_GONE("fdb", "bridge -n NODE fdb del MAC dev HOST master"),
         POD_ADDRESS_GONE("address", "ip -n POD addr del ADDRESS/32 dev eth0"),
         POD_LINK_DOWN("link", "ip -n POD link set eth0 down"),
         POD_ROUTE_GONE("route", "ip -n POD route del default"),

@@ -2,6 +2,12 @@ package io.podwire.e2e.mesh;
 
 import static org.awaitility.Awaitility.await;
 
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.podwire.proto.ipam.v1.Block;
+import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URI;
@@ -12,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The three control services as processes of the distribution, and an underlay for nodes: a bridge in
@@ -31,6 +38,7 @@ public final class Mesh implements AutoCloseable {
     public static final String TINY_POOL = "tiny";
 
     private static final Duration READY = Duration.ofSeconds(90);
+    private static final int SOON_SECONDS = 10;
 
     private final Path home;
     private final Path folder = Path.of("/run/podwire-e2e");
@@ -130,6 +138,23 @@ public final class Mesh implements AutoCloseable {
     /** policy-service's process. */
     public Daemon policy() {
         return policy;
+    }
+
+    /** The blocks that ipam-service says a node owns, CIDR text. */
+    public List<String> blocksOf(String node) {
+        ManagedChannel channel = Grpc.newChannelBuilder(IPAM, InsecureChannelCredentials.create())
+                .build();
+        try {
+            return BlocksGrpc.newBlockingStub(channel)
+                    .withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS)
+                    .listBlocks(ListBlocksRequest.newBuilder().setNode(node).build())
+                    .getBlocksList()
+                    .stream()
+                    .map(Block::getCidr)
+                    .toList();
+        } finally {
+            channel.shutdownNow();
+        }
     }
 
     /** Starts a service again, where it does not run, and waits until it serves. */

@@ -6,12 +6,10 @@ import static io.podwire.node.dataplane.PodNames.gateway;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
-import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
-import io.podwire.node.netlink.rt.BridgePort;
 import io.podwire.node.netlink.rt.FdbEntry;
 import io.podwire.node.netlink.rt.InterfaceAddress;
 import io.podwire.node.netlink.rt.Link;
@@ -23,6 +21,7 @@ import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteProtocol;
 import io.podwire.node.netlink.rt.Scope;
 import io.podwire.node.netns.Netns;
+import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,7 +48,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class BridgeWiring implements PodWiring {
     private static final Logger log = LoggerFactory.getLogger(BridgeWiring.class);
-    private static final BridgePort POD_PORT = new BridgePort(true, false, false, false, false, false);
 
     private final RtnetlinkPool sockets;
     private final HostEnds hostEnds;
@@ -145,12 +143,8 @@ public final class BridgeWiring implements PodWiring {
 
     private void sysctls() throws IOException {
         sysctl.ensure("net/ipv4/ip_forward", "1");
-        // A packet from pod to pod leaves by the bridge it came by. The kernel would tell the sender of a
-        // shorter way, which there is none, and such redirects use up the sender's share of ICMP errors.
-        // The kernel sends them unless both settings are off.
         sysctl.ensure("net/ipv4/conf/all/send_redirects", "0");
         sysctl.ensure("net/ipv4/conf/" + BRIDGE + "/send_redirects", "0");
-        // With 1, br_netfilter bridges packets that were DNATed into an isolated port, where they die.
         if (sysctl.ensure("net/bridge/bridge-nf-call-iptables", "0")) {
             log.info("set net.bridge.bridge-nf-call-iptables to 0: pods' packets pass the forward hook routed");
         }
@@ -207,7 +201,7 @@ public final class BridgeWiring implements PodWiring {
         }
         host.atOnce(() -> {
             host.disableIpv6LinkLocal(port);
-            host.setBridgePort(port, POD_PORT);
+            host.setBridgePort(port, HostSide.PORT);
             host.replaceFdb(fdb(attachment, port));
             for (IpAddress address : attachment.addresses().list()) {
                 host.replaceNeighbour(neighbour(attachment, address));
@@ -223,10 +217,8 @@ public final class BridgeWiring implements PodWiring {
         }
     }
 
-    /** A pod with an MTU of its own is sent no longer packets, though the bridge would take them. */
     private Route route(Attachment attachment, IpAddress address) {
-        return Route.onLink(IpPrefix.ofHost(address), bridgeIndex)
-                .withLimits(attachment.request().mtu(), OptionalInt.empty());
+        return HostSide.route(attachment, address, bridgeIndex);
     }
 
     /** MTU of the bridge, in bytes. */
@@ -249,11 +241,11 @@ public final class BridgeWiring implements PodWiring {
     }
 
     private Neighbour neighbour(Attachment attachment, IpAddress address) {
-        return new Neighbour(bridgeIndex, address, attachment.mac(), true);
+        return HostSide.neighbour(attachment, address, bridgeIndex);
     }
 
     private static FdbEntry fdb(Attachment attachment, int port) {
-        return FdbEntry.ofPort(port, attachment.mac());
+        return HostSide.fdb(attachment, port);
     }
 
     @Override
@@ -287,30 +279,11 @@ public final class BridgeWiring implements PodWiring {
     }
 
     private void checkHost(Attachment a, KernelView view, List<Finding> findings) {
-        Link link = view.links().get(a.hostIfname());
-        if (link == null) {
-            findings.add(new Finding("link", a.hostIfname(), "the host end of " + a.key() + " is gone"));
-            return;
-        }
-        if (!link.up()) {
-            findings.add(new Finding("link", a.hostIfname(), "the host end of " + a.key() + " is down"));
-        }
-        if (!link.master().equals(OptionalInt.of(bridgeIndex))) {
-            findings.add(new Finding("link", a.hostIfname(), "is not a port of " + BRIDGE));
-        } else if (!link.bridgePort().equals(Optional.of(POD_PORT))) {
-            findings.add(new Finding("link", a.hostIfname(), "its bridge port has other flags: " + link.bridgePort()));
-        }
-        for (IpAddress address : a.addresses().list()) {
-            if (!view.routes().contains(route(a, address))) {
-                findings.add(new Finding("route", IpPrefix.ofHost(address).toString(), "no route to " + BRIDGE));
-            }
-            if (!view.neighbours().contains(neighbour(a, address))) {
-                findings.add(new Finding("neighbour", address.toString(), "no permanent neighbour on " + BRIDGE));
-            }
-        }
-        if (!view.fdb().contains(fdb(a, link.index()))) {
-            findings.add(new Finding("fdb", a.mac().toString(), "no static entry on " + a.hostIfname()));
-        }
+        lacks(a, view).forEach(lack -> findings.add(lack.finding()));
+    }
+
+    private List<HostSide.Lack> lacks(Attachment a, KernelView view) {
+        return HostSide.lacks(a, view.links(), view.routes(), view.neighbours(), view.fdb(), bridgeIndex);
     }
 
     @Override
@@ -341,5 +314,111 @@ public final class BridgeWiring implements PodWiring {
                 .forEach(n ->
                         findings.add(new Finding("neighbour", n.address().toString(), "belongs to no attachment")));
         return findings;
+    }
+
+    /**
+     * Makes the bridge again as {@link #prepare} made it, where it is gone or something of it is. What it had of pods is
+     * gone with it, see {@link #damaged}.
+     *
+     * @return what was repaired
+     * @throws IOException when a sysctl cannot be written
+     */
+    public List<Repair> repairBridge(int mtu, Set<String> uplinks) throws IOException {
+        List<Repair> repairs = sockets.call(host -> BridgeState.of(host).lacks(families, mtu)).stream()
+                .map(found -> new Repair(found, "made as it was"))
+                .toList();
+        if (!repairs.isEmpty()) {
+            prepare(mtu, uplinks);
+            sockets.run(host -> {
+                if (!host.link(bridgeIndex).flatMap(Link::mac).equals(Optional.of(BRIDGE_MAC))) {
+                    host.setMac(bridgeIndex, BRIDGE_MAC);
+                }
+            });
+        }
+        return repairs;
+    }
+
+    /**
+     * Sets the node's kernel settings again as {@link #prepare} did.
+     *
+     * @return what was repaired
+     */
+    public List<Repair> repairSettings(Set<String> uplinks) throws IOException {
+        List<Finding> found = sysctl.differences(HostSettings.of(families));
+        if (!found.isEmpty()) {
+            sysctls();
+            if (families.contains(IpFamily.V6)) {
+                ipv6(uplinks);
+            } else {
+                Ipv6Host.off(sysctl, BRIDGE);
+            }
+        }
+        return found.stream().map(f -> new Repair(f, "set again")).toList();
+    }
+
+    /**
+     * An attachment whose wiring on the node's side is not as it was made.
+     *
+     * @param attachment whose
+     * @param lacks what is not
+     */
+    public record Damage(Attachment attachment, List<HostSide.Lack> lacks) {
+        /** What nothing on the node's side can mend. */
+        public List<Finding> beyondRepair() {
+            return lacks.stream()
+                    .filter(lack -> lack.mends().isEmpty())
+                    .map(HostSide.Lack::finding)
+                    .toList();
+        }
+    }
+
+    /** Those attachments that are damaged; they are wired, or were. */
+    public List<Damage> damaged(List<Attachment> attachments) {
+        if (attachments.isEmpty()) {
+            return List.of();
+        }
+        KernelView view = sockets.call(host -> KernelView.of(host, families));
+        return attachments.stream()
+                .map(a -> new Damage(a, lacks(a, view)))
+                .filter(damage -> !damage.lacks().isEmpty())
+                .toList();
+    }
+
+    /** Mends what can be mended, while nobody else works on the attachment. What is right is not touched. */
+    public List<Repair> mend(Damage damage) {
+        List<Repair> repairs = new ArrayList<>();
+        for (HostSide.Lack lack : damage.lacks()) {
+            for (HostSide.Mend mend : lack.mends()) {
+                sockets.run(host -> mend(host, mend));
+            }
+            if (!lack.mends().isEmpty()) {
+                repairs.add(new Repair(
+                        lack.finding(),
+                        "made as it was for " + damage.attachment().key()));
+            }
+        }
+        return repairs;
+    }
+
+    private static void mend(Rtnetlink host, HostSide.Mend mend) {
+        switch (mend) {
+            case HostSide.Mend.SetUp(int link) -> host.setUp(link);
+            case HostSide.Mend.SetDown(int link) -> host.setDown(link);
+            case HostSide.Mend.Enslave(int link, int bridge) -> host.setMaster(link, bridge);
+            case HostSide.Mend.SetPort(int link) -> host.setBridgePort(link, HostSide.PORT);
+            case HostSide.Mend.PutRoute(Route route) -> host.replaceRoute(route);
+            case HostSide.Mend.PutNeighbour(Neighbour neighbour) -> host.replaceNeighbour(neighbour);
+            case HostSide.Mend.PutFdb(FdbEntry entry) -> host.replaceFdb(entry);
+        }
+    }
+
+    /** True for an attachment that this wires. */
+    public static boolean isWired(Attachment attachment) {
+        return attachment.mode() instanceof WiringMode.Bridge;
+    }
+
+    /** The bridge's index; -1 before {@link #prepare}. */
+    public int bridgeIndex() {
+        return bridgeIndex;
     }
 }

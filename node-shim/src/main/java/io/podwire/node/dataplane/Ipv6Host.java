@@ -6,6 +6,8 @@ import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteProtocol;
 import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -63,15 +65,27 @@ final class Ipv6Host {
      * no redirects, and makes no addresses of its own.
      */
     static void byHand(Sysctl sysctl, String ifname) throws IOException {
-        sysctl.ensure(CONF + ifname + "/accept_ra", "0");
-        sysctl.ensure(CONF + ifname + "/autoconf", "0");
-        sysctl.ensure(CONF + ifname + "/accept_redirects", "0");
-        sysctl.ensure(CONF + ifname + "/router_solicitations", "0");
-        sysctl.ensure(CONF + ifname + "/disable_ipv6", "0");
+        sysctl.ensure(byHand(ifname));
+    }
+
+    /** The settings of such an interface. */
+    static Map<String, String> byHand(String ifname) {
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put(CONF + ifname + "/accept_ra", "0");
+        settings.put(CONF + ifname + "/autoconf", "0");
+        settings.put(CONF + ifname + "/accept_redirects", "0");
+        settings.put(CONF + ifname + "/router_solicitations", "0");
+        settings.put(CONF + ifname + "/disable_ipv6", "0");
+        return settings;
     }
 
     /** An interface without IPv6: no link-local address, no router solicitations. */
     static void off(Sysctl sysctl, String ifname) throws IOException {
-        sysctl.ensure(CONF + ifname + "/disable_ipv6", "1");
+        sysctl.ensure(off(ifname));
+    }
+
+    /** The settings of such an interface. */
+    static Map<String, String> off(String ifname) {
+        return Map.of(CONF + ifname + "/disable_ipv6", "1");
     }
 }

@@ -5,6 +5,7 @@ import static io.podwire.node.dataplane.PodNames.VXLAN;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.netlink.NetlinkException;
@@ -21,15 +22,18 @@ import io.podwire.node.netlink.rt.RouteProtocol;
 import io.podwire.node.netlink.rt.Scope;
 import io.podwire.node.plan.RoutePlan;
 import java.io.IOException;
-import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,16 +46,20 @@ import org.slf4j.LoggerFactory;
  */
 public final class RouteReconciler {
     private static final Logger log = LoggerFactory.getLogger(RouteReconciler.class);
-    private static final Duration AUDIT = Duration.ofSeconds(30);
-
     private final Rtnetlink host;
     private final EventLoop loop;
     private final Underlay underlay;
     private final Vxlan vxlan;
     private final Set<IpFamily> families;
     private final Sysctl sysctl;
+    private final List<Repair> repairs = new ArrayList<>();
     private Optional<RoutePlan> plan = Optional.empty();
     private Optional<PodAddresses> tunnelAddresses = Optional.empty();
+    /** True while the kernel has not been as planned since the plan changed: what is changed now is no repair. */
+    private boolean behind = true;
+
+    private volatile int tunnelIndex;
+    private volatile Set<IpPrefix> destinations = Set.of();
 
     /**
      * The node's VXLAN device as it must be.
@@ -63,7 +71,7 @@ public final class RouteReconciler {
     public record Vxlan(int vni, int port, MacAddress mac) {}
 
     /**
-     * A reconciler that has not touched the kernel yet; it looks every 30 s and on each change.
+     * A reconciler that has not touched the kernel yet; it looks on each change, and when told to.
      *
      * @param families what pods have addresses of: routes of others are not its own
      */
@@ -75,7 +83,6 @@ public final class RouteReconciler {
         this.vxlan = vxlan;
         this.families = Set.copyOf(families);
         this.sysctl = sysctl;
-        loop.every(AUDIT, this::apply);
     }
 
     /**
@@ -87,7 +94,7 @@ public final class RouteReconciler {
     public void tunnelAddresses(PodAddresses addresses) {
         loop.execute(() -> {
             tunnelAddresses = Optional.of(addresses);
-            apply();
+            planned();
         });
     }
 
@@ -95,23 +102,62 @@ public final class RouteReconciler {
     public void plan(RoutePlan next) {
         loop.execute(() -> {
             plan = Optional.of(next);
-            apply();
+            destinations = Stream.concat(
+                            next.direct().stream().map(RoutePlan.Direct::destination),
+                            next.tunnelled().stream().map(RoutePlan.Tunnelled::destination))
+                    .collect(Collectors.toUnmodifiableSet());
+            planned();
         });
     }
 
     /** Looks now: the underlay has changed. */
     public void look() {
-        loop.execute(this::apply);
+        loop.execute(this::planned);
     }
 
-    private void apply() {
+    /**
+     * Compares the kernel with the plan, and puts right what differs.
+     *
+     * @return what others had changed; fails when the kernel refuses
+     */
+    public CompletableFuture<List<Repair>> resync() {
+        return loop.submit(() -> {
+            repairs.clear();
+            apply();
+            return List.copyOf(repairs);
+        });
+    }
+
+    /** Where routes to other nodes lead. */
+    public Set<IpPrefix> destinations() {
+        return destinations;
+    }
+
+    /** Index of the VXLAN device; 0 when there is none. */
+    public int tunnelIndex() {
+        return tunnelIndex;
+    }
+
+    private void planned() {
+        behind = true;
         try {
-            OptionalInt device = tunnelAddresses.isPresent()
-                    ? OptionalInt.of(ensureDevice(tunnelAddresses.get()))
-                    : OptionalInt.empty();
-            plan.ifPresent(p -> reconcile(p, device));
+            apply();
         } catch (NetlinkException | IOException e) {
-            log.error("programming routes failed, next try in {} s or at the next change", AUDIT.toSeconds(), e);
+            log.error("programming routes failed, next try at the next look", e);
+        }
+    }
+
+    private void apply() throws IOException {
+        OptionalInt device =
+                tunnelAddresses.isPresent() ? OptionalInt.of(ensureDevice(tunnelAddresses.get())) : OptionalInt.empty();
+        tunnelIndex = device.orElse(0);
+        plan.ifPresent(p -> reconcile(p, device));
+        behind = false;
+    }
+
+    private void changed(String object, String name, String problem, String done) {
+        if (!behind) {
+            repairs.add(new Repair(new Finding(object, name, problem), done));
         }
     }
 
@@ -133,6 +179,7 @@ public final class RouteReconciler {
                     false,
                     Optional.empty()));
             log.info("made {} with VNI {} over {}", VXLAN, vxlan.vni(), underlay.ifname());
+            changed("vxlan", VXLAN, "was gone, or not as it must be", "made anew");
         }
         Link device = host.link(VXLAN).orElseThrow();
         if (device.mtu() != innerMtu()) {
@@ -143,17 +190,24 @@ public final class RouteReconciler {
             host.disableIpv6LinkLocal(device.index());
             Ipv6Host.byHand(sysctl, VXLAN);
         }
-        host.addresses().stream()
+        List<InterfaceAddress> now = host.addresses().stream()
                 .filter(a -> a.ifindex() == device.index()
-                        && families.contains(a.address().family())
-                        && !addresses.list().contains(a.address()))
-                .forEach(host::deleteAddress);
+                        && families.contains(a.address().family()))
+                .toList();
+        now.stream().filter(a -> !addresses.list().contains(a.address())).forEach(a -> {
+            host.deleteAddress(a);
+            changed("address", a.address().toString(), "was added to " + VXLAN, "removed");
+        });
         for (IpAddress address : addresses.list()) {
             int length = address.family().bits();
             host.replaceAddress(new InterfaceAddress(device.index(), address, length, Scope.GLOBAL));
+            if (now.stream().noneMatch(a -> a.address().equals(address))) {
+                changed("address", address.toString(), "was gone from " + VXLAN, "added");
+            }
         }
         if (!device.up()) {
             host.setUp(device.index());
+            changed("vxlan", VXLAN, "was down", "set up");
         }
         return device.index();
     }
@@ -189,11 +243,26 @@ public final class RouteReconciler {
             Set<FdbEntry> fdbNow = kept(
                     host.fdb(),
                     f -> f.ifindex() == index && f.vxlanDestination().isPresent());
-            each(neighbours, neighboursNow, host::replaceNeighbour);
-            each(fdb, fdbNow, host::replaceFdb);
+            each(neighbours, neighboursNow, n -> {
+                host.replaceNeighbour(n);
+                changed("neighbour", n.address().toString(), "was not on " + VXLAN + " as planned", "put there");
+            });
+            each(fdb, fdbNow, entry -> {
+                host.replaceFdb(entry);
+                changed("fdb", entry.mac().toString(), "was not on " + VXLAN + " as planned", "put there");
+            });
             reconcileRoutes(routes, device);
-            each(fdbNow, fdb, host::deleteFdb);
-            each(neighboursNow, neighbours, host::deleteNeighbour);
+            each(fdbNow, fdb, entry -> {
+                host.deleteFdb(entry);
+                changed("fdb", entry.mac().toString(), "was on " + VXLAN + " and not planned", "removed");
+            });
+            each(neighboursNow, neighbours, n -> {
+                // One that was replaced in place has another MAC address now, and stays.
+                if (neighbours.stream().noneMatch(wanted -> wanted.address().equals(n.address()))) {
+                    host.deleteNeighbour(n);
+                    changed("neighbour", n.address().toString(), "was on " + VXLAN + " and not planned", "removed");
+                }
+            });
         } else {
             reconcileRoutes(routes, device);
         }
@@ -208,6 +277,7 @@ public final class RouteReconciler {
         each(desired, now, route -> {
             host.replaceRoute(route);
             log.info("route to {} via {}", route.destination(), route.gateway().orElseThrow());
+            changed("route", route.destination().toString(), "was not as planned", "put there");
         });
         Set<Object> wanted = new LinkedHashSet<>();
         desired.forEach(r -> wanted.add(r.destination()));
@@ -216,6 +286,7 @@ public final class RouteReconciler {
             if (!wanted.contains(route.destination())) {
                 host.deleteRoute(route);
                 log.info("no route to {} any more", route.destination());
+                changed("route", route.destination().toString(), "was not planned", "removed");
             }
         });
     }

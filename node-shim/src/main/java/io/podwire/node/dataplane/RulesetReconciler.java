@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,6 +50,7 @@ public final class RulesetReconciler {
     /** Written by the loop. */
     private volatile Optional<NodeProgram> program = Optional.empty();
 
+    private final List<Repair> repairs = new ArrayList<>();
     private Optional<Ruleset> applied = Optional.empty();
     private boolean scheduled;
     /** Whether pods off the bridge are expected; once they were, they are. */
@@ -222,19 +224,94 @@ public final class RulesetReconciler {
         List<Finding> findings = new ArrayList<>();
         for (Table table : part.tables().values()) {
             try {
-                Optional<ListedTable> listed = backend.list(table.id());
-                if (listed.isEmpty()) {
-                    findings.add(new Finding("nft", "table " + table.id(), "is gone"));
-                } else {
-                    listed.get()
-                            .lacking(ListedTable.expected(table))
-                            .forEach(what -> findings.add(new Finding("nft", "table " + table.id(), "lacks " + what)));
-                }
+                compare(
+                        table,
+                        (listed, wanted) -> listed.lacking(wanted).stream()
+                                .map(what -> "lacks " + what)
+                                .toList(),
+                        findings);
             } catch (NftException e) {
                 findings.add(new Finding("nft", "table " + table.id(), "cannot be read: " + e.getMessage()));
             }
         }
         return findings;
+    }
+
+    private void compare(
+            Table table, BiFunction<ListedTable, ListedTable, List<String>> problems, List<Finding> findings)
+            throws NftException {
+        String name = "table " + table.id();
+        Optional<ListedTable> listed = backend.list(table.id());
+        if (listed.isEmpty()) {
+            findings.add(new Finding("nft", name, "is gone"));
+        } else {
+            problems.apply(listed.get(), ListedTable.expected(table))
+                    .forEach(problem -> findings.add(new Finding("nft", name, problem)));
+        }
+    }
+
+    /**
+     * Compares the kernel's tables as wholes with what was written there, and writes them anew in one transaction when
+     * anything differs: traffic never meets a gap then.
+     *
+     * @return what was repaired since the last call; fails when the kernel cannot be asked, or refuses
+     */
+    public CompletableFuture<List<Repair>> resync() {
+        return loop.submit(() -> resync(Optional.empty()));
+    }
+
+    /**
+     * The same after another program's transaction in a table of Podwire's. A listing does not tell everything (a rule
+     * in place of another, a table put to sleep), so all is written anew even where it shows no difference.
+     *
+     * @param program whose transaction it was
+     */
+    public CompletableFuture<List<Repair>> resyncAfter(String program) {
+        return loop.submit(() -> resync(Optional.of(program)));
+    }
+
+    @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of look, not a missing argument
+    private List<Repair> resync(Optional<String> by) throws NftException {
+        // Without it a change was refused, and everything is written anew soon.
+        if (applied.isPresent()) {
+            Ruleset wanted = applied.get();
+            List<Finding> found = drift(wanted);
+            if (by.isPresent()) {
+                found = found.isEmpty()
+                        ? List.of(new Finding("nft", "tables of Podwire", "changed, by " + by.get()))
+                        : found.stream()
+                                .map(f -> new Finding(f.object(), f.name(), f.problem() + ", by " + by.get()))
+                                .toList();
+            }
+            if (!found.isEmpty()) {
+                rewrite(wanted, found);
+            }
+        }
+        List<Repair> made = List.copyOf(repairs);
+        repairs.clear();
+        return made;
+    }
+
+    private List<Finding> drift(Ruleset wanted) throws NftException {
+        List<Finding> findings = new ArrayList<>();
+        for (Table table : wanted.tables().values()) {
+            compare(table, ListedTable::differences, findings);
+        }
+        return findings;
+    }
+
+    private void rewrite(Ruleset wanted, List<Finding> found) throws NftException {
+        healthy = false;
+        applied = Optional.empty();
+        try {
+            backend.apply(Transaction.replaceAll(wanted));
+        } catch (NftException e) {
+            loop.schedule(RETRY, this::schedule);
+            throw e;
+        }
+        applied = Optional.of(wanted);
+        healthy = true;
+        found.forEach(finding -> repairs.add(new Repair(finding, "all rules were written anew in one transaction")));
     }
 
     private boolean isCovered(EndpointKey key) {
@@ -281,16 +358,30 @@ public final class RulesetReconciler {
     private void apply() throws NftException {
         healthy = false;
         Ruleset desired = planner.plan(input(List.copyOf(endpoints.values())));
-        Transaction change = applied.map(before -> NftDiff.between(before, desired))
-                .orElseGet(() -> Transaction.replaceAll(desired));
+        Optional<Ruleset> before = applied;
+        Transaction change =
+                before.map(was -> NftDiff.between(was, desired)).orElseGet(() -> Transaction.replaceAll(desired));
         // After a refusal the kernel's state is not known: the next try writes everything.
         applied = Optional.empty();
         if (!change.isEmpty()) {
-            backend.apply(change);
+            applyOrRepair(before, desired, change);
         }
         applied = Optional.of(desired);
         unbridgedApplied = unbridged;
         revision = program.map(NodeProgram::revision).orElse(0L);
         healthy = true;
+    }
+
+    /** A change that does not fit because others have changed the tables is none that the kernel refuses. */
+    private void applyOrRepair(Optional<Ruleset> before, Ruleset desired, Transaction change) throws NftException {
+        try {
+            backend.apply(change);
+        } catch (NftException e) {
+            List<Finding> found = before.isPresent() ? drift(before.get()) : List.of();
+            if (found.isEmpty()) {
+                throw e;
+            }
+            rewrite(desired, found);
+        }
     }
 }

@@ -5,6 +5,9 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -50,5 +53,25 @@ public record Sysctl(Path root) {
                     e);
         }
         return true;
+    }
+
+    /** Sets keys in order, as {@link #ensure(String, String)} does. */
+    void ensure(Map<String, String> settings) throws IOException {
+        for (Map.Entry<String, String> setting : settings.entrySet()) {
+            var _ = ensure(setting.getKey(), setting.getValue());
+        }
+    }
+
+    /** Those settings that the kernel has and that have another value. */
+    List<Finding> differences(Map<String, String> settings) throws IOException {
+        List<Finding> findings = new ArrayList<>();
+        for (Map.Entry<String, String> setting : settings.entrySet()) {
+            Optional<String> now = read(setting.getKey());
+            if (now.isPresent() && !now.get().equals(setting.getValue())) {
+                findings.add(new Finding(
+                        "sysctl", setting.getKey(), "is " + now.get() + " instead of " + setting.getValue()));
+            }
+        }
+        return findings;
     }
 }

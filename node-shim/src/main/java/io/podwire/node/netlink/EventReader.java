@@ -7,6 +7,9 @@ import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsThread;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -89,11 +92,14 @@ final class EventReader implements AutoCloseable {
     }
 
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Duration rest;
     private final Calls calls;
     private final Handler handler;
     private final Thread thread;
 
-    private EventReader(String name, Calls calls, Handler handler) {
+    private EventReader(String name, Duration rest, Calls calls, Handler handler) {
+        this.rest = rest;
         this.calls = calls;
         this.handler = handler;
         this.thread = Thread.ofPlatform().name(name).daemon().unstarted(this::read);
@@ -105,7 +111,16 @@ final class EventReader implements AutoCloseable {
      * @param name of the thread
      */
     static EventReader start(String name, Calls calls, Handler handler) {
-        EventReader reader = new EventReader(name, calls, handler);
+        return start(name, Duration.ZERO, calls, handler);
+    }
+
+    /**
+     * Starts to read.
+     *
+     * @param rest how long messages gather before the next are read, so that a burst wakes the thread a few times
+     */
+    static EventReader start(String name, Duration rest, Calls calls, Handler handler) {
+        EventReader reader = new EventReader(name, rest, calls, handler);
         reader.thread.start();
         return reader;
     }
@@ -179,7 +194,10 @@ final class EventReader implements AutoCloseable {
             while (!closed.get()) {
                 check("wait for events", calls.await());
                 readAll(buffer);
+                var _ = ended.await(rest.toNanos(), TimeUnit.NANOSECONDS);
             }
+        } catch (InterruptedException e) {
+            throw new AssertionError("nobody interrupts this thread", e);
         } catch (RuntimeException e) {
             log.error(
                     "{} has ended: only the next audit sees what changes",
@@ -232,6 +250,7 @@ final class EventReader implements AutoCloseable {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
+        ended.countDown();
         calls.stop();
         if (!thread.equals(Thread.currentThread())) {
             join();

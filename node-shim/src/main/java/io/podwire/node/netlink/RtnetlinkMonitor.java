@@ -6,6 +6,7 @@ import io.podwire.node.netlink.rt.NeighbourCodec;
 import io.podwire.node.netlink.rt.RouteCodec;
 import io.podwire.node.netlink.wire.NlMessage;
 import io.podwire.node.netns.Netns;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -20,10 +21,13 @@ public final class RtnetlinkMonitor implements AutoCloseable {
     /** RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR and _IPV6_ROUTE, linux/rtnetlink.h. */
     private static final int GROUPS = group(1) | group(3) | group(5) | group(7) | group(9) | group(11);
 
+    /** An ADD is some fifteen messages: one wakeup, and not fifteen beside it. */
+    private static final Duration REST = Duration.ofMillis(20);
+
     private final EventReader reader;
 
     private RtnetlinkMonitor(EventReader.Calls socket, Consumer<RtnetlinkEvent> listener) {
-        this.reader = EventReader.start("rtnetlink-monitor", socket, new EventReader.Handler() {
+        this.reader = EventReader.start("rtnetlink-monitor", REST, socket, new EventReader.Handler() {
             @Override
             public void message(NlMessage message) {
                 read(message).ifPresent(listener);

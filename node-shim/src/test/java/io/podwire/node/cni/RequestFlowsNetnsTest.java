@@ -202,7 +202,7 @@ final class RequestFlowsNetnsTest {
     void thePodGetsTheAddressesThatItNamesAndOneOfEachOtherFamily(String args, String more, String wanted)
             throws Exception {
         assertThat(node.call("ADD", "c1", pod, args, more).getExitCode()).isZero();
-        String addresses = pod.ip("-o", "addr");
+        String addresses = pod.ip("-o", "addr", "show", "dev", "eth0");
         assertThat(addresses).contains(wanted.split(",", -1));
         assertThat(addresses.lines().filter(line -> line.contains("inet"))).hasSize(2);
         assertThat(node.audit()).isEmpty();

@@ -16,10 +16,13 @@ import io.podwire.node.testing.Attachments;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -63,6 +66,20 @@ final class BridgeWiringNetnsTest {
 
         List<Finding> check(Attachment attachment, Netns pod) {
             return on(() -> wiring.check(attachment, pod, attachment.addresses().families()));
+        }
+
+        List<Repair> repairBridge() {
+            return on(() -> wiring.repairBridge(MTU, Set.of()));
+        }
+
+        List<Repair> repairSettings() {
+            return on(() -> wiring.repairSettings(Set.of()));
+        }
+
+        List<Repair> repairPods(Attachment... attachments) {
+            return on(() -> wiring.damaged(List.of(attachments)).stream()
+                    .flatMap(damage -> wiring.mend(damage).stream())
+                    .toList());
         }
 
         List<Finding> audit(List<Attachment> attachments) {
@@ -496,5 +513,116 @@ final class BridgeWiringNetnsTest {
         assertThat(failing.audit(List.of())).isEmpty();
         failing.attach(attachment, pod.netns());
         assertThat(failing.check(attachment, pod.netns())).as("the next try").isEmpty();
+    }
+
+    // Repair
+
+    @Test
+    void whatIsRightIsNotRepaired() {
+        wiring.attach(attachment, pod.netns());
+        String before = look();
+        assertThat(wiring.repairBridge()).isEmpty();
+        assertThat(wiring.repairSettings()).isEmpty();
+        assertThat(wiring.repairPods(attachment)).isEmpty();
+        assertThat(look()).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "link,    ip link set HOST down",
+        "link,    ip link set HOST nomaster",
+        "link,    bridge link set dev HOST isolated off",
+        "link,    bridge link set dev HOST hairpin on",
+        "route,   ip route del 10.1.0.5/32 dev pw0",
+        "route,   ip route replace 10.1.0.5/32 dev lo",
+        "route,   ip -6 route del fd00::5/128 dev pw0",
+        "neighbour, ip neigh del 10.1.0.5 dev pw0",
+        "neighbour, ip neigh replace fd00::5 lladdr 02:00:00:00:00:09 dev pw0",
+        "fdb,     bridge fdb del MAC dev HOST master",
+        "bridge,  ip link del pw0",
+        "bridge,  ip link set pw0 down",
+        "bridge,  ip link set pw0 mtu 1400",
+        "bridge,  ip link set pw0 address 02:00:00:00:00:07",
+        "address, ip addr flush dev pw0",
+        "address, ip addr del fe80::1/128 dev pw0",
+        "sysctl,  sysctl -qw net.ipv4.ip_forward=0",
+        "sysctl,  sysctl -qw net.ipv6.conf.all.forwarding=0",
+        "sysctl,  sysctl -qw net.ipv4.conf.pw0.send_redirects=1",
+        "sysctl,  sysctl -qw net.ipv6.conf.pw0.accept_ra=1",
+    })
+    void whatOthersChangedIsMadeAsItWas(String kind, String command) {
+        node.ip("link", "set", "lo", "up");
+        wiring = wired(node, BOTH, FailPoints.none());
+        wiring.prepare();
+        Attachment both = Attachments.in(pod, "c1", "10.1.0.5,fd00::5");
+        Space second = sandbox.add();
+        Attachment other = Attachments.in(second, "c2", "10.1.0.6,fd00::6");
+        wiring.attach(both, pod.netns());
+        wiring.attach(other, second.netns());
+        String before = look();
+        node.run(command.replace("HOST", both.hostIfname())
+                .replace("MAC", both.mac().toString())
+                .split(" "));
+
+        List<Repair> repairs = new ArrayList<>(wiring.repairSettings());
+        repairs.addAll(wiring.repairBridge());
+        repairs.addAll(wiring.repairPods(both, other));
+
+        assertThat(repairs)
+                .as("repairs after %s", command)
+                .extracting(repair -> repair.found().object())
+                .contains(kind);
+        assertThat(look()).as("after %s", command).isEqualTo(before);
+        assertThat(wiring.audit(List.of(both, other))).as("audit").isEmpty();
+        pod.run("ping", "-c", "1", "-W", "2", "10.1.0.6");
+        pod.run("ping", "-c", "1", "-W", "2", "fd00::6");
+        assertThat(wiring.repairPods(both, other)).as("a second time").isEmpty();
+    }
+
+    @Test
+    void aHostEndThatIsGoneOrSomebodyElsesIsBeyondRepair() {
+        wiring.attach(attachment, pod.netns());
+        node.ip("link", "del", attachment.hostIfname());
+        assertBeyondRepair("is gone");
+        node.ip("link", "add", attachment.hostIfname(), "type", "veth", "peer", "name", "theirs");
+        node.ip("link", "set", attachment.hostIfname(), "alias", "mine");
+        assertBeyondRepair("belongs to somebody else");
+        assertThat(node.ip("link", "show", attachment.hostIfname()))
+                .as("their link")
+                .doesNotContain("master");
+    }
+
+    private void assertBeyondRepair(String problem) {
+        assertThat(wiring.repairPods(attachment)).as("repairs").isEmpty();
+        assertThat(wiring.on(() -> wiring.wiring().damaged(List.of(attachment))))
+                .flatExtracting(BridgeWiring.Damage::beyondRepair)
+                .singleElement()
+                .satisfies(finding -> assertThat(finding.problem()).contains(problem));
+    }
+
+    /** What the node has of pods and their bridge, by names. */
+    private String look() {
+        return Stream.of(
+                        "ip -o link show type bridge",
+                        "ip -o link show type veth",
+                        "bridge -d link show",
+                        "ip -o addr show",
+                        "ip route show",
+                        "ip -6 route show",
+                        "ip neigh show nud permanent",
+                        "ip -6 neigh show nud permanent",
+                        "bridge fdb show",
+                        "sysctl net.ipv4.ip_forward net.ipv4.conf.all.send_redirects net.ipv4.conf.pw0.send_redirects"
+                                + " net.ipv6.conf.all.forwarding net.ipv6.conf.pw0.accept_ra")
+                .map(command -> node.run(command.split(" ")))
+                .flatMap(String::lines)
+                .filter(line -> !line.contains("33:33:") && !line.contains("01:00:5e:"))
+                // Without indexes, and what follows the carrier some time later.
+                .map(line -> line.replaceAll(
+                                "^\\d+: |@\\w+|NO-CARRIER,|,LOWER_UP|,M-DOWN|state \\S+|mode \\S+|linkdown|valid_lft.*",
+                                "")
+                        .strip())
+                .sorted()
+                .collect(Collectors.joining("\n"));
     }
 }

@@ -16,7 +16,9 @@ import io.podwire.node.testing.NetnsSandbox.Space;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -345,6 +347,42 @@ final class RouteReconcilerNetnsTest {
                 .as("the same device")
                 .isEqualTo(index);
         a.ping(b);
+    }
+
+    @Test
+    void aLookPutsBackWhatOthersChangedAndTellsWhatItWas() {
+        tunnels();
+        plan(a.tunnelled(b), b.tunnelled(a));
+        assertThat(repairs()).as("what is as planned").isEmpty();
+        String good = a.state();
+        Map<String, String> kinds = new LinkedHashMap<>();
+        kinds.put("ip route del 10.1.2.0/26", "route");
+        kinds.put("ip route replace 10.1.2.0/26 dev under", "route");
+        kinds.put("ip neigh del 10.1.2.0 dev pwvx", "neighbour");
+        kinds.put("ip neigh replace 10.1.2.0 lladdr 02:00:00:00:00:01 dev pwvx", "neighbour");
+        kinds.put("bridge fdb del " + End.mac(2) + " dev pwvx dst 192.0.2.2", "fdb");
+        kinds.put("ip addr add 10.99.0.1/32 dev pwvx", "address");
+        kinds.put("ip addr del 10.1.1.0/32 dev pwvx", "address");
+        kinds.put("ip link set pwvx down", "vxlan");
+        kinds.put("ip link del pwvx", "vxlan");
+        kinds.forEach((command, kind) -> {
+            a.space().run(command.split(" "));
+            assertThat(repairs())
+                    .as("repairs after %s", command)
+                    .extracting(repair -> repair.found().object())
+                    .contains(kind);
+            assertThat(a.state().replaceAll("(?m)^\\d+: ", ""))
+                    .as("after %s", command)
+                    .isEqualTo(good.replaceAll("(?m)^\\d+: ", ""));
+            assertThat(repairs()).as("once, after %s", command).isEmpty();
+            a.ping(b);
+        });
+        plan(a.direct(b), b.direct(a));
+        assertThat(repairs()).as("another plan is no repair").isEmpty();
+    }
+
+    private List<Repair> repairs() {
+        return a.routes().resync().orTimeout(5, TimeUnit.SECONDS).join();
     }
 
     @Test

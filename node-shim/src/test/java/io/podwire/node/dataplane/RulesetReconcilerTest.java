@@ -11,8 +11,11 @@ import io.podwire.common.testing.Seeds;
 import io.podwire.node.nft.backend.ListedTable;
 import io.podwire.node.nft.backend.NftException;
 import io.podwire.node.nft.diff.Transaction;
+import io.podwire.node.nft.model.Chain;
 import io.podwire.node.nft.model.Command;
+import io.podwire.node.nft.model.NftSet;
 import io.podwire.node.nft.model.Table;
+import io.podwire.node.nft.model.TableId;
 import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
@@ -37,6 +40,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 final class RulesetReconcilerTest {
     private static final Set<IpFamily> V4 = Set.of(IpFamily.V4);
@@ -253,6 +259,89 @@ final class RulesetReconcilerTest {
         assertThat(waiting).as("revision 2 did not cover it").isNotDone();
         now(reconciler.program(covering(3, 1, 5)));
         assertThat(now(waiting)).isEqualTo(3);
+    }
+
+    @Test
+    void whatIsAsItWasWrittenIsNotWrittenAnew() {
+        reconciler.start(List.of(endpoint(1)), Optional.empty());
+        int before = nft.asked().size();
+        assertThat(repaired(reconciler.resync())).isEmpty();
+        assertThat(nft.asked()).hasSize(before);
+    }
+
+    /** Whatever others did, one transaction makes all of it as it was. */
+    static Stream<Arguments> harms() {
+        TableId table = RulesetPlanner.POLICY_TABLE;
+        String address = endpoint(1).addresses().first().toString();
+        return Stream.of(
+                Arguments.of("is gone", new Command.DeleteTable(table)),
+                Arguments.of("is gone", new Command.DeleteTable(RulesetPlanner.SPOOF_TABLE)),
+                Arguments.of("lacks chain from-pods as it was written", new Command.FlushChain(table, "from-pods")),
+                Arguments.of(
+                        "has chain theirs, which nobody wanted",
+                        new Command.AddChain(table, new Chain.Regular("theirs", List.of()))),
+                Arguments.of(
+                        "lacks 1 members of set ingress-4, among them " + address + " : return",
+                        new Command.DeleteElements(table, "ingress-4", List.of(address))),
+                Arguments.of(
+                        "has 1 more members in set egress-4, among them 10.9.9.9 : return",
+                        new Command.AddElements(table, "egress-4", List.of("10.9.9.9 : return"))),
+                Arguments.of(
+                        "has set mine, which nobody wanted",
+                        new Command.AddSet(table, new NftSet.Ports("mine", List.of()))));
+    }
+
+    @ParameterizedTest
+    @MethodSource("harms")
+    void whatOthersChangedIsWrittenAnewInOneTransaction(String problem, Command harm) throws NftException {
+        reconciler.start(List.of(endpoint(1)), Optional.empty());
+        int before = nft.asked().size();
+        nft.foreign(harm);
+        assertThat(repaired(reconciler.resync()))
+                .extracting(repair -> repair.found().problem())
+                .containsExactly(problem);
+        assertThat(nft.asked()).hasSize(before + 1);
+        assertThat(replacesAll(nft.asked().getLast())).isTrue();
+        assertThat(reconciler.healthy()).isTrue();
+        assertKernelHas(Optional.empty(), endpoint(1));
+        assertThat(repaired(reconciler.resync())).as("once").isEmpty();
+        now(reconciler.attach(endpoint(2)));
+        assertKernelHas(Optional.empty(), endpoint(1), endpoint(2));
+    }
+
+    @Test
+    void aForeignTransactionThatLeavesNoTraceIsNotBelieved() {
+        reconciler.start(List.of(endpoint(1)), Optional.empty());
+        assertThat(repaired(reconciler.resyncAfter("nft (7)")))
+                .extracting(repair -> repair.found().problem())
+                .containsExactly("changed, by nft (7)");
+        assertThat(replacesAll(nft.asked().getLast())).isTrue();
+    }
+
+    @Test
+    void anAddThatMeetsAFlushedRulesetRepairsItAndSucceeds() throws NftException {
+        reconciler.start(List.of(endpoint(1)), Optional.empty());
+        nft.foreign(
+                new Command.DeleteTable(RulesetPlanner.POLICY_TABLE),
+                new Command.DeleteTable(RulesetPlanner.SPOOF_TABLE));
+        assertThat(now(reconciler.attach(endpoint(2)))).as("revision").isZero();
+        assertKernelHas(Optional.empty(), endpoint(1), endpoint(2));
+        assertThat(repaired(reconciler.resync())).as("told afterwards").hasSize(2);
+    }
+
+    @Test
+    void aRepairThatIsRefusedIsTriedAgainUntilTheKernelTakesIt() throws NftException {
+        reconciler.start(List.of(endpoint(1)), Optional.empty());
+        nft.foreign(new Command.DeleteTable(RulesetPlanner.POLICY_TABLE));
+        nft.failNext(1);
+        assertThat(reconciler.resync()).failsWithin(Duration.ofSeconds(5));
+        assertThat(reconciler.healthy()).isFalse();
+        await().atMost(Duration.ofSeconds(5)).until(reconciler::healthy);
+        assertKernelHas(Optional.empty(), endpoint(1));
+    }
+
+    private static List<Repair> repaired(CompletableFuture<List<Repair>> repairs) {
+        return repairs.orTimeout(8, TimeUnit.SECONDS).join();
     }
 
     @Test

@@ -5,6 +5,7 @@ import io.podwire.node.nft.backend.ModelNft;
 import io.podwire.node.nft.backend.NftBackend;
 import io.podwire.node.nft.backend.NftException;
 import io.podwire.node.nft.diff.Transaction;
+import io.podwire.node.nft.model.Command;
 import io.podwire.node.nft.model.TableId;
 import java.util.List;
 import java.util.Optional;
@@ -31,6 +32,11 @@ final class WatchedNft implements NftBackend {
     @Override
     public Optional<ListedTable> list(TableId table) {
         return model.list(table);
+    }
+
+    /** Somebody else changes the tables. */
+    void foreign(Command... commands) throws NftException {
+        model.apply(new Transaction(List.of(commands)));
     }
 
     List<Transaction> asked() {

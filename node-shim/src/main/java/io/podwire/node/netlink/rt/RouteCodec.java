@@ -27,6 +27,7 @@ public final class RouteCodec {
     private static final int RTA_METRICS = 8;
     private static final int RTA_TABLE = 15;
     private static final int RTA_PREF = 20;
+    private static final int RTAX_LOCK = 1;
     private static final int RTAX_MTU = 2;
     private static final int RTAX_ADVMSS = 8;
     private static final int RTNH_F_ONLINK = 4;
@@ -70,6 +71,9 @@ public final class RouteCodec {
         route.preferredSource().ifPresent(source -> out.address(RTA_PREFSRC, source));
         if (route.mtu().isPresent() || route.advmss().isPresent()) {
             out.nested(RTA_METRICS, metrics -> {
+                if (limitsForwarding(route)) {
+                    metrics.u32(RTAX_LOCK, 1 << RTAX_MTU);
+                }
                 route.mtu().ifPresent(mtu -> metrics.u32(RTAX_MTU, mtu));
                 route.advmss().ifPresent(advmss -> metrics.u32(RTAX_ADVMSS, advmss));
             });
@@ -81,6 +85,16 @@ public final class RouteCodec {
         if (destination.family() == IpFamily.V6) {
             out.u8(RTA_PREF, route.preference().number());
         }
+    }
+
+    /**
+     * A device whose MTU falls below that of an IPv6 route lowers it for good, unless it is locked:
+     * rt6_mtu_change_route(), net/ipv6/route.c. On routes by a gateway the lock would keep the node itself from smaller ones that it learns.
+     */
+    private static boolean limitsForwarding(Route route) {
+        return route.destination().family() == IpFamily.V6
+                && route.gateway().isEmpty()
+                && route.mtu().isPresent();
     }
 
     /**

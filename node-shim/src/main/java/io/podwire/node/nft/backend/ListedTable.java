@@ -92,6 +92,25 @@ public record ListedTable(
         return List.copyOf(lacking);
     }
 
+    /** What is not as in another table: what is lacking, and what is here beside it; one sentence without its subject each. */
+    public List<String> differences(ListedTable wanted) {
+        List<String> differences = new ArrayList<>();
+        lacking(wanted).forEach(what -> differences.add("lacks " + what));
+        digests.keySet().stream()
+                .filter(chain -> !wanted.digests.containsKey(chain))
+                .forEach(chain -> differences.add("has chain " + chain + ", which nobody wanted"));
+        sets.forEach((set, members) -> {
+            SortedSet<String> more = new TreeSet<>(members);
+            more.removeAll(wanted.sets.getOrDefault(set, Collections.emptySortedSet()));
+            if (!wanted.sets.containsKey(set)) {
+                differences.add("has set " + set + ", which nobody wanted");
+            } else if (!more.isEmpty()) {
+                differences.add("has " + more.size() + " more members in set " + set + ", among them " + more.first());
+            }
+        });
+        return List.copyOf(differences);
+    }
+
     /** True when chains, sets and members are the same; counters are not looked at. */
     public boolean sameContent(ListedTable other) {
         return id.equals(other.id) && digests.equals(other.digests) && sets.equals(other.sets);
