@@ -619,7 +619,8 @@ final class BridgeWiringNetnsTest {
                 .filter(line -> !line.contains("33:33:") && !line.contains("01:00:5e:"))
                 // Without indexes, and what follows the carrier some time later.
                 .map(line -> line.replaceAll(
-                                "^\\d+: |@\\w+|NO-CARRIER,|,LOWER_UP|,M-DOWN|state \\S+|mode \\S+|linkdown|valid_lft.*", "")
+                                "^\\d+: |@\\w+|NO-CARRIER,|,LOWER_UP|,M-DOWN|state \\S+|mode \\S+|linkdown|valid_lft.*",
+                                "")
                         .strip())
                 .sorted()
                 .collect(Collectors.joining("\n"));
