@@ -49,14 +49,14 @@ final class NodeStoppedLabTest {
         node.start();
         CleanNode clean = CleanNode.warm(node);
         node.shim().kill();
-        node.start("--fail-point", "add.fdb=hang");
+        node.start("--fail-point", "add.host=hang");
         clean.otherLife();
         try (TestPod pod = TestPod.make("victim");
                 ExecutorService calls = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<CniRuntime.Outcome> add = calls.submit(() -> node.runtime().add(pod.eth0()));
             await("an ADD that has made a link")
                     .atMost(SOON)
-                    .until(() -> node.shim().logged("fail point add.fdb hangs") == 1);
+                    .until(() -> node.shim().logged("fail point add.host hangs") == 1);
             signal("STOP");
             try {
                 assertGivenUp(add.get());

@@ -145,13 +145,12 @@ public final class DeviceWiring implements PodWiring {
                         false,
                         Optional.empty()));
         failPoints.reach("add.link");
-        ours.ifPresent(link -> {
+        ours.ifPresent(link -> host.atOnce(() -> {
             for (IpAddress address : attachment.addresses().list()) {
                 host.replaceNeighbour(neighbour(attachment, address, link.index()));
-                failPoints.reach("add.neighbour");
                 host.replaceRoute(route(address, link.index()));
             }
-        });
+        }));
         return ours.flatMap(Link::mac);
     }
 

@@ -102,14 +102,14 @@ public final class RoutedWiring implements PodWiring {
         failPoints.reach("add.link");
         host.disableIpv6LinkLocal(index);
         settings(attachment);
-        failPoints.reach("add.port");
-        for (IpAddress address : attachment.addresses().list()) {
-            IpFamily family = address.family();
-            host.replaceAddress(new InterfaceAddress(index, gateway(family), family.bits(), Scope.LINK));
-            host.replaceNeighbour(neighbour(attachment, address, index));
-            failPoints.reach("add.neighbour");
-            host.replaceRoute(route(address, index));
-        }
+        host.atOnce(() -> {
+            for (IpAddress address : attachment.addresses().list()) {
+                IpFamily family = address.family();
+                host.replaceAddress(new InterfaceAddress(index, gateway(family), family.bits(), Scope.LINK));
+                host.replaceNeighbour(neighbour(attachment, address, index));
+                host.replaceRoute(route(address, index));
+            }
+        });
     }
 
     /** What has another source than the pod's address dies here too: no route to it leads back by this link. */
