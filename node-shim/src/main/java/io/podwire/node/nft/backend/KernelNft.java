@@ -16,18 +16,14 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * The kernel's nf_tables, by libnftables in this process; what changes members of sets alone goes to the
  * kernel directly. One context, used under one lock. It belongs to the network namespace of the thread that called
- * {@link #open}, whichever thread uses it later; but after a failure that leaves its socket out of step, a new one is
- * opened by the thread that met it.
+ * {@link #open}, whichever thread uses it later.
  */
 public final class KernelNft implements NftBackend, AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int SHOWN = 2000;
 
     private final ReentrantLock lock = new ReentrantLock();
-    /** What libnftables says when the kernel's answers to an earlier request are in the way, and goes on saying. */
-    private static final String OUT_OF_STEP = "cache initialization failed";
-
-    private LibNftables library;
+    private final LibNftables library;
     private final NftBatch batch;
     private final MemberChanges members = new MemberChanges();
     private boolean closed;
@@ -108,12 +104,6 @@ public final class KernelNft implements NftBackend, AutoCloseable {
                 throw new NftException("nftables is closed; not run: " + start(commands));
             }
             LibNftables.Result result = library.run(commands, flags);
-            if (result.code() != 0 && result.error().contains(OUT_OF_STEP)) {
-                // Nothing was sent yet. A new context has a new socket, where nothing waits.
-                library.close();
-                library = LibNftables.open();
-                result = library.run(commands, flags);
-            }
             if (result.code() != 0) {
                 throw new NftException("nftables refused, nothing was changed: " + start(result.error()));
             }
