@@ -60,7 +60,7 @@ class LifoThreadsTest {
         await().until(() -> b.getState() == Thread.State.TIMED_WAITING);
         first.countDown();
         await().until(() -> a.getState() == Thread.State.TIMED_WAITING);
-        for (int i = 0; i < 100; i++) {
+        for (int i = 0; i < 10; i++) {
             Thread worker = runs();
             assertThat(worker).as("task %s", i).isSameAs(a);
             await().until(() -> worker.getState() == Thread.State.TIMED_WAITING);

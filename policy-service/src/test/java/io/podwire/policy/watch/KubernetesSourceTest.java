@@ -10,7 +10,6 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.server.mock.EnableKubernetesMockClient;
 import io.fabric8.kubernetes.client.server.mock.KubernetesMockServer;
 import io.podwire.policy.model.PodKey;
-import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
 import java.time.Duration;
@@ -113,22 +112,6 @@ class KubernetesSourceTest {
             client.pods().inNamespace("x").resource(pod("b", Map.of())).create();
             await().until(() -> seen().pods().size() == 2);
             assertThat(deltas).as("the first list, and pod b").hasSize(2);
-        }
-    }
-
-    @Test
-    void aListThatLostMoreThanHalfIsDoubted() {
-        client.pods().inNamespace("x").resource(pod("a", Map.of())).create();
-        client.pods().inNamespace("x").resource(pod("b", Map.of())).create();
-        try (KubernetesSource source = start(Duration.ofMinutes(5))) {
-            await().until(() -> source.synced() && !deltas.isEmpty());
-            ClusterSnapshot two = seen();
-            ClusterSnapshot one =
-                    ClusterDelta.of(new Change.PodGone(new PodKey("x", "a"))).applyTo(two);
-            assertThat(KubernetesSource.isDoubtful(two, one)).as("half").isFalse();
-            assertThat(KubernetesSource.isDoubtful(two, ClusterSnapshot.EMPTY))
-                    .as("all")
-                    .isTrue();
         }
     }
 }
