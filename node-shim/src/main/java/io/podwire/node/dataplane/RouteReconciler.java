@@ -185,6 +185,7 @@ public final class RouteReconciler {
         if (device.mtu() != innerMtu()) {
             log.info("MTU of {} is {} now, as {} has it", VXLAN, innerMtu(), underlay.ifname());
             host.setMtu(device.index(), innerMtu());
+            changed("vxlan", VXLAN, "had MTU " + device.mtu(), "set to " + innerMtu() + " again");
         }
         if (families.contains(IpFamily.V6)) {
             host.disableIpv6LinkLocal(device.index());
