@@ -87,7 +87,7 @@ final class PodwireConformanceLabTest {
 
     @Test
     void statusTellsWhenTheLastAddressIsTaken() throws IOException {
-        try (MeshNode node = mesh.node("few", "--pool", Mesh.TINY_POOL, "--low-water", "1")) {
+        try (MeshNode node = mesh.node("few", "--pool", Mesh.FEW_POOL, "--low-water", "1")) {
             node.start();
             Report report = Conformance.run(setup(node, Set.of("S2"), OptionalInt.of(TINY), List.of()), _ -> {});
             assertThat(report.result("S2", CniVersion.V1_1_0))

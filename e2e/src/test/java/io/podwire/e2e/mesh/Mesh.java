@@ -37,6 +37,9 @@ public final class Mesh implements AutoCloseable {
     /** A pool of two blocks of eight addresses. */
     public static final String TINY_POOL = "tiny";
 
+    /** Another such pool: nodes do not give blocks back, so one of these is used up by one test. */
+    public static final String FEW_POOL = "few";
+
     private static final Duration READY = Duration.ofSeconds(90);
     private static final int SOON_SECONDS = 10;
 
@@ -69,7 +72,9 @@ public final class Mesh implements AutoCloseable {
                 "--pool",
                 "default=10.244.0.0/16/26",
                 "--pool",
-                TINY_POOL + "=10.245.0.0/28/29");
+                TINY_POOL + "=10.245.0.0/28/29",
+                "--pool",
+                FEW_POOL + "=10.245.0.16/28/29");
         policy = service("policy-service", POLICY, 7482, "--manifests", manifests.toString());
         Daemon route = service("route-reflector", ROUTE, 7483);
         daemons = Map.of(ipam, 7481, policy, 7482, route, 7483);

@@ -301,11 +301,11 @@ public final class RulesetReconciler {
     }
 
     private void rewrite(Ruleset wanted, List<Finding> found) throws NftException {
-        healthy = false;
         applied = Optional.empty();
         try {
             backend.apply(Transaction.replaceAll(wanted));
         } catch (NftException e) {
+            healthy = false;
             loop.schedule(RETRY, this::schedule);
             throw e;
         }
@@ -355,8 +355,18 @@ public final class RulesetReconciler {
         return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort, unbridged);
     }
 
+    /** What is asked from another thread meanwhile, as CHECK does, is told of the last change that has ended. */
     private void apply() throws NftException {
-        healthy = false;
+        boolean done = false;
+        try {
+            applyNow();
+            done = true;
+        } finally {
+            healthy = done;
+        }
+    }
+
+    private void applyNow() throws NftException {
         Ruleset desired = planner.plan(input(List.copyOf(endpoints.values())));
         Optional<Ruleset> before = applied;
         Transaction change =
@@ -369,7 +379,6 @@ public final class RulesetReconciler {
         applied = Optional.of(desired);
         unbridgedApplied = unbridged;
         revision = program.map(NodeProgram::revision).orElse(0L);
-        healthy = true;
     }
 
     /** A change that does not fit because others have changed the tables is none that the kernel refuses. */
