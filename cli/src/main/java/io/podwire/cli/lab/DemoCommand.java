@@ -231,7 +231,7 @@ final class DemoCommand implements Callable<Integer> {
         for (Traffic.Stream ping : pings) {
             PingTally tally = PingTally.of(ping.text());
             received += tally.received();
-            if (tally.lost() > 0) {
+            if (!tally.lost().isEmpty()) {
                 throw new StepFailure("no packet of " + ping.title() + " is lost", tally.toString(), node.shim());
             }
         }

@@ -2,13 +2,15 @@ package io.podwire.node.dataplane;
 
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpFamily;
-import io.podwire.node.nft.backend.ListedTable;
 import io.podwire.node.nft.backend.NftBackend;
 import io.podwire.node.nft.backend.NftException;
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.NftDiff;
+import io.podwire.node.nft.diff.Rewrite;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Ruleset;
 import io.podwire.node.nft.model.Table;
+import io.podwire.node.nft.model.TableId;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.NodeProgram;
@@ -75,7 +77,7 @@ public final class RulesetReconciler {
     }
 
     /**
-     * First sync: replaces Podwire's tables in one transaction, so that traffic never sees a gap.
+     * First sync: writes Podwire's rules into the tables that are there, under traffic.
      *
      * @param known the endpoints of the journal
      * @param last the program enforced last; {@link NodeProgram#EMPTY} when none is known yet; empty
@@ -223,25 +225,26 @@ public final class RulesetReconciler {
     private List<Finding> differences(Ruleset part) {
         List<Finding> findings = new ArrayList<>();
         for (Table table : part.tables().values()) {
-            try {
-                compare(
-                        table,
-                        (listed, wanted) -> listed.lacking(wanted).stream()
-                                .map(what -> "lacks " + what)
-                                .toList(),
-                        findings);
-            } catch (NftException e) {
-                findings.add(new Finding("nft", "table " + table.id(), "cannot be read: " + e.getMessage()));
-            }
+            compare(
+                    table,
+                    (listed, wanted) -> listed.lacking(wanted).stream()
+                            .map(what -> "lacks " + what)
+                            .toList(),
+                    findings);
         }
         return findings;
     }
 
     private void compare(
-            Table table, BiFunction<ListedTable, ListedTable, List<String>> problems, List<Finding> findings)
-            throws NftException {
+            Table table, BiFunction<ListedTable, ListedTable, List<String>> problems, List<Finding> findings) {
         String name = "table " + table.id();
-        Optional<ListedTable> listed = backend.list(table.id());
+        Optional<ListedTable> listed;
+        try {
+            listed = backend.list(table.id());
+        } catch (NftException e) {
+            findings.add(new Finding("nft", name, "cannot be read: " + e.getMessage()));
+            return;
+        }
         if (listed.isEmpty()) {
             findings.add(new Finding("nft", name, "is gone"));
         } else {
@@ -251,7 +254,7 @@ public final class RulesetReconciler {
     }
 
     /**
-     * Compares the kernel's tables as wholes with what was written there, and writes them anew in one transaction when
+     * Compares the kernel's tables as wholes with what was written there, and writes them anew when
      * anything differs: traffic never meets a gap then.
      *
      * @return what was repaired since the last call; fails when the kernel cannot be asked, or refuses
@@ -292,7 +295,7 @@ public final class RulesetReconciler {
         return made;
     }
 
-    private List<Finding> drift(Ruleset wanted) throws NftException {
+    private List<Finding> drift(Ruleset wanted) {
         List<Finding> findings = new ArrayList<>();
         for (Table table : wanted.tables().values()) {
             compare(table, ListedTable::differences, findings);
@@ -303,7 +306,7 @@ public final class RulesetReconciler {
     private void rewrite(Ruleset wanted, List<Finding> found) throws NftException {
         applied = Optional.empty();
         try {
-            backend.apply(Transaction.replaceAll(wanted));
+            writeAnew(wanted);
         } catch (NftException e) {
             healthy = false;
             loop.schedule(RETRY, this::schedule);
@@ -311,7 +314,7 @@ public final class RulesetReconciler {
         }
         applied = Optional.of(wanted);
         healthy = true;
-        found.forEach(finding -> repairs.add(new Repair(finding, "all rules were written anew in one transaction")));
+        found.forEach(finding -> repairs.add(new Repair(finding, "all rules were written anew")));
     }
 
     private boolean isCovered(EndpointKey key) {
@@ -369,24 +372,50 @@ public final class RulesetReconciler {
     private void applyNow() throws NftException {
         Ruleset desired = planner.plan(input(List.copyOf(endpoints.values())));
         Optional<Ruleset> before = applied;
-        Transaction change =
-                before.map(was -> NftDiff.between(was, desired)).orElseGet(() -> Transaction.replaceAll(desired));
         // After a refusal the kernel's state is not known: the next try writes everything.
         applied = Optional.empty();
-        if (!change.isEmpty()) {
-            applyOrRepair(before, desired, change);
+        if (before.isPresent()) {
+            changeOrRepair(before.get(), desired);
+        } else {
+            writeAnew(desired);
         }
         applied = Optional.of(desired);
         unbridgedApplied = unbridged;
         revision = program.map(NodeProgram::revision).orElse(0L);
     }
 
-    /** A change that does not fit because others have changed the tables is none that the kernel refuses. */
-    private void applyOrRepair(Optional<Ruleset> before, Ruleset desired, Transaction change) throws NftException {
+    /** Writes all rules, whatever is there. */
+    private void writeAnew(Ruleset desired) throws NftException {
         try {
-            backend.apply(change);
+            Map<TableId, ListedTable> found = new TreeMap<>();
+            for (TableId id : desired.tables().keySet()) {
+                backend.list(id).ifPresent(table -> found.put(id, table));
+            }
+            inSteps(Rewrite.of(found, desired));
         } catch (NftException e) {
-            List<Finding> found = before.isPresent() ? drift(before.get()) : List.of();
+            log.warn(
+                    "the tables cannot become what they must be, they are replaced; a packet inside them may be lost: {}",
+                    e.getMessage());
+            backend.apply(Transaction.replaceAll(desired));
+        }
+    }
+
+    private void inSteps(Transaction change) throws NftException {
+        for (Transaction step : change.steps()) {
+            backend.apply(step);
+        }
+    }
+
+    /** A change that does not fit because others have changed the tables is none that the kernel refuses. */
+    private void changeOrRepair(Ruleset before, Ruleset desired) throws NftException {
+        Transaction change = NftDiff.between(before, desired);
+        if (change.isEmpty()) {
+            return;
+        }
+        try {
+            inSteps(change);
+        } catch (NftException e) {
+            List<Finding> found = drift(before);
             if (found.isEmpty()) {
                 throw e;
             }

@@ -12,7 +12,7 @@ import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.backend.KernelNft;
-import io.podwire.node.nft.backend.ListedTable;
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.EndpointKey;

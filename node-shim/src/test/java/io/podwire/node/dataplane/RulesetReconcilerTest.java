@@ -8,8 +8,8 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.testing.Seeds;
-import io.podwire.node.nft.backend.ListedTable;
 import io.podwire.node.nft.backend.NftException;
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Chain;
 import io.podwire.node.nft.model.Command;
@@ -17,6 +17,7 @@ import io.podwire.node.nft.model.NftSet;
 import io.podwire.node.nft.model.Table;
 import io.podwire.node.nft.model.TableId;
 import io.podwire.node.plan.AddressSet;
+import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
 import io.podwire.node.plan.ExpectedPod;
@@ -29,12 +30,14 @@ import io.podwire.node.plan.RulesetPlan;
 import io.podwire.node.plan.RulesetPlanner;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -58,11 +61,11 @@ final class RulesetReconcilerTest {
     }
 
     @Test
-    void theFirstSyncReplacesAllInOneTransaction() {
+    void theFirstSyncOnACleanNodeWritesAllInOneTransaction() {
         assertThat(reconciler.healthy()).as("before").isFalse();
         reconciler.start(List.of(endpoint(1)), Optional.of(covering(7, 1)));
         assertThat(nft.asked()).hasSize(1);
-        assertThat(replacesAll(nft.asked().getFirst())).isTrue();
+        assertWroteAll("first", 0);
         assertThat(reconciler.healthy()).isTrue();
         assertThat(reconciler.revision()).isEqualTo(7);
         assertKernelHas(Optional.of(covering(7, 1)), endpoint(1));
@@ -222,15 +225,14 @@ final class RulesetReconcilerTest {
     void aRefusedEndpointIsToldForgottenAndTheNextTryWritesEverything() {
         reconciler.start(List.of(endpoint(1)), Optional.empty());
         nft.failNext(1);
+        int refusedAt = nft.asked().size();
         CompletableFuture<Long> refused = reconciler.attach(endpoint(2));
         assertThat(refused)
                 .failsWithin(Duration.ofSeconds(5))
                 .withThrowableThat()
                 .withCauseInstanceOf(NftException.class);
         await().atMost(Duration.ofSeconds(5)).until(reconciler::healthy);
-        assertThat(replacesAll(nft.asked().getLast()))
-                .as("what the kernel has is not known after a refusal")
-                .isTrue();
+        assertWroteAll("what the kernel has is not known after a refusal", refusedAt);
         assertKernelHas(Optional.empty(), endpoint(1));
 
         assertThat(now(reconciler.attach(endpoint(2)))).as("asked again").isZero();
@@ -269,7 +271,7 @@ final class RulesetReconcilerTest {
         assertThat(nft.asked()).hasSize(before);
     }
 
-    /** Whatever others did, one transaction makes all of it as it was. */
+    /** Whatever others did, all of it is made as it was. */
     static Stream<Arguments> harms() {
         TableId table = RulesetPlanner.POLICY_TABLE;
         String address = endpoint(1).addresses().first().toString();
@@ -293,15 +295,14 @@ final class RulesetReconcilerTest {
 
     @ParameterizedTest
     @MethodSource("harms")
-    void whatOthersChangedIsWrittenAnewInOneTransaction(String problem, Command harm) throws NftException {
+    void whatOthersChangedIsWrittenAnew(String problem, Command harm) throws NftException {
         reconciler.start(List.of(endpoint(1)), Optional.empty());
         int before = nft.asked().size();
         nft.foreign(harm);
         assertThat(repaired(reconciler.resync()))
                 .extracting(repair -> repair.found().problem())
                 .containsExactly(problem);
-        assertThat(nft.asked()).hasSize(before + 1);
-        assertThat(replacesAll(nft.asked().getLast())).isTrue();
+        assertWroteAll("after " + problem, before);
         assertThat(reconciler.healthy()).isTrue();
         assertKernelHas(Optional.empty(), endpoint(1));
         assertThat(repaired(reconciler.resync())).as("once").isEmpty();
@@ -312,10 +313,52 @@ final class RulesetReconcilerTest {
     @Test
     void aForeignTransactionThatLeavesNoTraceIsNotBelieved() {
         reconciler.start(List.of(endpoint(1)), Optional.empty());
+        int before = nft.asked().size();
         assertThat(repaired(reconciler.resyncAfter("nft (7)")))
                 .extracting(repair -> repair.found().problem())
                 .containsExactly("changed, by nft (7)");
-        assertThat(replacesAll(nft.asked().getLast())).isTrue();
+        assertWroteAll("though a listing shows nothing", before);
+    }
+
+    @Test
+    void aRestartUnderTrafficTouchesNoMemberOfASet() {
+        reconciler.start(List.of(endpoint(1)), Optional.of(covering(1, 1)));
+        int before = nft.asked().size();
+        try (EventLoop again = new EventLoop("again")) {
+            new RulesetReconciler(nft, again, V4, VXLAN_PORT).start(List.of(endpoint(1)), Optional.of(covering(1, 1)));
+        }
+        assertWroteAll("by the next life", before);
+        assertThat(commands(before)).noneMatch(command -> switch (command) {
+            case Command.DeleteTable _, Command.AddElements _, Command.DeleteElements _ -> true;
+            default -> false;
+        });
+    }
+
+    @Test
+    void aNewChainIsWholeBeforeAnythingLeadsToIt() {
+        reconciler.start(List.of(), Optional.of(covering(1)));
+        int before = nft.asked().size();
+        CompletableFuture<Long> attached = reconciler.attach(endpoint(1));
+        DirectionPolicy isolated = new DirectionPolicy(true, List.of(), List.of("default/deny"));
+        now(reconciler.program(new NodeProgram(
+                2, new TreeMap<>(Map.of(endpoint(1).key(), new EndpointPolicy(isolated, isolated))), new TreeMap<>())));
+        now(attached);
+        Set<String> made = new HashSet<>();
+        for (Transaction transaction : nft.asked().subList(before, nft.asked().size())) {
+            Set<String> here = new HashSet<>();
+            for (Command command : transaction.commands()) {
+                switch (command) {
+                    case Command.AddChain(var _, var chain) -> here.add(chain.name());
+                    case Command.AddElements(var _, var _, var elements) ->
+                        assertThat(elements)
+                                .as("led to chains made in the same transaction")
+                                .noneMatch(element -> here.stream().anyMatch(element::endsWith));
+                    default -> {}
+                }
+            }
+            made.addAll(here);
+        }
+        assertThat(made).as("chains of the policy").isNotEmpty();
     }
 
     @Test
@@ -333,7 +376,8 @@ final class RulesetReconcilerTest {
     void aRepairThatIsRefusedIsTriedAgainUntilTheKernelTakesIt() throws NftException {
         reconciler.start(List.of(endpoint(1)), Optional.empty());
         nft.foreign(new Command.DeleteTable(RulesetPlanner.POLICY_TABLE));
-        nft.failNext(1);
+        // Neither in its place nor as a whole.
+        nft.failNext(2);
         assertThat(reconciler.resync()).failsWithin(Duration.ofSeconds(5));
         assertThat(reconciler.healthy()).isFalse();
         await().atMost(Duration.ofSeconds(5)).until(reconciler::healthy);
@@ -405,11 +449,25 @@ final class RulesetReconcilerTest {
         return new NodeProgram(revision, policies, new TreeMap<>());
     }
 
-    private static boolean replacesAll(Transaction transaction) {
-        return transaction.commands().stream()
-                        .filter(Command.DeleteTable.class::isInstance)
-                        .count()
-                == 2;
+    private List<Command> commands(int after) {
+        return nft.asked().subList(after, nft.asked().size()).stream()
+                .flatMap(transaction -> transaction.commands().stream())
+                .toList();
+    }
+
+    /** Rules of every chain that is there were written after so many transactions. */
+    private void assertWroteAll(String when, int after) {
+        Set<String> written = new TreeSet<>();
+        for (Command command : commands(after)) {
+            if (command instanceof Command.AddRules(TableId table, Chain chain)) {
+                written.add(table + " " + chain.name());
+            }
+        }
+        Set<String> there = new TreeSet<>();
+        for (TableId table : List.of(RulesetPlanner.POLICY_TABLE, RulesetPlanner.SPOOF_TABLE)) {
+            nft.list(table).orElseThrow().digests().keySet().forEach(chain -> there.add(table + " " + chain));
+        }
+        assertThat(written).as("chains written, %s", when).isEqualTo(there);
     }
 
     private java.util.Set<String> ingress() {

@@ -1,9 +1,9 @@
 package io.podwire.node.dataplane;
 
-import io.podwire.node.nft.backend.ListedTable;
 import io.podwire.node.nft.backend.ModelNft;
 import io.podwire.node.nft.backend.NftBackend;
 import io.podwire.node.nft.backend.NftException;
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Command;
 import io.podwire.node.nft.model.TableId;

@@ -8,7 +8,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.testing.Seeds;
-import io.podwire.node.nft.backend.ListedTable;
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.NftDiff;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Ruleset;

@@ -6,11 +6,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.podwire.node.ffm.LibNftables;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.NftBatch;
+import io.podwire.node.netlink.NftTables;
 import io.podwire.node.netlink.nft.SetElements;
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.TableId;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -25,17 +28,19 @@ public final class KernelNft implements NftBackend, AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final LibNftables library;
     private final NftBatch batch;
+    private final NftTables tables;
     private final MemberChanges members = new MemberChanges();
     private boolean closed;
 
-    private KernelNft(LibNftables library, NftBatch batch) {
+    private KernelNft(LibNftables library, NftBatch batch, NftTables tables) {
         this.library = library;
         this.batch = batch;
+        this.tables = tables;
     }
 
     /** Opens it in the network namespace of the calling thread. */
     public static KernelNft open() {
-        return new KernelNft(LibNftables.open(), NftBatch.open());
+        return new KernelNft(LibNftables.open(), NftBatch.open(), NftTables.open());
     }
 
     @Override
@@ -64,13 +69,36 @@ public final class KernelNft implements NftBackend, AutoCloseable {
     @Override
     public Optional<ListedTable> list(TableId table) throws NftException {
         // Asked first, because a missing table is told from a failure by English text only.
-        JsonNode tables = json("list tables " + table.family().keyword());
-        for (JsonNode object : tables) {
-            if (object.path("table").path("name").asText().equals(table.name())) {
-                return Optional.of(ListingReader.read(table, json("list table " + table)));
-            }
+        OptionalInt flags = flags(table);
+        if (flags.isEmpty()) {
+            return Optional.empty();
         }
-        return Optional.empty();
+        if (flags.getAsInt() != 0) {
+            throw new NftException("another program has set flags " + flags.getAsInt() + " of table " + table
+                    + ": with flags it cannot be listed");
+        }
+        return Optional.of(ListingReader.read(table, json("list table " + table)));
+    }
+
+    private OptionalInt flags(TableId table) throws NftException {
+        lock.lock();
+        try {
+            if (closed) {
+                throw new NftException("nftables is closed; not listed: table " + table);
+            }
+            return tables.flags(family(table), table.name());
+        } catch (NetlinkException e) {
+            throw new NftException("cannot ask for table " + table + ": " + e.getMessage(), e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static int family(TableId table) {
+        return switch (table.family()) {
+            case INET -> NftTables.INET;
+            case BRIDGE -> NftTables.BRIDGE;
+        };
     }
 
     /** Frees the context; what is in the kernel stays. */
@@ -82,6 +110,7 @@ public final class KernelNft implements NftBackend, AutoCloseable {
                 closed = true;
                 library.close();
                 batch.close();
+                tables.close();
             }
         } finally {
             lock.unlock();

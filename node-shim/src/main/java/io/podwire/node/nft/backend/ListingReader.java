@@ -1,6 +1,7 @@
 package io.podwire.node.nft.backend;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.model.TableId;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +15,7 @@ final class ListingReader {
     private final SortedMap<String, String> digests = new TreeMap<>();
     private final SortedMap<String, Integer> rules = new TreeMap<>();
     private final SortedMap<String, SortedSet<String>> sets = new TreeMap<>();
+    private final SortedSet<String> maps = new TreeSet<>();
     private final SortedMap<ListedTable.CounterKey, ListedTable.Counter> counters = new TreeMap<>();
 
     private ListingReader() {}
@@ -24,7 +26,7 @@ final class ListingReader {
             reader.add(object);
         }
         reader.rules.forEach((chain, count) -> reader.digests.merge(chain, " +" + (count - 1), String::concat));
-        return new ListedTable(table, reader.digests, reader.sets, reader.counters);
+        return new ListedTable(table, reader.digests, reader.sets, reader.maps, reader.counters);
     }
 
     private void add(JsonNode object) {
@@ -36,6 +38,7 @@ final class ListingReader {
             addSet(object.path("set"));
         } else if (object.has("map")) {
             addSet(object.path("map"));
+            maps.add(object.path("map").path("name").asText());
         }
     }
 

@@ -56,7 +56,7 @@ final class MemberChanges {
         for (Command command : transaction.commands()) {
             switch (command) {
                 case Command.AddSet(var table, var set) -> declared.put(new SetId(table, set.name()), set);
-                case Command.DeleteSet(var table, var set) -> declared.remove(new SetId(table, set.name()));
+                case Command.DeleteSet(var table, var set, var _) -> declared.remove(new SetId(table, set));
                 case Command.DeleteTable(var table) ->
                     declared.keySet().removeIf(id -> id.table().equals(table));
                 case Command.AddTable _, Command.AddElements _, Command.DeleteElements _ -> {}

@@ -1,5 +1,6 @@
 package io.podwire.node.nft.backend;
 
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.TableId;
 import java.util.Optional;

@@ -108,7 +108,7 @@ public final class NftDiff {
                 TableWriter.addSet(id, after, commands);
                 TableWriter.fillMap(id, after, members);
             } else if (after == null) {
-                setRemovals.add(new Command.DeleteSet(id, before));
+                setRemovals.add(new Command.DeleteSet(id, before.name(), before.isMap()));
             } else {
                 changeMembers(id, before, after, members);
             }

@@ -1,11 +1,15 @@
 package io.podwire.node.nft.diff;
 
+import io.podwire.node.nft.model.Chain;
 import io.podwire.node.nft.model.Command;
 import io.podwire.node.nft.model.Ruleset;
 import io.podwire.node.nft.model.Table;
+import io.podwire.node.nft.model.TableId;
 import io.podwire.node.nft.text.NftWriter;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Commands that the kernel does all or none of, at one instant.
@@ -19,8 +23,9 @@ public record Transaction(List<Command> commands) {
     }
 
     /**
-     * Our tables exactly so, whatever is there now: each is deleted and made again within the one
-     * transaction, so traffic never meets a gap. Other tables are left alone.
+     * Our tables exactly so, whatever is there now: each is deleted and made again within the one transaction. Other
+     * tables are left alone. No packet passes unjudged, but one that is inside a table at that moment may be dropped:
+     * {@link Rewrite} does without that, where the kernel lets it.
      */
     public static Transaction replaceAll(Ruleset desired) {
         List<Command> commands = new ArrayList<>();
@@ -28,6 +33,43 @@ public record Transaction(List<Command> commands) {
             TableWriter.replace(table, commands);
         }
         return new Transaction(commands);
+    }
+
+    /**
+     * The same as transactions to be made one after the other. The first makes new chains, to which nothing leads yet;
+     * the second leads to them. In one, a packet on its way could follow a new member of a map to a chain whose rules
+     * it does not see: it keeps the rules of the moment at which it entered the base chain, and a chain that was not
+     * there then has none, so nobody would judge it.
+     */
+    public List<Transaction> steps() {
+        Set<Object> known = new HashSet<>();
+        for (Command command : commands) {
+            switch (command) {
+                case Command.DeleteTable(var table) -> known.add(table);
+                case Command.FlushChain flush -> known.add(List.of(flush.table(), flush.chain()));
+                default -> {}
+            }
+        }
+        List<Command> first = new ArrayList<>();
+        List<Command> second = new ArrayList<>();
+        boolean fresh = false;
+        for (Command command : commands) {
+            boolean ahead = !known.contains(command.table())
+                    && switch (command) {
+                        case Command.AddTable _, Command.AddSet _ -> true;
+                        case Command.AddChain(var table, var chain) -> isFresh(table, chain, known);
+                        case Command.AddRules(var table, var chain) -> isFresh(table, chain, known);
+                        case Command.AddElements _, Command.DeleteElements _, Command.FlushChain _ -> false;
+                        case Command.DeleteChain _, Command.DeleteSet _, Command.DeleteTable _ -> false;
+                    };
+            fresh |= ahead && command instanceof Command.AddChain;
+            (ahead ? first : second).add(command);
+        }
+        return fresh && !second.isEmpty() ? List.of(new Transaction(first), new Transaction(second)) : List.of(this);
+    }
+
+    private static boolean isFresh(TableId table, Chain chain, Set<Object> known) {
+        return chain instanceof Chain.Regular && !known.contains(List.of(table, chain.name()));
     }
 
     /** True when there is nothing to do. */

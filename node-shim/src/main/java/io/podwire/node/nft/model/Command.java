@@ -19,8 +19,14 @@ public sealed interface Command {
     /** Makes a set or map; its members come by {@link AddElements}. */
     record AddSet(TableId table, NftSet set) implements Command {}
 
-    /** Removes a set or map that no rule uses. */
-    record DeleteSet(TableId table, NftSet set) implements Command {}
+    /**
+     * Removes a set or map that no rule uses.
+     *
+     * @param table its table
+     * @param set its name
+     * @param map true for a map
+     */
+    record DeleteSet(TableId table, String set, boolean map) implements Command {}
 
     /** Makes a chain; its rules come by {@link AddRules}. */
     record AddChain(TableId table, Chain chain) implements Command {}

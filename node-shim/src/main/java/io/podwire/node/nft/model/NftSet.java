@@ -19,6 +19,14 @@ public sealed interface NftSet {
     /** For people; empty: none. */
     String comment();
 
+    /** True when its members have values. */
+    default boolean isMap() {
+        return switch (this) {
+            case VerdictMap _, PortMap _ -> true;
+            case Prefixes _, Ports _, Sources _, ProtocolPorts _, Selves _ -> false;
+        };
+    }
+
     /**
      * Addresses or prefixes of one family.
      *

@@ -33,8 +33,9 @@ public final class NftWriter {
             case Command.AddTable(var table) -> line(text, "add table ", table);
             case Command.DeleteTable(var table) -> line(text, "delete table ", table);
             case Command.AddSet(var table, var set) ->
-                line(text, "add ", kind(set), " ", table, " ", set.name(), " ", declaration(set));
-            case Command.DeleteSet(var table, var set) -> line(text, "delete ", kind(set), " ", table, " ", set.name());
+                line(text, "add ", kind(set.isMap()), " ", table, " ", set.name(), " ", declaration(set));
+            case Command.DeleteSet(var table, var set, var map) ->
+                line(text, "delete ", kind(map), " ", table, " ", set);
             case Command.AddChain(var table, var chain) ->
                 line(text, "add chain ", table, " ", chain.name(), declaration(chain));
             case Command.FlushChain(var table, var chain) -> line(text, "flush chain ", table, " ", chain);
@@ -134,8 +135,8 @@ public final class NftWriter {
         return address + " . " + address;
     }
 
-    private static String kind(NftSet set) {
-        return set instanceof NftSet.VerdictMap || set instanceof NftSet.PortMap ? "map" : "set";
+    private static String kind(boolean map) {
+        return map ? "map" : "set";
     }
 
     private static String declaration(NftSet set) {

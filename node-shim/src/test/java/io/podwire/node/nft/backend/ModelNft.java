@@ -1,5 +1,6 @@
 package io.podwire.node.nft.backend;
 
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Action;
 import io.podwire.node.nft.model.Chain;
@@ -89,7 +90,9 @@ public final class ModelNft implements NftBackend {
                         new ListedTable.CounterKey(chain, rule.comment()), new ListedTable.Counter(0, 0))));
         SortedMap<String, SortedSet<String>> sets = new TreeMap<>();
         state.members.forEach((name, members) -> sets.put(name, new TreeSet<>(members.values())));
-        return Optional.of(new ListedTable(table, digests, sets, counters));
+        SortedSet<String> maps = new TreeSet<>();
+        state.sets.values().stream().filter(NftSet::isMap).forEach(map -> maps.add(map.name()));
+        return Optional.of(new ListedTable(table, digests, sets, maps, counters));
     }
 
     /** Empty: done. */
@@ -109,11 +112,12 @@ public final class ModelNft implements NftBackend {
                 state.members.putIfAbsent(set.name(), new TreeMap<>());
                 yield before == null || before.getClass() == set.getClass() ? "" : "another kind of set is there";
             }
-            case Command.DeleteSet(var _, var set) -> {
-                if (state.sets.remove(set.name()) == null) {
+            case Command.DeleteSet(var _, var set, var map) -> {
+                NftSet gone = state.sets.remove(set);
+                if (gone == null || gone.isMap() != map) {
                     yield "no such set";
                 }
-                state.members.remove(set.name());
+                state.members.remove(set);
                 yield dangling(state);
             }
             case Command.AddChain(var _, var chain) -> {
@@ -159,7 +163,7 @@ public final class ModelNft implements NftBackend {
         if (members == null) {
             return "no such set";
         }
-        boolean map = state.sets.get(set) instanceof NftSet.VerdictMap || state.sets.get(set) instanceof NftSet.PortMap;
+        boolean map = state.sets.get(set).isMap();
         for (String element : elements) {
             String key = map ? element.substring(0, element.indexOf(" : ")) : element;
             String before = members.put(key, element);

@@ -7,7 +7,9 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.testing.Seeds;
+import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.NftDiff;
+import io.podwire.node.nft.diff.Rewrite;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Chain;
 import io.podwire.node.nft.model.Command;
@@ -25,6 +27,7 @@ import io.podwire.node.plan.RulesetInput;
 import io.podwire.node.plan.RulesetPlan;
 import io.podwire.node.plan.RulesetPlanner;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
@@ -114,7 +117,7 @@ abstract class NftBackendContract {
     @Test
     void setInUseIsNotDeleted() throws Exception {
         apply(add(), new Command.AddSet(T, S), chain(USER), rules(USER));
-        assertThatThrownBy(() -> apply(new Command.DeleteSet(T, S)))
+        assertThatThrownBy(() -> apply(new Command.DeleteSet(T, "s", false)))
                 .as("a rule looks it up")
                 .isInstanceOf(NftException.class);
     }
@@ -125,7 +128,7 @@ abstract class NftBackendContract {
         for (Command command : List.of(
                 new Command.DeleteChain(T, "a"),
                 new Command.FlushChain(T, "a"),
-                new Command.DeleteSet(T, M),
+                new Command.DeleteSet(T, "m", true),
                 new Command.DeleteElements(T, "s", List.of("10.0.0.1")),
                 new Command.DeleteTable(new TableId(TableFamily.BRIDGE, "t")))) {
             assertThatThrownBy(() -> apply(command))
@@ -150,6 +153,69 @@ abstract class NftBackendContract {
         backend.apply(Transaction.replaceAll(wanted));
         backend.apply(Transaction.replaceAll(wanted));
         assertHolds(wanted, "after replaceAll, twice");
+    }
+
+    @Test
+    void rewriteMakesAllOfWhateverIsThere() {
+        Seeds.forEach(getClass(), rounds(), random -> {
+            RandomInputs inputs = new RandomInputs(random);
+            Ruleset before = RulesetPlan.plan(inputs.input());
+            Ruleset wanted = RulesetPlan.plan(inputs.input());
+            backend.apply(Transaction.replaceAll(before));
+            rewrite(wanted);
+            assertHolds(wanted, "after a rewrite of other rules");
+            for (Transaction step : NftDiff.between(wanted, before).steps()) {
+                backend.apply(step);
+            }
+            assertHolds(before, "after a change in steps, on what was rewritten");
+        });
+    }
+
+    @Test
+    void rewriteTouchesNoMemberThatStays() throws Exception {
+        Ruleset wanted = Ruleset.of(table("s", USER));
+        backend.apply(Transaction.replaceAll(wanted));
+        assertThat(Rewrite.of(listed(wanted), wanted).commands())
+                .as("what there is to do when all is as it must be")
+                .noneMatch(command -> switch (command) {
+                    case Command.AddElements _, Command.DeleteElements _, Command.DeleteTable _ -> true;
+                    default -> false;
+                });
+    }
+
+    @Test
+    void rewriteRemovesWhatNobodyWanted() throws Exception {
+        Ruleset wanted = Ruleset.of(table("s", USER));
+        backend.apply(Transaction.replaceAll(wanted));
+        apply(
+                new Command.AddSet(T, M),
+                chain(B),
+                elements("m", "10.0.0.1 : goto b"),
+                elements("s", "10.0.0.7"),
+                new Command.FlushChain(T, "user"));
+        rewrite(wanted);
+        assertHolds(wanted, "after a rewrite");
+    }
+
+    @Test
+    void rewriteOfASetOfAnotherKindIsRefused() throws Exception {
+        Ruleset wanted = Ruleset.of(table("s", USER));
+        apply(add(), new Command.AddSet(T, new NftSet.VerdictMap("s", IpFamily.V4, new TreeMap<>())));
+        assertThatThrownBy(() -> rewrite(wanted)).isInstanceOf(NftException.class);
+    }
+
+    private void rewrite(Ruleset wanted) throws NftException {
+        for (Transaction step : Rewrite.of(listed(wanted), wanted).steps()) {
+            backend.apply(step);
+        }
+    }
+
+    private Map<TableId, ListedTable> listed(Ruleset wanted) throws NftException {
+        Map<TableId, ListedTable> listed = new TreeMap<>();
+        for (TableId id : wanted.tables().keySet()) {
+            backend.list(id).ifPresent(table -> listed.put(id, table));
+        }
+        return listed;
     }
 
     @Test

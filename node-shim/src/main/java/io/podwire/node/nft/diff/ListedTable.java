@@ -1,4 +1,4 @@
-package io.podwire.node.nft.backend;
+package io.podwire.node.nft.diff;
 
 import io.podwire.node.nft.model.Table;
 import io.podwire.node.nft.model.TableId;
@@ -20,12 +20,14 @@ import java.util.TreeSet;
  * @param digests by chain: the comment of its first rule ({@link NftWriter#digest}), followed by " +N"
  *     where N rules stand behind it; empty for a chain without rules
  * @param sets by set or map: its members' canonical text
+ * @param maps names of those that are maps
  * @param counters packets and bytes of each rule that has both a counter and a comment
  */
 public record ListedTable(
         TableId id,
         SortedMap<String, String> digests,
         SortedMap<String, SortedSet<String>> sets,
+        SortedSet<String> maps,
         SortedMap<CounterKey, Counter> counters) {
 
     /** Copies. */
@@ -34,6 +36,7 @@ public record ListedTable(
         SortedMap<String, SortedSet<String>> copy = new TreeMap<>();
         sets.forEach((name, members) -> copy.put(name, Collections.unmodifiableSortedSet(new TreeSet<>(members))));
         sets = Collections.unmodifiableSortedMap(copy);
+        maps = Collections.unmodifiableSortedSet(new TreeSet<>(maps));
         counters = Collections.unmodifiableSortedMap(new TreeMap<>(counters));
     }
 
@@ -68,8 +71,14 @@ public record ListedTable(
                 .forEach((name, chain) -> digests.put(
                         name, NftWriter.digest(chain) + " +" + chain.rules().size()));
         SortedMap<String, SortedSet<String>> sets = new TreeMap<>();
-        table.sets().forEach((name, set) -> sets.put(name, new TreeSet<>(NftWriter.elements(set))));
-        return new ListedTable(table.id(), digests, sets, Collections.emptySortedMap());
+        SortedSet<String> maps = new TreeSet<>();
+        table.sets().forEach((name, set) -> {
+            sets.put(name, new TreeSet<>(NftWriter.elements(set)));
+            if (set.isMap()) {
+                maps.add(name);
+            }
+        });
+        return new ListedTable(table.id(), digests, sets, maps, Collections.emptySortedMap());
     }
 
     /** What is in another table and not in this one, or is another chain here; what is here beside it is left out. */
@@ -113,6 +122,9 @@ public record ListedTable(
 
     /** True when chains, sets and members are the same; counters are not looked at. */
     public boolean sameContent(ListedTable other) {
-        return id.equals(other.id) && digests.equals(other.digests) && sets.equals(other.sets);
+        return id.equals(other.id)
+                && digests.equals(other.digests)
+                && sets.equals(other.sets)
+                && maps.equals(other.maps);
     }
 }
