@@ -173,16 +173,17 @@ public final class BridgeWiring implements PodWiring {
     public Set<IpFamily> attach(Attachment attachment, Entrance entrance) {
         Set<IpFamily> routed;
         try (entrance) {
-            sockets.run(host -> outside(host, attachment, entrance.pod()));
+            int hostEnd = sockets.call(host -> outside(host, attachment, entrance.pod()));
             failPoints.reach("add.host");
             Link link = entrance.socket().link(attachment.key().ifname()).orElseThrow();
             routed = podEnd.complete(entrance, link, attachment, Optional.of(BRIDGE_MAC));
+            hostEnds.settle(hostEnd, entrance.socket(), link);
         }
         failPoints.reach("add.pod");
         return routed;
     }
 
-    private void outside(Rtnetlink host, Attachment attachment, Netns pod) {
+    private int outside(Rtnetlink host, Attachment attachment, Netns pod) {
         int port = host.addLink(new NewLink(
                 attachment.hostIfname(),
                 new NewLinkKind.Veth(
@@ -208,6 +209,7 @@ public final class BridgeWiring implements PodWiring {
                 host.replaceRoute(route(attachment, address));
             }
         });
+        return port;
     }
 
     @Override

@@ -2,13 +2,16 @@ package io.podwire.node.dataplane;
 
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.LinkEvents;
+import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.LinkKind;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,6 +24,27 @@ import org.slf4j.LoggerFactory;
  */
 record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads) {
     private static final Logger log = LoggerFactory.getLogger(HostEnds.class);
+    private static final int POLLS = 1000;
+    private static final Duration POLL = Duration.ofMillis(1);
+
+    /**
+     * Waits until a host end carries packets, so that a pod's first one is not lost.
+     *
+     * @param podEnd up, in the pod
+     * @throws IllegalStateException when it does not within a second or so
+     */
+    void settle(int hostEnd, Rtnetlink in, Link podEnd) {
+        // At the first question, but for kernels before Linux 6.8.
+        for (int i = 0; i < POLLS; i++) {
+            if (sockets.call(host -> host.operational(hostEnd)) && in.operational(podEnd.index())) {
+                return;
+            }
+            LockSupport.parkNanos(POLL.toNanos());
+        }
+        throw new IllegalStateException(
+                podEnd.name() + " in the container is up and so is its other end, but the kernel"
+                        + " lets no packet pass between them after " + POLLS + " looks in as many ms");
+    }
 
     /** The host end of an attachment, if it is there and its own. */
     Optional<Link> find(Attachment attachment) {

@@ -77,16 +77,17 @@ public final class RoutedWiring implements PodWiring {
     public Set<IpFamily> attach(Attachment attachment, Entrance entrance) {
         Set<IpFamily> routed;
         try (entrance) {
-            sockets.run(host -> outside(host, attachment, entrance.pod()));
+            int hostEnd = sockets.call(host -> outside(host, attachment, entrance.pod()));
             failPoints.reach("add.host");
             Link link = entrance.socket().link(attachment.key().ifname()).orElseThrow();
             routed = podEnd.complete(entrance, link, attachment, Optional.of(BRIDGE_MAC));
+            hostEnds.settle(hostEnd, entrance.socket(), link);
         }
         failPoints.reach("add.pod");
         return routed;
     }
 
-    private void outside(Rtnetlink host, Attachment attachment, Netns pod) {
+    private int outside(Rtnetlink host, Attachment attachment, Netns pod) {
         int index = host.addLink(new NewLink(
                 attachment.hostIfname(),
                 new NewLinkKind.Veth(
@@ -110,6 +111,7 @@ public final class RoutedWiring implements PodWiring {
                 host.replaceRoute(route(address, index));
             }
         });
+        return index;
     }
 
     /** What has another source than the pod's address dies here too: no route to it leads back by this link. */

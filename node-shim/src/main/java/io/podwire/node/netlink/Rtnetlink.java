@@ -93,6 +93,22 @@ public final class Rtnetlink implements AutoCloseable {
     }
 
     /**
+     * Whether a link carries packets. The kernel turns a veth's carrier on when both ends are up, and gives the link a
+     * queue, and its bridge port a state in which it forwards, some time later on a thread of its own. Since
+     * Linux 6.8 it does so before it answers this (linkwatch_sync_dev() in rtnl_getlink(), net/core/rtnetlink.c); one
+     * before that answers with what is.
+     */
+    public boolean operational(int index) {
+        return socket.get(
+                        () -> "get link " + index,
+                        LinkCodec.GET,
+                        out -> LinkCodec.writeGet(out, index),
+                        message -> Optional.of(LinkCodec.readOperational(message)),
+                        Errno.ENODEV)
+                .orElse(false);
+    }
+
+    /**
      * Makes a link. With an alias it takes a second message, which also brings the link up: the kernel
      * takes no alias for a link that is not there yet. Should that fail, the link is deleted again.
      *

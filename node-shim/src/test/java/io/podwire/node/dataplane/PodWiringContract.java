@@ -101,7 +101,8 @@ abstract class PodWiringContract {
         node.ip("link", "set", "lo", "up");
         node.ip("addr", "add", "10.9.0.1/32", "dev", "lo");
         node.ip("addr", "add", "fd09::1/128", "dev", "lo");
-        node.ip("link", "add", "m0", "type", "veth", "peer", "name", "s0", "netns", wire.name());
+        // With equal indexes at both ends the kernel takes a second to tell of a carrier: linkwatch_urgent_event().
+        node.ip("link", "add", "m0", "index", "100", "type", "veth", "peer", "name", "s0", "netns", wire.name());
         // What the kernel does on m0 by itself is no part of what is compared.
         node.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/m0/disable_ipv6");
         node.ip("link", "set", "m0", "up");
@@ -221,11 +222,11 @@ abstract class PodWiringContract {
         }
     }
 
-    /** The kernel tells a bridge of a port's carrier some time after the link is up. */
+    /** The first packet passes. */
     private static void reaches(Space from, String address) {
-        assertThat(from.run("ping", "-c5", "-i0.2", "-W2", address))
+        assertThat(from.run("ping", "-c1", "-W2", address))
                 .as("ping of %s from %s", address, from.name())
-                .containsPattern("[1-5] received");
+                .contains("1 received");
     }
 
     @ParameterizedTest

@@ -28,6 +28,7 @@ public final class LinkCodec {
     private static final int IFLA_LINK = 5;
     private static final int IFLA_MASTER = 10;
     private static final int IFLA_PROTINFO = 12;
+    private static final int IFLA_OPERSTATE = 16;
     private static final int IFLA_LINKINFO = 18;
     private static final int IFLA_IFALIAS = 20;
     private static final int IFLA_AF_SPEC = 26;
@@ -62,6 +63,11 @@ public final class LinkCodec {
     private static final int IFLA_BRPORT_ISOLATED = 33;
     private static final int IFLA_INET6_ADDR_GEN_MODE = 8;
     private static final int IN6_ADDR_GEN_MODE_NONE = 1;
+
+    /** linux/if.h; a device that has never told is taken for one that works. */
+    private static final int IF_OPER_UNKNOWN = 0;
+
+    private static final int IF_OPER_UP = 6;
 
     private LinkCodec() {}
 
@@ -266,6 +272,17 @@ public final class LinkCodec {
     /** The index in any message of a link. */
     public static int index(NlMessage message) {
         return message.i32(4);
+    }
+
+    /** Whether the link of an RTM_NEWLINK carries packets (RFC 2863, ifOperStatus). */
+    public static boolean readOperational(NlMessage message) {
+        NlReader in = message.attributes(HEADER);
+        while (in.next()) {
+            if (in.type() == IFLA_OPERSTATE) {
+                return in.u8() == IF_OPER_UP || in.u8() == IF_OPER_UNKNOWN;
+            }
+        }
+        return false;
     }
 
     /** The port flags of an RTM_NEWLINK of family AF_BRIDGE; empty for a link. */
