@@ -84,6 +84,8 @@ public final class Main {
     private static final int STACK_BYTES = 256 * 1024;
     private static final Duration UPKEEP = Duration.ofSeconds(5);
     private static final Duration SWEEP = Duration.ofMinutes(1);
+    /** From a DEL to the look at the kernel's connections that it shares with others; far less than addresses cool down. */
+    private static final Duration FORGETTING = Duration.ofSeconds(1);
 
     private Main() {}
 
@@ -138,7 +140,9 @@ public final class Main {
         Wirings wiring = new Wirings(
                 bridge, new RoutedWiring(sockets, events, kernelThreads, sysctl, served, failPoints), device);
         PodExtras extras = new PodExtras(sockets, kernelThreads, sysctl, failPoints);
-        StaleConnections connections = new StaleConnections(context.own(Conntrack.open()), sockets, kernelThreads);
+        EventLoop upkeep = new EventLoop("upkeep");
+        StaleConnections connections =
+                new StaleConnections(context.own(Conntrack.open()), sockets, task -> upkeep.schedule(FORGETTING, task));
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
         RulesetReconciler ruleset =
@@ -216,7 +220,10 @@ public final class Main {
                 context.own(threads("cni-", OTHER_THREADS)),
                 context.meters());
         cni.drainSpool();
-        EventLoop upkeep = context.own(new EventLoop("upkeep"));
+        // Ends before what its tasks use.
+        context.own(upkeep);
+        // An earlier life may have ended before it came to it.
+        connections.forget(journal.cooling());
         upkeep.every(UPKEEP, () -> {
             journal.catchUp();
             cni.drainSpool();

@@ -134,6 +134,11 @@ final class Upstreams implements Node.Services {
     }
 
     @Override
+    public void upSoon(Attachment a) {
+        policy.ifPresent(p -> p.announceSoon(a.key(), a.pod(), a.addresses()));
+    }
+
+    @Override
     public void down(EndpointKey key) {
         policy.ifPresent(p -> p.withdraw(key));
     }

@@ -59,11 +59,6 @@ public final class AddFlow {
     public interface Caller {
         /** True once nobody waits for the answer any more: all is undone then, the runtime takes the ADD for failed. */
         boolean gone();
-
-        /** Takes what may wait until the answer is on its way, and runs it then, or at once. */
-        default void afterwards(Runnable task) {
-            task.run();
-        }
     }
 
     /**
@@ -254,8 +249,7 @@ public final class AddFlow {
             node.attachments().finish(attached);
             node.failPoints().reach("add.commit");
             if (expected) {
-                // The others learn its address, and need this node's processors, while the runtime goes on.
-                caller.afterwards(() -> node.services().up(intent));
+                node.services().upSoon(intent);
             }
             log.debug(
                     "ADD of {}: {} us to the announcement, {} us wiring, {} us more for rules and journal, {} us to"

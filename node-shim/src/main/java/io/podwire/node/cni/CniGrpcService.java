@@ -12,8 +12,6 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.proto.cni.v1.CniGrpc;
 import io.podwire.proto.cni.v1.CniReply;
 import io.podwire.proto.cni.v1.CniRequest;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -61,28 +59,6 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
         this.meters = meters;
     }
 
-    /**
-     * Who called for an ADD. One thread uses it.
-     *
-     * @param call cancelled when cni-shim is gone
-     * @param later what is done once the answer is on its way
-     */
-    private record Waiting(Context call, List<Runnable> later) implements AddFlow.Caller {
-        Waiting(Context call) {
-            this(call, new ArrayList<>());
-        }
-
-        @Override
-        public boolean gone() {
-            return call.isCancelled();
-        }
-
-        @Override
-        public void afterwards(Runnable task) {
-            later.add(task);
-        }
-    }
-
     /** One verb: reads its request, answers JSON or nothing. */
     @FunctionalInterface
     private interface Verb {
@@ -91,24 +67,14 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     @Override
     public void add(CniRequest request, StreamObserver<CniReply> reply) {
-        Waiting caller = new Waiting(Context.current());
-        Verb verb = config -> {
+        // Cancelled when cni-shim is gone.
+        Context waiting = Context.current();
+        answer(adds, request, reply, config -> {
             CniCall call = call(request, config);
             // A DEL that waits in the spool is older than this ADD, and wins over the ADD before it.
             spool.drain(call.key(), this::delSpooled);
-            return Optional.of(add.add(call, caller));
-        };
-        answer(
-                adds,
-                () -> {
-                    try {
-                        serve(request, reply, verb);
-                    } finally {
-                        caller.later().forEach(Runnable::run);
-                    }
-                },
-                request,
-                reply);
+            return Optional.of(add.add(call, waiting::isCancelled));
+        });
     }
 
     @Override
@@ -171,12 +137,8 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
     }
 
     private void answer(Executor threads, CniRequest request, StreamObserver<CniReply> observer, Verb verb) {
-        answer(threads, () -> serve(request, observer, verb), request, observer);
-    }
-
-    private void answer(Executor threads, Runnable task, CniRequest request, StreamObserver<CniReply> observer) {
         try {
-            threads.execute(task);
+            threads.execute(() -> serve(request, observer, verb));
         } catch (RejectedExecutionException e) {
             // On the transport's thread, which must not wait.
             serve(request, observer, _ -> {

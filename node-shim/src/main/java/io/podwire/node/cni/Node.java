@@ -68,6 +68,12 @@ public record Node(
         /** Tells policy-service that an endpoint is coming. */
         void up(Attachment attachment);
 
+        /**
+         * Tells policy-service, some milliseconds later, that an endpoint is there that it expected: what comes of it is
+         * for other nodes, and needs this one's processors, which an ADD is using.
+         */
+        void upSoon(Attachment attachment);
+
         /** Tells policy-service that an endpoint is gone. */
         void down(EndpointKey key);
 
@@ -141,7 +147,7 @@ public record Node(
         // Only what the kernel has forgotten may be given to another pod.
         steps.finish();
         failPoints.reach("del.conntrack");
-        connections.forget(attachment.addresses());
+        connections.forget(attachment.addresses().list());
         claims.release(attachment.key());
         addresses.release(attachment.key(), time.monotonic());
         failPoints.reach("del.release");

@@ -20,9 +20,11 @@ import io.podwire.proto.policy.v1.Nack;
 import io.podwire.proto.policy.v1.NodeMessage;
 import io.podwire.proto.policy.v1.ProgramUpdate;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class PolicyClient {
     private static final Logger log = LoggerFactory.getLogger(PolicyClient.class);
+    /** An answer is on its way within that. */
+    private static final Duration SOON = Duration.ofMillis(5);
 
     private final EventLoop loop;
     private final NodeIdentity self;
@@ -39,6 +43,9 @@ public final class PolicyClient {
     private final RulesetReconciler ruleset;
     private final ReconnectingStream<NodeMessage, ProgramUpdate> stream;
     private final Map<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
+    /** Those that wait to be announced. */
+    private final Map<EndpointKey, LocalEndpoint> soon = new ConcurrentHashMap<>();
+
     private Optional<NodeProgram> program = Optional.empty();
     private Optional<NodeProgram> journaled = Optional.empty();
 
@@ -65,7 +72,30 @@ public final class PolicyClient {
 
     /** Tells that a pod is being attached; the program that covers it goes to the reconciler. */
     public void announce(EndpointKey key, PodIdentity pod, PodAddresses addresses) {
-        LocalEndpoint endpoint = LocalEndpoint.newBuilder()
+        LocalEndpoint endpoint = endpoint(key, pod, addresses);
+        loop.execute(() -> up(key, endpoint));
+    }
+
+    /** Tells the same {@link #SOON}, unless the pod is withdrawn before. */
+    public void announceSoon(EndpointKey key, PodIdentity pod, PodAddresses addresses) {
+        LocalEndpoint endpoint = endpoint(key, pod, addresses);
+        soon.put(key, endpoint);
+        loop.schedule(SOON, () -> {
+            if (soon.remove(key, endpoint)) {
+                up(key, endpoint);
+            }
+        });
+    }
+
+    private void up(EndpointKey key, LocalEndpoint endpoint) {
+        endpoints.put(key, endpoint);
+        stream.send(NodeMessage.newBuilder()
+                .setEndpointUp(EndpointUp.newBuilder().setEndpoint(endpoint))
+                .build());
+    }
+
+    private static LocalEndpoint endpoint(EndpointKey key, PodIdentity pod, PodAddresses addresses) {
+        return LocalEndpoint.newBuilder()
                 .setKey(key.toString())
                 .setPod(PodRef.newBuilder()
                         .setNamespace(pod.namespace())
@@ -74,16 +104,11 @@ public final class PolicyClient {
                 .addAllAddresses(addresses.stream().map(IpAddress::toString).toList())
                 .setDeclared(pod.declared())
                 .build();
-        loop.execute(() -> {
-            endpoints.put(key, endpoint);
-            stream.send(NodeMessage.newBuilder()
-                    .setEndpointUp(EndpointUp.newBuilder().setEndpoint(endpoint))
-                    .build());
-        });
     }
 
     /** Tells that a pod is gone. */
     public void withdraw(EndpointKey key) {
+        soon.remove(key);
         loop.execute(() -> {
             if (endpoints.remove(key) != null) {
                 stream.send(NodeMessage.newBuilder()

@@ -143,6 +143,11 @@ final class FlowNode implements AutoCloseable {
         public void up(Attachment attachment) {}
 
         @Override
+        public void upSoon(Attachment attachment) {
+            up(attachment);
+        }
+
+        @Override
         public void down(EndpointKey key) {}
 
         @Override

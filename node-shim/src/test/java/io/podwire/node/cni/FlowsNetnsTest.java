@@ -103,6 +103,11 @@ final class FlowsNetnsTest {
         }
 
         @Override
+        public void upSoon(Attachment attachment) {
+            up(attachment);
+        }
+
+        @Override
         public void down(EndpointKey key) {
             told.add("down " + key);
         }

@@ -93,6 +93,11 @@ final class ModeFlowsNetnsTest {
         public void up(Attachment attachment) {}
 
         @Override
+        public void upSoon(Attachment attachment) {
+            up(attachment);
+        }
+
+        @Override
         public void down(EndpointKey key) {}
 
         @Override

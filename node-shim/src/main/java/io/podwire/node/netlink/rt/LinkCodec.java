@@ -34,6 +34,8 @@ public final class LinkCodec {
     private static final int IFLA_AF_SPEC = 26;
     private static final int IFLA_NET_NS_FD = 28;
     private static final int IFLA_EXT_MASK = 29;
+    private static final int IFLA_NUM_TX_QUEUES = 31;
+    private static final int IFLA_NUM_RX_QUEUES = 32;
     private static final int IFLA_LINK_NETNSID = 37;
     /** RTEXT_FILTER_SKIP_STATS: counters are half of a link's bytes, and not wanted here. */
     private static final int SKIP_STATS = 1 << 3;
@@ -103,7 +105,21 @@ public final class LinkCodec {
         link.mtu().ifPresent(mtu -> out.u32(IFLA_MTU, mtu));
         link.master().ifPresent(master -> out.u32(IFLA_MASTER, master));
         below(link.kind()).ifPresent(below -> out.u32(IFLA_LINK, below));
+        if (link.kind() instanceof NewLinkKind.Veth) {
+            oneQueue(out);
+        }
         out.nested(IFLA_LINKINFO, info -> writeKind(info, link));
+    }
+
+    /**
+     * A veth works with one queue for each direction until somebody asks for more. Unless it is made so, the kernel makes
+     * one for each processor and then takes all but one away again, for which it waits once at either end
+     * (synchronize_net() in netif_set_real_num_tx_queues(), by veth_init_queues(), drivers/net/veth.c): that was a third
+     * of an ADD.
+     */
+    private static void oneQueue(NlWriter out) {
+        out.u32(IFLA_NUM_TX_QUEUES, 1);
+        out.u32(IFLA_NUM_RX_QUEUES, 1);
     }
 
     /** As {@link #writeNew}, made in the namespace of an open file; the device below it is in this one. */
@@ -164,6 +180,7 @@ public final class LinkCodec {
         veth.peerMac().ifPresent(mac -> out.mac(IFLA_ADDRESS, mac));
         OptionalInt peerMtu = veth.peerMtu().isPresent() ? veth.peerMtu() : mtu;
         peerMtu.ifPresent(value -> out.u32(IFLA_MTU, value));
+        oneQueue(out);
         if (veth.peerNetnsFd() >= 0) {
             out.u32(IFLA_NET_NS_FD, veth.peerNetnsFd());
         }
