@@ -117,7 +117,7 @@ final class EventReader implements AutoCloseable {
     /**
      * Starts to read.
      *
-     * @param rest how long messages gather before the next are read, so that a burst wakes the thread a few times
+     * @param rest how long messages gather before they are read, so that a burst wakes the thread once
      */
     static EventReader start(String name, Duration rest, Calls calls, Handler handler) {
         EventReader reader = new EventReader(name, rest, calls, handler);
@@ -193,8 +193,8 @@ final class EventReader implements AutoCloseable {
         try {
             while (!closed.get()) {
                 check("wait for events", calls.await());
-                readAll(buffer);
                 var _ = ended.await(rest.toNanos(), TimeUnit.NANOSECONDS);
+                readAll(buffer);
             }
         } catch (InterruptedException e) {
             throw new AssertionError("nobody interrupts this thread", e);

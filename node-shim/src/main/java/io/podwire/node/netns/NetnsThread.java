@@ -1,17 +1,19 @@
 package io.podwire.node.netns;
 
 import io.podwire.common.loop.LifoThreads;
+import java.io.Serial;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
+import java.util.function.Supplier;
 
 /**
- * Runs something inside a network namespace: setns(2) moves one thread, so no thread that does anything else,
- * nor a carrier, must ever do it. A few threads do nothing but this; each goes back to the process's own
- * namespace afterwards, and ends where it cannot. A socket stays in the namespace it was opened in, whoever uses
- * it later; so do files under /proc/sys/net.
+ * Runs something inside a network namespace. setns(2) moves one thread, which must never be a carrier of virtual ones:
+ * a platform thread goes itself ({@link #here}), for all others a few threads go that do nothing else ({@link #call}).
+ * Each goes back afterwards, and ends where it cannot. A socket stays in the namespace it was opened in, whoever uses it
+ * later; so do files under /proc/sys/net.
  */
 public final class NetnsThread {
     private static final long STACK_BYTES = 256 * 1024;
@@ -29,10 +31,14 @@ public final class NetnsThread {
         private Home() {}
     }
 
+    /** Where a thread is. */
+    private static final ThreadLocal<Netns> WHERE = ThreadLocal.withInitial(() -> Home.NETNS);
+
     private NetnsThread() {}
 
     /**
-     * Runs {@code body} in {@code ns} and waits for it, also while interrupted; see {@link #start}.
+     * Runs {@code body} in {@code ns} on another thread and waits for it, also while interrupted. The body must start no
+     * thread, as in {@link #here}.
      *
      * @return what the body returns
      * @throws NetnsException when the namespace cannot be entered
@@ -43,34 +49,67 @@ public final class NetnsThread {
     }
 
     /**
-     * Begins to run {@code body} in {@code ns}, which stays open until the end. The body must start no
-     * thread (not even a virtual one, whose carrier might be new): it would stay in the namespace and
-     * keep it alive.
+     * Runs {@code body} in {@code ns} on the calling thread, which saves two switches of threads. The body must start no
+     * thread (not even a virtual one, whose carrier might be new): it would stay in the namespace and keep it alive.
+     *
+     * @return what the body returns
+     * @throws NetnsException when the namespace cannot be entered
+     * @throws NoWayBackError when the thread cannot go back: it must end, and do nothing else
+     * @throws IllegalStateException on a virtual thread: its carrier would move
+     */
+    public static <T> T here(Netns ns, Supplier<T> body) {
+        if (Thread.currentThread().isVirtual()) {
+            throw new IllegalStateException("a virtual thread must not enter " + ns);
+        }
+        Netns before = WHERE.get();
+        ns.enter();
+        try {
+            return body.get();
+        } finally {
+            goBack(before);
+        }
+    }
+
+    private static void goBack(Netns before) {
+        try {
+            before.enter();
+        } catch (NetnsException e) {
+            throw new NoWayBackError(e);
+        }
+    }
+
+    /** The thread is in another network namespace than its process, and stays there. */
+    public static final class NoWayBackError extends Error {
+        @Serial
+        private static final long serialVersionUID = 1L;
+
+        private NoWayBackError(NetnsException cause) {
+            super("the thread cannot leave the network namespace that it entered", cause);
+        }
+    }
+
+    /**
+     * Begins to run {@code body} in {@code ns}, which stays open until the end.
      *
      * @return what {@link #await} takes
      */
-    public static <T> Future<T> start(Netns ns, Callable<T> body) {
+    private static <T> Future<T> start(Netns ns, Callable<T> body) {
         Netns home = Home.NETNS;
         FutureTask<T> task = new FutureTask<>(() -> {
             ns.enter();
+            WHERE.set(ns);
             return body.call();
         });
         THREADS.execute(() -> {
             task.run();
+            WHERE.remove();
             // Its failure ends the thread, which is in nobody's way then.
-            home.enter();
+            goBack(home);
         });
         return task;
     }
 
-    /**
-     * Waits for the end of what {@link #start} began, also while interrupted.
-     *
-     * @return what the body returned
-     * @throws NetnsException when the namespace could not be entered
-     * @throws Exception what the body threw
-     */
-    public static <T> T await(Future<T> task) throws Exception {
+    private static <T> T await(Future<T> task) throws Exception {
         boolean interrupted = false;
         try {
             while (true) {
