@@ -28,6 +28,7 @@ cp "$here/train.sh" "$out/train.sh"
 # is refused, without a word, under another class path than it was made with.
 {
     cat "$here/jvm.args"
+    [ ! -e "$here/$module/jvm.args" ] || cat "$here/$module/jvm.args"
     printf -- '-cp\n'
     printf '%s\n' "$out"/lib/*.jar | LC_ALL=C sort | paste -sd: -
     printf '%s\n' "$main"

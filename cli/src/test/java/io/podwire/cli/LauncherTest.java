@@ -73,6 +73,12 @@ class LauncherTest {
     }
 
     @Test
+    void nodeShimIsKeptSmall() throws Exception {
+        assertThat(launch("node-shim", Map.of()).out()).contains("-Xmn4m", "-XX:ReservedCodeCacheSize=12m");
+        assertThat(launch("ipam-service", Map.of()).out()).doesNotContain("-Xmn4m", "");
+    }
+
+    @Test
     void usesACacheOfThisDigestOnly() throws Exception {
         Files.createFile(home.resolve("lib/aot/ipam-service-ffffffffffffffff.aot"));
         assertThat(launch("ipam-service", Map.of()).out()).as("stale").noneMatch(word -> word.contains("AOTCache"));

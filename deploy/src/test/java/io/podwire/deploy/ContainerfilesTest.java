@@ -34,6 +34,14 @@ class ContainerfilesTest {
                         "-XX:+ExitOnOutOfMemoryError");
     }
 
+    @Test
+    void nodeShimHasTheFlagsThatItHasElsewhere() throws IOException {
+        assertThat(Files.readString(Deployed.DEPLOY.resolve("../cli/src/main/sh/launch")))
+                .contains("small='" + String.join(" ", Files.readAllLines(IMAGES.resolve("node-shim/jvm.args"))) + "'")
+                .contains("MALLOC_ARENA_MAX:-2");
+        assertThat(steps(Deployed.NODE_SHIM)).contains("ENV MALLOC_ARENA_MAX=2");
+    }
+
     @ParameterizedTest
     @EnumSource(Deployed.class)
     void imageRunsTheServiceWithItsCache(Deployed service) throws IOException {
@@ -97,7 +105,7 @@ class ContainerfilesTest {
                         }
                     }
                 }
-                default -> assertThat(words[0]).isIn("RUN", "WORKDIR", "USER", "EXPOSE", "ENTRYPOINT");
+                default -> assertThat(words[0]).isIn("RUN", "ENV", "WORKDIR", "USER", "EXPOSE", "ENTRYPOINT");
             }
         }
     }
