@@ -1,11 +1,8 @@
 package io.podwire.node.ffm;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
@@ -17,30 +14,24 @@ public final class LibNftables implements AutoCloseable {
     /** NFT_CTX_OUTPUT_JSON, nftables/libnftables.h. */
     public static final int OUTPUT_JSON = 1 << 4;
 
-    private static final Linker LINKER = Linker.nativeLinker();
     private static final SymbolLookup LIBRARY = SymbolLookup.libraryLookup("libnftables.so.1", Arena.global());
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
 
-    private static final MethodHandle CTX_NEW =
-            function("nft_ctx_new", FunctionDescriptor.of(ValueLayout.ADDRESS, INT));
-    private static final MethodHandle CTX_FREE =
-            function("nft_ctx_free", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
-    private static final MethodHandle RUN_CMD =
-            function("nft_run_cmd_from_buffer", FunctionDescriptor.of(INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS));
-    private static final MethodHandle BUFFER_OUTPUT =
-            function("nft_ctx_buffer_output", FunctionDescriptor.of(INT, ValueLayout.ADDRESS));
-    private static final MethodHandle BUFFER_ERROR =
-            function("nft_ctx_buffer_error", FunctionDescriptor.of(INT, ValueLayout.ADDRESS));
-    private static final MethodHandle GET_OUTPUT =
-            function("nft_ctx_get_output_buffer", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.ADDRESS));
-    private static final MethodHandle GET_ERROR =
-            function("nft_ctx_get_error_buffer", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.ADDRESS));
-    private static final MethodHandle SET_OUTPUT_FLAGS =
-            function("nft_ctx_output_set_flags", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, INT));
+    /** Nobody looks at what a call leaves there: the library says in text what went wrong. */
+    private static final MemorySegment IGNORED = Arena.global().allocate(CFunction.STATE);
 
-    private final MemorySegment context;
+    private static final MethodHandle CTX_NEW = CFunction.of(LIBRARY, "nft_ctx_new");
+    private static final MethodHandle CTX_FREE = CFunction.of(LIBRARY, "nft_ctx_free");
+    private static final MethodHandle RUN_CMD = CFunction.of(LIBRARY, "nft_run_cmd_from_buffer");
+    private static final MethodHandle BUFFER_OUTPUT = CFunction.of(LIBRARY, "nft_ctx_buffer_output");
+    private static final MethodHandle BUFFER_ERROR = CFunction.of(LIBRARY, "nft_ctx_buffer_error");
+    private static final MethodHandle GET_OUTPUT = CFunction.of(LIBRARY, "nft_ctx_get_output_buffer");
+    private static final MethodHandle GET_ERROR = CFunction.of(LIBRARY, "nft_ctx_get_error_buffer");
+    private static final MethodHandle SET_OUTPUT_FLAGS = CFunction.of(LIBRARY, "nft_ctx_output_set_flags");
 
-    private LibNftables(MemorySegment context) {
+    /** A struct nft_ctx pointer. */
+    private final long context;
+
+    private LibNftables(long context) {
         this.context = context;
     }
 
@@ -61,10 +52,10 @@ public final class LibNftables implements AutoCloseable {
      */
     public static LibNftables open() {
         try {
-            MemorySegment context = (MemorySegment) CTX_NEW.invokeExact(0);
-            if (context.address() == 0
-                    || (int) BUFFER_OUTPUT.invokeExact(context) != 0
-                    || (int) BUFFER_ERROR.invokeExact(context) != 0) {
+            long context = (long) CTX_NEW.invokeExact(IGNORED, 0L, 0L, 0L, 0L, 0L);
+            if (context == 0
+                    || (int) (long) BUFFER_OUTPUT.invokeExact(IGNORED, context, 0L, 0L, 0L, 0L) != 0
+                    || (int) (long) BUFFER_ERROR.invokeExact(IGNORED, context, 0L, 0L, 0L, 0L) != 0) {
                 throw new IllegalStateException("nft_ctx_new gave no usable context");
             }
             return new LibNftables(context);
@@ -83,10 +74,11 @@ public final class LibNftables implements AutoCloseable {
      */
     public Result run(String commands, int outputFlags) {
         try (Arena arena = Arena.ofConfined()) {
-            SET_OUTPUT_FLAGS.invokeExact(context, outputFlags);
-            int code = (int) RUN_CMD.invokeExact(context, arena.allocateFrom(commands));
-            String output = text((MemorySegment) GET_OUTPUT.invokeExact(context));
-            String error = text((MemorySegment) GET_ERROR.invokeExact(context));
+            long _ = (long) SET_OUTPUT_FLAGS.invokeExact(IGNORED, context, (long) outputFlags, 0L, 0L, 0L);
+            long text = arena.allocateFrom(commands).address();
+            int code = (int) (long) RUN_CMD.invokeExact(IGNORED, context, text, 0L, 0L, 0L);
+            String output = text((long) GET_OUTPUT.invokeExact(IGNORED, context, 0L, 0L, 0L, 0L));
+            String error = text((long) GET_ERROR.invokeExact(IGNORED, context, 0L, 0L, 0L, 0L));
             return new Result(code, output, error);
         } catch (RuntimeException | Error e) {
             throw e;
@@ -99,7 +91,7 @@ public final class LibNftables implements AutoCloseable {
     @Override
     public void close() {
         try {
-            CTX_FREE.invokeExact(context);
+            long _ = (long) CTX_FREE.invokeExact(IGNORED, context, 0L, 0L, 0L, 0L);
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {
@@ -107,11 +99,9 @@ public final class LibNftables implements AutoCloseable {
         }
     }
 
-    private static String text(MemorySegment pointer) {
-        return pointer.address() == 0 ? "" : pointer.reinterpret(Long.MAX_VALUE).getString(0);
-    }
-
-    private static MethodHandle function(String name, FunctionDescriptor descriptor) {
-        return LINKER.downcallHandle(LIBRARY.findOrThrow(name), descriptor);
+    private static String text(long pointer) {
+        return pointer == 0
+                ? ""
+                : MemorySegment.ofAddress(pointer).reinterpret(Long.MAX_VALUE).getString(0);
     }
 }

@@ -6,13 +6,11 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
-import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.function.LongSupplier;
 
@@ -53,29 +51,26 @@ public final class Libc {
     /** SO_RCVBUFFORCE, socket(7): without that limit, by CAP_NET_ADMIN. */
     public static final int SO_RCVBUFFORCE = 33;
 
-    private static final Linker LINKER = Linker.nativeLinker();
-    private static final StructLayout STATE = Linker.Option.captureStateLayout();
-    private static final long ERRNO = STATE.byteOffset(PathElement.groupElement("errno"));
+    private static final StructLayout STATE = CFunction.STATE;
+    private static final long ERRNO = CFunction.ERRNO;
 
-    private static final MethodHandle SOCKET = find("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle CONNECT = find("connect", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
-    private static final MethodHandle SETSOCKOPT =
-            find("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
-    private static final MethodHandle GETSOCKNAME = find("getsockname", JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
-    private static final MethodHandle GETSOCKOPT =
-            find("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
-    private static final MethodHandle SEND = find("send", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle RECV = find("recv", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle OPEN = findVariadic("open", 2, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
-    private static final MethodHandle IOCTL = findVariadic("ioctl", 2, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle CLOSE = find("close", JAVA_INT, JAVA_INT);
-    private static final MethodHandle SETNS = find("setns", JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle FSTATFS = find("fstatfs", JAVA_INT, JAVA_INT, ADDRESS);
-    private static final MethodHandle FSTAT = find("fstat", JAVA_INT, JAVA_INT, ADDRESS);
-    private static final MethodHandle BIND = find("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
-    private static final MethodHandle EVENTFD = find("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle EVENTFD_WRITE = find("eventfd_write", JAVA_INT, JAVA_INT, JAVA_LONG);
-    private static final MethodHandle POLL = find("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle SOCKET = find("socket");
+    private static final MethodHandle CONNECT = find("connect");
+    private static final MethodHandle SETSOCKOPT = find("setsockopt");
+    private static final MethodHandle GETSOCKNAME = find("getsockname");
+    private static final MethodHandle GETSOCKOPT = find("getsockopt");
+    private static final MethodHandle SEND = find("send");
+    private static final MethodHandle RECV = find("recv");
+    private static final MethodHandle OPEN = find("open");
+    private static final MethodHandle IOCTL = find("ioctl");
+    private static final MethodHandle CLOSE = find("close");
+    private static final MethodHandle SETNS = find("setns");
+    private static final MethodHandle FSTATFS = find("fstatfs");
+    private static final MethodHandle FSTAT = find("fstat");
+    private static final MethodHandle BIND = find("bind");
+    private static final MethodHandle EVENTFD = find("eventfd");
+    private static final MethodHandle EVENTFD_WRITE = find("eventfd_write");
+    private static final MethodHandle POLL = find("poll");
 
     /** NS_GET_NSTYPE, linux/nsfs.h, since Linux 4.11. */
     private static final long NS_GET_NSTYPE = 0xb703;
@@ -107,7 +102,8 @@ public final class Libc {
 
     /** socket(2). */
     public static int socket(int domain, int type, int protocol) {
-        return (int) call("socket", (_, state) -> (int) SOCKET.invokeExact(state, domain, type, protocol));
+        return (int) call("socket", (_, state) ->
+                (int) (long) SOCKET.invokeExact(state, (long) domain, (long) type, (long) protocol, 0L, 0L));
     }
 
     /**
@@ -119,7 +115,8 @@ public final class Libc {
         return (int) call("connect", (arena, state) -> {
             MemorySegment copy = arena.allocate(address.remaining());
             copy.copyFrom(MemorySegment.ofBuffer(address));
-            return (int) CONNECT.invokeExact(state, fd, copy, address.remaining());
+            return (int)
+                    (long) CONNECT.invokeExact(state, (long) fd, copy.address(), (long) address.remaining(), 0L, 0L);
         });
     }
 
@@ -132,7 +129,7 @@ public final class Libc {
         return (int) call("bind", (arena, state) -> {
             MemorySegment copy = arena.allocate(address.remaining());
             copy.copyFrom(MemorySegment.ofBuffer(address));
-            return (int) BIND.invokeExact(state, fd, copy, address.remaining());
+            return (int) (long) BIND.invokeExact(state, (long) fd, copy.address(), (long) address.remaining(), 0L, 0L);
         });
     }
 
@@ -147,8 +144,15 @@ public final class Libc {
             MemorySegment address = arena.allocate(SOCKADDR_NL_BYTES, Integer.BYTES);
             MemorySegment option = arena.allocate(JAVA_INT);
             MemorySegment optionLength = arena.allocateFrom(JAVA_INT, Integer.BYTES);
-            if ((int) GETSOCKNAME.invokeExact(state, fd, address, length) < 0
-                    || (int) GETSOCKOPT.invokeExact(state, fd, SOL_SOCKET, SO_PROTOCOL, option, optionLength) < 0) {
+            if ((int) (long) GETSOCKNAME.invokeExact(state, (long) fd, address.address(), length.address(), 0L, 0L) < 0
+                    || (int) (long) GETSOCKOPT.invokeExact(
+                                    state,
+                                    (long) fd,
+                                    (long) SOL_SOCKET,
+                                    (long) SO_PROTOCOL,
+                                    option.address(),
+                                    optionLength.address())
+                            < 0) {
                 return -1L;
             }
             boolean netlink = address.get(JAVA_SHORT, 0) == AF_NETLINK && option.get(JAVA_INT, 0) == protocol;
@@ -164,7 +168,8 @@ public final class Libc {
     public static int setsockopt(int fd, int level, int option, int value) {
         return (int) call("setsockopt", (arena, state) -> {
             MemorySegment segment = arena.allocateFrom(JAVA_INT, value);
-            return (int) SETSOCKOPT.invokeExact(state, fd, level, option, segment, Integer.BYTES);
+            return (int) (long) SETSOCKOPT.invokeExact(
+                    state, (long) fd, (long) level, (long) option, segment.address(), (long) Integer.BYTES);
         });
     }
 
@@ -177,8 +182,10 @@ public final class Libc {
         return (int) call("setsockopt", (arena, state) -> {
             MemorySegment fprog = arena.allocate(SOCK_FPROG_BYTES, Long.BYTES);
             fprog.set(JAVA_SHORT, 0, (short) (program.remaining() / SOCK_FILTER_BYTES));
-            fprog.set(ADDRESS, SOCK_FPROG_FILTER, MemorySegment.ofBuffer(program));
-            return (int) SETSOCKOPT.invokeExact(state, fd, SOL_SOCKET, SO_ATTACH_FILTER, fprog, SOCK_FPROG_BYTES);
+            fprog.set(ADDRESS, SOCK_FPROG_FILTER, direct(program));
+            return (int) (long) SETSOCKOPT.invokeExact(
+                    state, (long) fd, (long) SOL_SOCKET, (long) SO_ATTACH_FILTER, fprog.address(), (long)
+                            SOCK_FPROG_BYTES);
         });
     }
 
@@ -190,8 +197,13 @@ public final class Libc {
      */
     public static int send(int fd, ByteBuffer data, int flags) {
         return (int) call("send", (_, state) -> {
-            MemorySegment segment = MemorySegment.ofBuffer(data);
-            return (long) SEND.invokeExact(state, fd, segment, segment.byteSize(), flags);
+            MemorySegment segment = direct(data);
+            try {
+                return (long)
+                        SEND.invokeExact(state, (long) fd, segment.address(), segment.byteSize(), (long) flags, 0L);
+            } finally {
+                Reference.reachabilityFence(data);
+            }
         });
     }
 
@@ -204,31 +216,45 @@ public final class Libc {
      */
     public static int recv(int fd, ByteBuffer data, int flags) {
         return (int) call("recv", (_, state) -> {
-            MemorySegment segment = MemorySegment.ofBuffer(data);
-            return (long) RECV.invokeExact(state, fd, segment, segment.byteSize(), flags);
+            MemorySegment segment = direct(data);
+            try {
+                return (long)
+                        RECV.invokeExact(state, (long) fd, segment.address(), segment.byteSize(), (long) flags, 0L);
+            } finally {
+                Reference.reachabilityFence(data);
+            }
         });
+    }
+
+    private static MemorySegment direct(ByteBuffer data) {
+        if (!data.isDirect()) {
+            throw new IllegalArgumentException("the C library needs a direct buffer, got " + data);
+        }
+        return MemorySegment.ofBuffer(data);
     }
 
     /** open(2) of an existing file. */
     public static int open(String path, int flags) {
-        return (int) call("open", (arena, state) -> (int) OPEN.invokeExact(state, arena.allocateFrom(path), flags, 0));
+        return (int) call("open", (arena, state) ->
+                (int) (long) OPEN.invokeExact(state, arena.allocateFrom(path).address(), (long) flags, 0L, 0L, 0L));
     }
 
     /** close(2). Made once: the file is closed even where a signal interrupted it. */
     public static int close(int fd) {
-        return (int) once("close", (_, state) -> (int) CLOSE.invokeExact(state, fd));
+        return (int) once("close", (_, state) -> (int) (long) CLOSE.invokeExact(state, (long) fd, 0L, 0L, 0L, 0L));
     }
 
     /** setns(2): moves the calling platform thread. Never call it on a thread that others share. */
     public static int setns(int fd, int type) {
-        return (int) call("setns", (_, state) -> (int) SETNS.invokeExact(state, fd, type));
+        return (int) call(
+                "setns", (_, state) -> (int) (long) SETNS.invokeExact(state, (long) fd, (long) type, 0L, 0L, 0L));
     }
 
     /** The f_type of fstatfs(2): the magic number of the file's file system; or the negative errno. */
     public static long fstatfsType(int fd) {
         return call("fstatfs", (arena, state) -> {
             MemorySegment statfs = arena.allocate(STAT_BYTES, Long.BYTES);
-            int result = (int) FSTATFS.invokeExact(state, fd, statfs);
+            int result = (int) (long) FSTATFS.invokeExact(state, (long) fd, statfs.address(), 0L, 0L, 0L);
             return result < 0 ? result : statfs.get(JAVA_LONG, 0);
         });
     }
@@ -237,24 +263,27 @@ public final class Libc {
     public static long fstatInode(int fd) {
         return call("fstat", (arena, state) -> {
             MemorySegment stat = arena.allocate(STAT_BYTES, Long.BYTES);
-            int result = (int) FSTAT.invokeExact(state, fd, stat);
+            int result = (int) (long) FSTAT.invokeExact(state, (long) fd, stat.address(), 0L, 0L, 0L);
             return result < 0 ? result : stat.get(JAVA_LONG, ST_INO);
         });
     }
 
     /** The CLONE_NEW... value of a namespace's file (ioctl_ns(2), NS_GET_NSTYPE), or the negative errno. */
     public static int namespaceType(int fd) {
-        return (int) call("ioctl", (_, state) -> (int) IOCTL.invokeExact(state, fd, NS_GET_NSTYPE, 0L));
+        return (int) call(
+                "ioctl", (_, state) -> (int) (long) IOCTL.invokeExact(state, (long) fd, NS_GET_NSTYPE, 0L, 0L, 0L));
     }
 
     /** eventfd(2) of 0. */
     public static int eventfd() {
-        return (int) call("eventfd", (_, state) -> (int) EVENTFD.invokeExact(state, 0, EFD_CLOEXEC));
+        return (int) call(
+                "eventfd", (_, state) -> (int) (long) EVENTFD.invokeExact(state, 0L, (long) EFD_CLOEXEC, 0L, 0L, 0L));
     }
 
     /** Adds 1 to an eventfd, which makes it readable. */
     public static int signal(int eventfd) {
-        return (int) call("eventfd_write", (_, state) -> (int) EVENTFD_WRITE.invokeExact(state, eventfd, 1L));
+        return (int) call("eventfd_write", (_, state) ->
+                (int) (long) EVENTFD_WRITE.invokeExact(state, (long) eventfd, 1L, 0L, 0L, 0L));
     }
 
     /**
@@ -270,7 +299,7 @@ public final class Libc {
                 polled.set(JAVA_INT, (long) i * POLLFD_BYTES, fds[i]);
                 polled.set(JAVA_SHORT, (long) i * POLLFD_BYTES + POLLFD_EVENTS, (short) POLLIN);
             }
-            int ready = (int) POLL.invokeExact(state, polled, (long) fds.length, -1);
+            int ready = (int) (long) POLL.invokeExact(state, polled.address(), (long) fds.length, -1L, 0L, 0L);
             return ready < 0 ? ready : readyBits(polled, fds.length);
         });
     }
@@ -312,23 +341,7 @@ public final class Libc {
         }
     }
 
-    private static MethodHandle find(String name, MemoryLayout result, MemoryLayout... arguments) {
-        return link(name, FunctionDescriptor.of(result, arguments), Linker.Option.captureCallState("errno"));
-    }
-
-    private static MethodHandle findVariadic(String name, int fixed, MemoryLayout result, MemoryLayout... arguments) {
-        return link(
-                name,
-                FunctionDescriptor.of(result, arguments),
-                Linker.Option.captureCallState("errno"),
-                Linker.Option.firstVariadicArg(fixed));
-    }
-
-    @SuppressWarnings("restricted") // calls into C are what this package is for
-    private static MethodHandle link(String name, FunctionDescriptor descriptor, Linker.Option... options) {
-        MemorySegment symbol = LINKER.defaultLookup()
-                .find(name)
-                .orElseThrow(() -> new UnsatisfiedLinkError("the C library has no symbol " + name));
-        return LINKER.downcallHandle(symbol, descriptor, options);
+    private static MethodHandle find(String name) {
+        return CFunction.of(Linker.nativeLinker().defaultLookup(), name);
     }
 }
