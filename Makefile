@@ -26,7 +26,7 @@ demo: setup $(AOT)
 
 # The shim's tests and all others; ends with the count of all of them.
 test: setup-test
-	$(MVN) verify
+	$(MVN) -T 2 verify
 	@.ci/summary
 
 bench: setup-test $(AOT) e2e/target/bench/.built

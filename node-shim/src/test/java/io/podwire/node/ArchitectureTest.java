@@ -53,7 +53,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule NFT_BACKEND_SEES_THE_REST_OF_NFT =
-            only("nft.backend", "nft.diff", "nft.text", "nft.model", "netlink", "netlink.nft", "ffm");
+            only("nft.backend", "nft.diff", "nft.text", "nft.model", "netlink", "netlink.nft", "netns", "ffm");
 
     /** Pure: it names kernel objects as values, and reaches none. */
     @ArchTest

@@ -184,18 +184,7 @@ public final class BridgeWiring implements PodWiring {
     }
 
     private int outside(Rtnetlink host, Attachment attachment, Netns pod) {
-        int port = host.addLink(new NewLink(
-                attachment.hostIfname(),
-                new NewLinkKind.Veth(
-                        attachment.key().ifname(),
-                        Optional.of(attachment.mac()),
-                        OptionalInt.of(attachment.mtu()),
-                        pod.fd()),
-                Optional.empty(),
-                OptionalInt.of(attachment.mtu()),
-                OptionalInt.of(bridgeIndex),
-                true,
-                Optional.of(PodNames.alias(attachment.key()))));
+        int port = HostEnds.make(host, attachment, pod, Optional.empty(), OptionalInt.of(bridgeIndex));
         failPoints.reach("add.link");
         if (attachment.request().mtu().isPresent()) {
             keepBridgeMtu(host);

@@ -1,13 +1,18 @@
 package io.podwire.node.dataplane;
 
+import io.podwire.common.net.MacAddress;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.LinkKind;
+import io.podwire.node.netlink.rt.NewLink;
+import io.podwire.node.netlink.rt.NewLinkKind;
+import io.podwire.node.netns.Netns;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
@@ -26,6 +31,29 @@ record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads
     private static final Logger log = LoggerFactory.getLogger(HostEnds.class);
     private static final int POLLS = 1000;
     private static final Duration POLL = Duration.ofMillis(1);
+
+    /**
+     * Makes the veth pair of an attachment, up on the node's side.
+     *
+     * @param pod where its other end is made
+     * @param mac of the host end; empty: the kernel's choice
+     * @param master of the host end; empty: none
+     * @return index of the host end
+     */
+    static int make(Rtnetlink host, Attachment attachment, Netns pod, Optional<MacAddress> mac, OptionalInt master) {
+        return host.addLink(new NewLink(
+                attachment.hostIfname(),
+                new NewLinkKind.Veth(
+                        attachment.key().ifname(),
+                        Optional.of(attachment.mac()),
+                        OptionalInt.of(attachment.mtu()),
+                        pod.fd()),
+                mac,
+                OptionalInt.of(attachment.mtu()),
+                master,
+                true,
+                Optional.of(PodNames.alias(attachment.key()))));
+    }
 
     /**
      * Waits until a host end carries packets, so that a pod's first one is not lost.

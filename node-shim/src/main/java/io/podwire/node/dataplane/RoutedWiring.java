@@ -13,8 +13,6 @@ import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netlink.rt.InterfaceAddress;
 import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.Neighbour;
-import io.podwire.node.netlink.rt.NewLink;
-import io.podwire.node.netlink.rt.NewLinkKind;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteProtocol;
 import io.podwire.node.netlink.rt.Scope;
@@ -88,18 +86,7 @@ public final class RoutedWiring implements PodWiring {
     }
 
     private int outside(Rtnetlink host, Attachment attachment, Netns pod) {
-        int index = host.addLink(new NewLink(
-                attachment.hostIfname(),
-                new NewLinkKind.Veth(
-                        attachment.key().ifname(),
-                        Optional.of(attachment.mac()),
-                        OptionalInt.of(attachment.mtu()),
-                        pod.fd()),
-                Optional.of(BRIDGE_MAC),
-                OptionalInt.of(attachment.mtu()),
-                OptionalInt.empty(),
-                true,
-                Optional.of(PodNames.alias(attachment.key()))));
+        int index = HostEnds.make(host, attachment, pod, Optional.of(BRIDGE_MAC), OptionalInt.empty());
         failPoints.reach("add.link");
         host.disableIpv6LinkLocal(index);
         settings(attachment);

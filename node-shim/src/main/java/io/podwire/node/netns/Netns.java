@@ -18,6 +18,7 @@ public final class Netns implements AutoCloseable {
     private static final Pattern PROC_LINK = Pattern.compile("/proc/(self|thread-self|[0-9]+(/task/[0-9]+)?)/ns/net");
 
     private static final Path OWN = Path.of("/proc/self/ns/net");
+    private static final Path CURRENT = Path.of("/proc/thread-self/ns/net");
 
     private final Path path;
     private final int fd;
@@ -56,6 +57,11 @@ public final class Netns implements AutoCloseable {
         } finally {
             Libc.close(seen);
         }
+    }
+
+    /** The namespace that the calling thread is in. */
+    public static Netns current() {
+        return open(CURRENT);
     }
 
     /** The namespace that this process started in. */

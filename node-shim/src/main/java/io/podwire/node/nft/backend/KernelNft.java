@@ -4,10 +4,13 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.podwire.node.ffm.LibNftables;
+import io.podwire.node.netlink.AnswerLostException;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.NftBatch;
 import io.podwire.node.netlink.NftTables;
 import io.podwire.node.netlink.nft.SetElements;
+import io.podwire.node.netns.Netns;
+import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.diff.ListedTable;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.TableId;
@@ -20,27 +23,33 @@ import java.util.concurrent.locks.ReentrantLock;
  * The kernel's nf_tables, by libnftables in this process; what changes members of sets alone goes to the
  * kernel directly. One context, used under one lock. It belongs to the network namespace of the thread that called
  * {@link #open}, whichever thread uses it later.
+ *
+ * <p>A context that has failed is thrown away: libnftables leaves answers unread in its socket then, takes them for
+ * those of its next request, and may end the process over them ("nf_tables kernel ABI is broken").
  */
 public final class KernelNft implements NftBackend, AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int SHOWN = 2000;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final LibNftables library;
+    private final Netns netns;
     private final NftBatch batch;
     private final NftTables tables;
     private final MemberChanges members = new MemberChanges();
+    /** Empty after a failure, until the next use, and after close. */
+    private Optional<LibNftables> library = Optional.empty();
+
     private boolean closed;
 
-    private KernelNft(LibNftables library, NftBatch batch, NftTables tables) {
-        this.library = library;
+    private KernelNft(Netns netns, NftBatch batch, NftTables tables) {
+        this.netns = netns;
         this.batch = batch;
         this.tables = tables;
     }
 
     /** Opens it in the network namespace of the calling thread. */
     public static KernelNft open() {
-        return new KernelNft(LibNftables.open(), NftBatch.open(), NftTables.open());
+        return new KernelNft(Netns.current(), NftBatch.open(), NftTables.open());
     }
 
     @Override
@@ -60,6 +69,9 @@ public final class KernelNft implements NftBackend, AutoCloseable {
         Optional<List<SetElements>> messages = closed ? Optional.empty() : members.messages(transaction);
         try {
             return messages.isPresent() && batch.apply(messages.get());
+        } catch (AnswerLostException e) {
+            throw new NftException(
+                    "nobody knows whether nf_tables did it: " + e.getMessage() + ": " + start(transaction.text()), e);
         } catch (NetlinkException e) {
             throw new NftException(
                     "nf_tables refused, nothing was changed: " + e.getMessage() + ": " + start(transaction.text()), e);
@@ -108,7 +120,8 @@ public final class KernelNft implements NftBackend, AutoCloseable {
         try {
             if (!closed) {
                 closed = true;
-                library.close();
+                dropLibrary();
+                netns.close();
                 batch.close();
                 tables.close();
             }
@@ -132,14 +145,31 @@ public final class KernelNft implements NftBackend, AutoCloseable {
             if (closed) {
                 throw new NftException("nftables is closed; not run: " + start(commands));
             }
-            LibNftables.Result result = library.run(commands, flags);
+            LibNftables.Result result = library().run(commands, flags);
             if (result.code() != 0) {
+                dropLibrary();
                 throw new NftException("nftables refused, nothing was changed: " + start(result.error()));
             }
             return result.output();
         } finally {
             lock.unlock();
         }
+    }
+
+    private LibNftables library() throws NftException {
+        if (library.isEmpty()) {
+            try {
+                library = Optional.of(NetnsThread.call(netns, LibNftables::open));
+            } catch (Exception e) {
+                throw new NftException("libnftables gives no context: " + e.getMessage(), e);
+            }
+        }
+        return library.get();
+    }
+
+    private void dropLibrary() {
+        library.ifPresent(LibNftables::close);
+        library = Optional.empty();
     }
 
     private static String start(String text) {

@@ -10,7 +10,7 @@ public interface NftBackend {
     /**
      * Does all of it at one instant, or none.
      *
-     * @throws NftException when any command does not fit what is there; nothing was changed then, and
+     * @throws NftException when any command does not fit what is there, and nothing was changed then; or when nobody knows;
      *     {@link Transaction#replaceAll} is the way out
      */
     void apply(Transaction transaction) throws NftException;

@@ -1,6 +1,6 @@
 package io.podwire.node.nft.backend;
 
-/** The kernel, or the library before it, refused; nothing was changed. */
+/** The kernel, or the library before it, refused, and nothing was changed; or nobody knows, which the message says. */
 public final class NftException extends Exception {
     private static final long serialVersionUID = 1;
 
