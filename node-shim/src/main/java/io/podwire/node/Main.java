@@ -84,7 +84,7 @@ public final class Main {
     private static final int STACK_BYTES = 256 * 1024;
     private static final Duration UPKEEP = Duration.ofSeconds(5);
     private static final Duration SWEEP = Duration.ofMinutes(1);
-    /** From a DEL to the look at the kernel's connections that it shares with others; far less than addresses cool down. */
+    /** From a DEL to the look at the kernel's connections that it shares with others, at most. */
     private static final Duration FORGETTING = Duration.ofSeconds(1);
 
     private Main() {}
@@ -141,8 +141,9 @@ public final class Main {
                 bridge, new RoutedWiring(sockets, events, kernelThreads, sysctl, served, failPoints), device);
         PodExtras extras = new PodExtras(sockets, kernelThreads, sysctl, failPoints);
         EventLoop upkeep = new EventLoop("upkeep");
+        Duration forgetting = forgetting(options.coolDown());
         StaleConnections connections =
-                new StaleConnections(context.own(Conntrack.open()), sockets, task -> upkeep.schedule(FORGETTING, task));
+                new StaleConnections(context.own(Conntrack.open()), sockets, task -> upkeep.schedule(forgetting, task));
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
         RulesetReconciler ruleset =
@@ -288,6 +289,12 @@ public final class Main {
             log.info("pods have addresses of {}, new ones get {}", served, options.families());
         }
         return served;
+    }
+
+    /** Before the address is given to another pod, whose connections they would be. */
+    static Duration forgetting(Duration coolDown) {
+        Duration half = coolDown.dividedBy(2);
+        return half.compareTo(FORGETTING) < 0 ? half : FORGETTING;
     }
 
     private static int podMtu(NodeOptions options, Underlay underlay) {

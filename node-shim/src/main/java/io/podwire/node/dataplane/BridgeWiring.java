@@ -171,16 +171,8 @@ public final class BridgeWiring implements PodWiring {
 
     @Override
     public Set<IpFamily> attach(Attachment attachment, Entrance entrance) {
-        Set<IpFamily> routed;
-        try (entrance) {
-            int hostEnd = sockets.call(host -> outside(host, attachment, entrance.pod()));
-            failPoints.reach("add.host");
-            Link link = entrance.socket().link(attachment.key().ifname()).orElseThrow();
-            routed = podEnd.complete(entrance, link, attachment, Optional.of(BRIDGE_MAC));
-            hostEnds.settle(hostEnd, entrance.socket(), link);
-        }
-        failPoints.reach("add.pod");
-        return routed;
+        return hostEnds.attach(
+                attachment, entrance, podEnd, failPoints, host -> outside(host, attachment, entrance.pod()));
     }
 
     private int outside(Rtnetlink host, Attachment attachment, Netns pod) {
@@ -199,13 +191,6 @@ public final class BridgeWiring implements PodWiring {
             }
         });
         return port;
-    }
-
-    @Override
-    public Set<IpFamily> routed(Attachment attachment, Netns pod) {
-        try (Rtnetlink in = Rtnetlink.open(pod)) {
-            return PodEnd.routed(in, attachment);
-        }
     }
 
     private Route route(Attachment attachment, IpAddress address) {

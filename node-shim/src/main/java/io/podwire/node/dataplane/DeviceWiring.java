@@ -259,13 +259,6 @@ public final class DeviceWiring implements PodWiring {
     }
 
     @Override
-    public Set<IpFamily> routed(Attachment attachment, Netns pod) {
-        try (Rtnetlink in = Rtnetlink.open(pod)) {
-            return PodEnd.routed(in, attachment);
-        }
-    }
-
-    @Override
     public List<Finding> check(Attachment attachment, Netns pod, Set<IpFamily> routed) {
         List<Finding> findings = new ArrayList<>();
         KernelView view = sockets.call(host -> KernelView.of(host, families));

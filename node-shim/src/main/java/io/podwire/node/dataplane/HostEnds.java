@@ -1,5 +1,6 @@
 package io.podwire.node.dataplane;
 
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.MacAddress;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.LinkEvents;
@@ -13,10 +14,12 @@ import io.podwire.node.netns.Netns;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +34,31 @@ record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads
     private static final Logger log = LoggerFactory.getLogger(HostEnds.class);
     private static final int POLLS = 1000;
     private static final Duration POLL = Duration.ofMillis(1);
+
+    /**
+     * Attaches a pod by a veth pair, and returns when packets pass.
+     *
+     * @param entrance to the pod's network namespace; closed afterwards
+     * @param outside makes the pair and all that the node has of it, and gives the index of its host end
+     * @return the families whose default route leaves by it
+     */
+    Set<IpFamily> attach(
+            Attachment attachment,
+            Entrance entrance,
+            PodEnd podEnd,
+            FailPoints failPoints,
+            Function<Rtnetlink, Integer> outside) {
+        Set<IpFamily> routed;
+        try (entrance) {
+            int hostEnd = sockets.call(outside);
+            failPoints.reach("add.host");
+            Link link = entrance.socket().link(attachment.key().ifname()).orElseThrow();
+            routed = podEnd.complete(entrance, link, attachment, Optional.of(PodNames.BRIDGE_MAC));
+            settle(hostEnd, entrance.socket(), link);
+        }
+        failPoints.reach("add.pod");
+        return routed;
+    }
 
     /**
      * Makes the veth pair of an attachment, up on the node's side.
@@ -61,7 +89,7 @@ record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads
      * @param podEnd up, in the pod
      * @throws IllegalStateException when it does not within a second or so
      */
-    void settle(int hostEnd, Rtnetlink in, Link podEnd) {
+    private void settle(int hostEnd, Rtnetlink in, Link podEnd) {
         // At the first question, but for kernels before Linux 6.8.
         for (int i = 0; i < POLLS; i++) {
             if (sockets.call(host -> host.operational(hostEnd)) && in.operational(podEnd.index())) {

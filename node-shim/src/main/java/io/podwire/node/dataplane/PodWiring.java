@@ -2,6 +2,7 @@ package io.podwire.node.dataplane;
 
 import io.podwire.common.net.IpFamily;
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netns.Netns;
 import java.util.List;
 import java.util.Set;
@@ -38,7 +39,11 @@ public interface PodWiring {
     boolean linked(Attachment attachment);
 
     /** The families whose default route leaves by an interface that {@link #attach} made before. */
-    Set<IpFamily> routed(Attachment attachment, Netns pod);
+    default Set<IpFamily> routed(Attachment attachment, Netns pod) {
+        try (Rtnetlink in = Rtnetlink.open(pod)) {
+            return PodEnd.routed(in, attachment);
+        }
+    }
 
     /**
      * Differences between an attachment and the kernel, on the node and in the pod.

@@ -73,16 +73,8 @@ public final class RoutedWiring implements PodWiring {
 
     @Override
     public Set<IpFamily> attach(Attachment attachment, Entrance entrance) {
-        Set<IpFamily> routed;
-        try (entrance) {
-            int hostEnd = sockets.call(host -> outside(host, attachment, entrance.pod()));
-            failPoints.reach("add.host");
-            Link link = entrance.socket().link(attachment.key().ifname()).orElseThrow();
-            routed = podEnd.complete(entrance, link, attachment, Optional.of(BRIDGE_MAC));
-            hostEnds.settle(hostEnd, entrance.socket(), link);
-        }
-        failPoints.reach("add.pod");
-        return routed;
+        return hostEnds.attach(
+                attachment, entrance, podEnd, failPoints, host -> outside(host, attachment, entrance.pod()));
     }
 
     private int outside(Rtnetlink host, Attachment attachment, Netns pod) {
@@ -136,13 +128,6 @@ public final class RoutedWiring implements PodWiring {
     @Override
     public boolean linked(Attachment attachment) {
         return hostEnds.find(attachment).isPresent();
-    }
-
-    @Override
-    public Set<IpFamily> routed(Attachment attachment, Netns pod) {
-        try (Rtnetlink in = Rtnetlink.open(pod)) {
-            return PodEnd.routed(in, attachment);
-        }
     }
 
     @Override

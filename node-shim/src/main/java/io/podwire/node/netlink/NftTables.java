@@ -12,11 +12,6 @@ import java.util.OptionalInt;
  * for all threads, one request at a time.
  */
 public final class NftTables implements AutoCloseable {
-    /** NFPROTO_INET, linux/netfilter.h. */
-    public static final int INET = 1;
-    /** NFPROTO_BRIDGE. */
-    public static final int BRIDGE = 7;
-
     /** NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, linux/netfilter/nf_tables.h. */
     private static final int GET = 10 << 8 | 1;
 

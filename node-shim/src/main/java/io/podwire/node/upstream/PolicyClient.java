@@ -30,7 +30,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The stream to policy-service: tells it this node's endpoints, brings programs into the kernel and
- * the journal, and acknowledges them. The loop given to the constructor owns all state.
+ * the journal, and acknowledges them. The loop given to the constructor owns all state but
+ * {@code soon}.
  */
 public final class PolicyClient {
     private static final Logger log = LoggerFactory.getLogger(PolicyClient.class);
@@ -43,7 +44,7 @@ public final class PolicyClient {
     private final RulesetReconciler ruleset;
     private final ReconnectingStream<NodeMessage, ProgramUpdate> stream;
     private final Map<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
-    /** Those that wait to be announced. */
+    /** Those that wait to be announced; any thread. A hello leaves them out: their turn comes. */
     private final Map<EndpointKey, LocalEndpoint> soon = new ConcurrentHashMap<>();
 
     private Optional<NodeProgram> program = Optional.empty();
@@ -76,7 +77,7 @@ public final class PolicyClient {
         loop.execute(() -> up(key, endpoint));
     }
 
-    /** Tells the same {@link #SOON}, unless the pod is withdrawn before. */
+    /** Tells the same some milliseconds later, unless the pod is withdrawn before. */
     public void announceSoon(EndpointKey key, PodIdentity pod, PodAddresses addresses) {
         LocalEndpoint endpoint = endpoint(key, pod, addresses);
         soon.put(key, endpoint);

@@ -18,7 +18,6 @@ import io.podwire.node.dataplane.PodExtras;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.dataplane.Sysctl;
-import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.IntentFolder;
 import io.podwire.node.journal.Journal;
@@ -135,38 +134,6 @@ final class FlowNode implements AutoCloseable {
                 Runnable::run,
                 Runnable::run,
                 new SimpleMeterRegistry());
-    }
-
-    /** No service is there. */
-    private static final class NoServices implements Node.Services {
-        @Override
-        public void up(Attachment attachment) {}
-
-        @Override
-        public void upSoon(Attachment attachment) {
-            up(attachment);
-        }
-
-        @Override
-        public void down(EndpointKey key) {}
-
-        @Override
-        public void addressesTaken() {}
-
-        @Override
-        public boolean supply(Duration longest) {
-            return false;
-        }
-
-        @Override
-        public String supplyOf(String pool, Duration longest) {
-            return "ipam-service knows no pool " + pool;
-        }
-
-        @Override
-        public String supplyProblem() {
-            return "ipam-service is away";
-        }
     }
 
     <T> T onHost(Callable<T> body) throws Exception {

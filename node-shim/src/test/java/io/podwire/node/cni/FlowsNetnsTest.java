@@ -94,7 +94,7 @@ final class FlowsNetnsTest {
     private CniGrpcService cni;
 
     /** What the flows told the services. */
-    private static final class Services implements Node.Services {
+    private static final class Services extends NoServices {
         private final List<String> told = new CopyOnWriteArrayList<>();
 
         @Override
@@ -103,31 +103,13 @@ final class FlowsNetnsTest {
         }
 
         @Override
-        public void upSoon(Attachment attachment) {
-            up(attachment);
-        }
-
-        @Override
         public void down(EndpointKey key) {
             told.add("down " + key);
         }
 
         @Override
-        public void addressesTaken() {}
-
-        @Override
-        public boolean supply(Duration longest) {
-            return false;
-        }
-
-        @Override
         public String supplyOf(String pool, Duration longest) {
-            return "ipam-service is away";
-        }
-
-        @Override
-        public String supplyProblem() {
-            return "ipam-service is away";
+            return supplyProblem();
         }
     }
 

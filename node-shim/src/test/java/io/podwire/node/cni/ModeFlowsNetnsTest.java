@@ -87,38 +87,6 @@ final class ModeFlowsNetnsTest {
     private Wirings wiring;
     private CniGrpcService cni;
 
-    /** Services that nobody asks. */
-    private static final class Services implements Node.Services {
-        @Override
-        public void up(Attachment attachment) {}
-
-        @Override
-        public void upSoon(Attachment attachment) {
-            up(attachment);
-        }
-
-        @Override
-        public void down(EndpointKey key) {}
-
-        @Override
-        public void addressesTaken() {}
-
-        @Override
-        public boolean supply(Duration longest) {
-            return false;
-        }
-
-        @Override
-        public String supplyOf(String pool, Duration longest) {
-            return "nobody is asked";
-        }
-
-        @Override
-        public String supplyProblem() {
-            return "";
-        }
-    }
-
     @BeforeEach
     void prepare() throws Exception {
         host = sandbox.add();
@@ -167,7 +135,7 @@ final class ModeFlowsNetnsTest {
                 new PodExtras(sockets, Runnable::run, sysctl, failPoints),
                 new StaleConnections(conntrack, sockets, Runnable::run),
                 ruleset,
-                new Services(),
+                new NoServices(),
                 Runnable::run,
                 Striped.lazyWeakLock(64),
                 () -> 1450,

@@ -34,6 +34,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -128,6 +129,32 @@ final class PolicyClientTest {
         client.announce(KEY, bare(), PodAddresses.of(IpAddress.parse("10.1.0.1")));
         assertThat(received(0, 2).getEndpointDown().getKey()).isEqualTo(KEY.toString());
         assertThat(received(0, 3).hasEndpointUp()).as("no second EndpointDown").isTrue();
+    }
+
+    @Test
+    void whatIsAnnouncedSoonIsToldUnlessItIsWithdrawnBefore() {
+        client.start();
+        received(0, 0);
+        CountDownLatch busy = new CountDownLatch(1);
+        loop.execute(() -> {
+            try {
+                busy.await();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        });
+        EndpointKey gone = new EndpointKey("gone", "eth0");
+        client.announceSoon(gone, bare(), PodAddresses.of(IpAddress.parse("10.1.0.9")));
+        client.announceSoon(KEY, new PodIdentity("ns", "p", "u", true), PodAddresses.of(IpAddress.parse("10.1.0.1")));
+        client.withdraw(gone);
+        busy.countDown();
+        assertThat(received(0, 1).getEndpointUp().getEndpoint())
+                .as("the first that is told")
+                .isEqualTo(endpoint());
+        client.withdraw(KEY);
+        assertThat(received(0, 2).getEndpointDown().getKey())
+                .as("of one that was told")
+                .isEqualTo(KEY.toString());
     }
 
     @Test

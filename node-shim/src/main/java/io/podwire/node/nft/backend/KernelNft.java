@@ -37,19 +37,20 @@ public final class KernelNft implements NftBackend, AutoCloseable {
     private final NftTables tables;
     private final MemberChanges members = new MemberChanges();
     /** Empty after a failure, until the next use, and after close. */
-    private Optional<LibNftables> library = Optional.empty();
+    private Optional<LibNftables> library;
 
     private boolean closed;
 
-    private KernelNft(Netns netns, NftBatch batch, NftTables tables) {
+    private KernelNft(Netns netns, LibNftables library, NftBatch batch, NftTables tables) {
         this.netns = netns;
+        this.library = Optional.of(library);
         this.batch = batch;
         this.tables = tables;
     }
 
     /** Opens it in the network namespace of the calling thread. */
     public static KernelNft open() {
-        return new KernelNft(Netns.current(), NftBatch.open(), NftTables.open());
+        return new KernelNft(Netns.current(), LibNftables.open(), NftBatch.open(), NftTables.open());
     }
 
     @Override
@@ -98,19 +99,12 @@ public final class KernelNft implements NftBackend, AutoCloseable {
             if (closed) {
                 throw new NftException("nftables is closed; not listed: table " + table);
             }
-            return tables.flags(family(table), table.name());
+            return tables.flags(MemberChanges.family(table), table.name());
         } catch (NetlinkException e) {
             throw new NftException("cannot ask for table " + table + ": " + e.getMessage(), e);
         } finally {
             lock.unlock();
         }
-    }
-
-    private static int family(TableId table) {
-        return switch (table.family()) {
-            case INET -> NftTables.INET;
-            case BRIDGE -> NftTables.BRIDGE;
-        };
     }
 
     /** Frees the context; what is in the kernel stays. */

@@ -78,11 +78,15 @@ final class MemberChanges {
                 }
             }
         }
-        int family = switch (table.family()) {
+        return Optional.of(new SetElements(family(table), table.name(), name, delete, elements));
+    }
+
+    /** NFPROTO_... of a table's family. */
+    static int family(TableId table) {
+        return switch (table.family()) {
             case INET -> SetElements.INET;
             case BRIDGE -> SetElements.BRIDGE;
         };
-        return Optional.of(new SetElements(family, table.name(), name, delete, elements));
     }
 
     /** "10.0.0.1". */

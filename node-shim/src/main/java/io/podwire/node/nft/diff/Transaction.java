@@ -42,11 +42,12 @@ public record Transaction(List<Command> commands) {
      * there then has none, so nobody would judge it.
      */
     public List<Transaction> steps() {
-        Set<Object> known = new HashSet<>();
+        Set<TableId> replaced = new HashSet<>();
+        Set<ChainId> flushed = new HashSet<>();
         for (Command command : commands) {
             switch (command) {
-                case Command.DeleteTable(var table) -> known.add(table);
-                case Command.FlushChain flush -> known.add(List.of(flush.table(), flush.chain()));
+                case Command.DeleteTable(var table) -> replaced.add(table);
+                case Command.FlushChain flush -> flushed.add(new ChainId(flush.table(), flush.chain()));
                 default -> {}
             }
         }
@@ -54,11 +55,11 @@ public record Transaction(List<Command> commands) {
         List<Command> second = new ArrayList<>();
         boolean fresh = false;
         for (Command command : commands) {
-            boolean ahead = !known.contains(command.table())
+            boolean ahead = !replaced.contains(command.table())
                     && switch (command) {
                         case Command.AddTable _, Command.AddSet _ -> true;
-                        case Command.AddChain(var table, var chain) -> isFresh(table, chain, known);
-                        case Command.AddRules(var table, var chain) -> isFresh(table, chain, known);
+                        case Command.AddChain(var table, var chain) -> isFresh(table, chain, flushed);
+                        case Command.AddRules(var table, var chain) -> isFresh(table, chain, flushed);
                         case Command.AddElements _, Command.DeleteElements _, Command.FlushChain _ -> false;
                         case Command.DeleteChain _, Command.DeleteSet _, Command.DeleteTable _ -> false;
                     };
@@ -68,8 +69,11 @@ public record Transaction(List<Command> commands) {
         return fresh && !second.isEmpty() ? List.of(new Transaction(first), new Transaction(second)) : List.of(this);
     }
 
-    private static boolean isFresh(TableId table, Chain chain, Set<Object> known) {
-        return chain instanceof Chain.Regular && !known.contains(List.of(table, chain.name()));
+    private record ChainId(TableId table, String chain) {}
+
+    /** One that is not there yet: one that is there is flushed before it is filled. */
+    private static boolean isFresh(TableId table, Chain chain, Set<ChainId> flushed) {
+        return chain instanceof Chain.Regular && !flushed.contains(new ChainId(table, chain.name()));
     }
 
     /** True when there is nothing to do. */
