@@ -39,6 +39,7 @@ import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.dataplane.Underlay;
+import io.podwire.node.dataplane.VxlanDevice;
 import io.podwire.node.dataplane.Wirings;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
@@ -148,8 +149,8 @@ public final class Main {
         EventLoop rules = context.own(new EventLoop("rules"));
         RulesetReconciler ruleset =
                 new RulesetReconciler(context.own(KernelNft.open()), rules, served, options.vxlanPort());
-        RouteReconciler.Vxlan vxlan =
-                new RouteReconciler.Vxlan(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
+        VxlanDevice.Settings vxlan =
+                new VxlanDevice.Settings(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
         RouteReconciler routes =
                 new RouteReconciler(host, context.own(new EventLoop("routes")), underlay, vxlan, served, sysctl);
 

@@ -11,6 +11,7 @@ import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.dataplane.Underlay;
+import io.podwire.node.dataplane.VxlanDevice;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.plan.EndpointKey;
@@ -41,7 +42,7 @@ final class Upstreams implements Node.Services {
     private final AddressBook<EndpointKey> book;
     private final TimeSource time;
     private final Underlay underlay;
-    private final RouteReconciler.Vxlan vxlan;
+    private final VxlanDevice.Settings vxlan;
     private final RouteReconciler routes;
     private final RulesetReconciler ruleset;
     private final BridgeWiring wiring;
@@ -56,7 +57,7 @@ final class Upstreams implements Node.Services {
             AddressBook<EndpointKey> book,
             TimeSource time,
             Underlay underlay,
-            RouteReconciler.Vxlan vxlan,
+            VxlanDevice.Settings vxlan,
             RouteReconciler routes,
             RulesetReconciler ruleset,
             BridgeWiring wiring,

@@ -36,8 +36,8 @@ public final class DriftWatch {
 
     private static final Logger log = LoggerFactory.getLogger(DriftWatch.class);
     private static final Duration AUDIT = Duration.ofSeconds(30);
-    /** Kernel settings are files: nobody tells when they change. */
-    private static final Duration SETTINGS = Duration.ofSeconds(1);
+    /** Kernel settings are files: nobody tells when they change. A repair is promised within a second. */
+    private static final Duration SETTINGS = Duration.ofMillis(500);
 
     private static final Duration RETRY = Duration.ofSeconds(1);
 

@@ -3,23 +3,15 @@ package io.podwire.node.dataplane;
 import static io.podwire.node.dataplane.PodNames.VXLAN;
 
 import io.podwire.common.loop.EventLoop;
-import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
-import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.rt.FdbEntry;
-import io.podwire.node.netlink.rt.InterfaceAddress;
-import io.podwire.node.netlink.rt.Link;
-import io.podwire.node.netlink.rt.LinkKind;
 import io.podwire.node.netlink.rt.Neighbour;
-import io.podwire.node.netlink.rt.NewLink;
-import io.podwire.node.netlink.rt.NewLinkKind;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteProtocol;
-import io.podwire.node.netlink.rt.Scope;
 import io.podwire.node.plan.RoutePlan;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -49,26 +41,21 @@ public final class RouteReconciler {
     private final Rtnetlink host;
     private final EventLoop loop;
     private final Underlay underlay;
-    private final Vxlan vxlan;
+    private final VxlanDevice vxlan;
     private final Set<IpFamily> families;
-    private final Sysctl sysctl;
+    /** What others had changed and nobody has been told of yet. */
     private final List<Repair> repairs = new ArrayList<>();
+
     private Optional<RoutePlan> plan = Optional.empty();
     private Optional<PodAddresses> tunnelAddresses = Optional.empty();
-    /** True while the kernel has not been as planned since the plan changed: what is changed now is no repair. */
-    private boolean behind = true;
+    /** What was in the kernel when it was last as planned: what differs from that is others' doing. */
+    private Optional<Planned> reached = Optional.empty();
 
     private volatile int tunnelIndex;
     private volatile Set<IpPrefix> destinations = Set.of();
 
-    /**
-     * The node's VXLAN device as it must be.
-     *
-     * @param vni VXLAN network identifier, 1 to 16777215
-     * @param port UDP port, both ends
-     * @param mac of the device
-     */
-    public record Vxlan(int vni, int port, MacAddress mac) {}
+    /** All of the reconciler's own objects. */
+    private record Planned(Set<Route> routes, Set<Neighbour> neighbours, Set<FdbEntry> fdb) {}
 
     /**
      * A reconciler that has not touched the kernel yet; it looks on each change, and when told to.
@@ -76,13 +63,17 @@ public final class RouteReconciler {
      * @param families what pods have addresses of: routes of others are not its own
      */
     public RouteReconciler(
-            Rtnetlink host, EventLoop loop, Underlay underlay, Vxlan vxlan, Set<IpFamily> families, Sysctl sysctl) {
+            Rtnetlink host,
+            EventLoop loop,
+            Underlay underlay,
+            VxlanDevice.Settings vxlan,
+            Set<IpFamily> families,
+            Sysctl sysctl) {
         this.host = host;
         this.loop = loop;
         this.underlay = underlay;
-        this.vxlan = vxlan;
+        this.vxlan = new VxlanDevice(host, underlay, vxlan, families, sysctl, repairs::add);
         this.families = Set.copyOf(families);
-        this.sysctl = sysctl;
     }
 
     /**
@@ -118,13 +109,14 @@ public final class RouteReconciler {
     /**
      * Compares the kernel with the plan, and puts right what differs.
      *
-     * @return what others had changed; fails when the kernel refuses
+     * @return what others had changed, since the last call; fails when the kernel refuses
      */
     public CompletableFuture<List<Repair>> resync() {
         return loop.submit(() -> {
-            repairs.clear();
             apply();
-            return List.copyOf(repairs);
+            List<Repair> told = List.copyOf(repairs);
+            repairs.clear();
+            return told;
         });
     }
 
@@ -139,7 +131,6 @@ public final class RouteReconciler {
     }
 
     private void planned() {
-        behind = true;
         try {
             apply();
         } catch (NetlinkException | IOException e) {
@@ -149,127 +140,58 @@ public final class RouteReconciler {
 
     private void apply() throws IOException {
         OptionalInt device =
-                tunnelAddresses.isPresent() ? OptionalInt.of(ensureDevice(tunnelAddresses.get())) : OptionalInt.empty();
+                tunnelAddresses.isPresent() ? OptionalInt.of(vxlan.ensure(tunnelAddresses.get())) : OptionalInt.empty();
         tunnelIndex = device.orElse(0);
-        plan.ifPresent(p -> reconcile(p, device));
-        behind = false;
-    }
-
-    private void changed(String object, String name, String problem, String done) {
-        if (!behind) {
-            repairs.add(new Repair(new Finding(object, name, problem), done));
+        if (plan.isPresent()) {
+            Optional<Planned> before = reached;
+            reached = Optional.empty();
+            reached = Optional.of(reconcile(plan.get(), device, before));
         }
     }
 
-    private int ensureDevice(PodAddresses addresses) throws IOException {
-        Optional<Link> found = host.link(VXLAN);
-        if (found.isPresent() && !isAsPlanned(found.get())) {
-            log.warn("{} is not as it must be ({}), making it anew", VXLAN, found.get());
-            host.deleteLink(found.get().index());
-            found = Optional.empty();
-        }
-        if (found.isEmpty()) {
-            host.addLink(new NewLink(
-                    VXLAN,
-                    new NewLinkKind.Vxlan(
-                            vxlan.vni(), underlay.address(), OptionalInt.of(underlay.ifindex()), vxlan.port(), false),
-                    Optional.of(vxlan.mac()),
-                    OptionalInt.of(innerMtu()),
-                    OptionalInt.empty(),
-                    false,
-                    Optional.empty()));
-            log.info("made {} with VNI {} over {}", VXLAN, vxlan.vni(), underlay.ifname());
-            changed("vxlan", VXLAN, "was gone, or not as it must be", "made anew");
-        }
-        Link device = host.link(VXLAN).orElseThrow();
-        if (device.mtu() != innerMtu()) {
-            log.info("MTU of {} is {} now, as {} has it", VXLAN, innerMtu(), underlay.ifname());
-            host.setMtu(device.index(), innerMtu());
-            changed("vxlan", VXLAN, "had MTU " + device.mtu(), "set to " + innerMtu() + " again");
-        }
-        if (families.contains(IpFamily.V6)) {
-            host.disableIpv6LinkLocal(device.index());
-            Ipv6Host.byHand(sysctl, VXLAN);
-        }
-        List<InterfaceAddress> now = host.addresses().stream()
-                .filter(a -> a.ifindex() == device.index()
-                        && families.contains(a.address().family()))
-                .toList();
-        now.stream().filter(a -> !addresses.list().contains(a.address())).forEach(a -> {
-            host.deleteAddress(a);
-            changed("address", a.address().toString(), "was added to " + VXLAN, "removed");
-        });
-        for (IpAddress address : addresses.list()) {
-            int length = address.family().bits();
-            host.replaceAddress(new InterfaceAddress(device.index(), address, length, Scope.GLOBAL));
-            if (now.stream().noneMatch(a -> a.address().equals(address))) {
-                changed("address", address.toString(), "was gone from " + VXLAN, "added");
-            }
-        }
-        if (!device.up()) {
-            host.setUp(device.index());
-            changed("vxlan", VXLAN, "was down", "set up");
-        }
-        return device.index();
-    }
-
-    private boolean isAsPlanned(Link link) {
-        return link.kind() instanceof LinkKind.Vxlan(int vni, Optional<IpAddress> local, int port, boolean learning)
-                && vni == vxlan.vni()
-                && local.equals(Optional.of(underlay.address()))
-                && port == vxlan.port()
-                && !learning
-                && link.mac().equals(Optional.of(vxlan.mac()));
-    }
-
-    /** MTU of what is carried inside VXLAN now: the underlay's may change. */
-    private int innerMtu() {
-        return underlay.now(host).innerMtu();
-    }
-
-    private void reconcile(RoutePlan plan, OptionalInt device) {
+    private Planned reconcile(RoutePlan plan, OptionalInt device, Optional<Planned> before) {
         Set<Route> routes = new LinkedHashSet<>();
+        Set<Neighbour> neighbours = new LinkedHashSet<>();
+        Set<FdbEntry> fdb = new LinkedHashSet<>();
         plan.direct().forEach(d -> routes.add(Route.via(d.destination(), d.via(), underlay.ifindex())));
-        if (device.isPresent()) {
-            int index = device.getAsInt();
-            Set<Neighbour> neighbours = new LinkedHashSet<>();
-            Set<FdbEntry> fdb = new LinkedHashSet<>();
-            plan.tunnelled().forEach(t -> {
-                routes.add(Route.via(t.destination(), t.via(), index));
-                neighbours.add(new Neighbour(index, t.via(), t.mac(), true));
-                fdb.add(FdbEntry.ofVxlan(index, t.mac(), t.underlay()));
-            });
-            // Adds go before the routes that need them, removals after: the order of a packet's path.
-            Set<Neighbour> neighboursNow = kept(ofEach(host::neighbours), n -> n.ifindex() == index && n.permanent());
-            Set<FdbEntry> fdbNow = kept(
-                    host.fdb(),
-                    f -> f.ifindex() == index && f.vxlanDestination().isPresent());
-            each(neighbours, neighboursNow, n -> {
-                host.replaceNeighbour(n);
-                changed("neighbour", n.address().toString(), "was not on " + VXLAN + " as planned", "put there");
-            });
-            each(fdb, fdbNow, entry -> {
-                host.replaceFdb(entry);
-                changed("fdb", entry.mac().toString(), "was not on " + VXLAN + " as planned", "put there");
-            });
-            reconcileRoutes(routes, device);
-            each(fdbNow, fdb, entry -> {
-                host.deleteFdb(entry);
-                changed("fdb", entry.mac().toString(), "was on " + VXLAN + " and not planned", "removed");
-            });
-            each(neighboursNow, neighbours, n -> {
-                // One that was replaced in place has another MAC address now, and stays.
-                if (neighbours.stream().noneMatch(wanted -> wanted.address().equals(n.address()))) {
-                    host.deleteNeighbour(n);
-                    changed("neighbour", n.address().toString(), "was on " + VXLAN + " and not planned", "removed");
-                }
-            });
-        } else {
-            reconcileRoutes(routes, device);
+        if (device.isEmpty()) {
+            reconcileRoutes(routes, device, before);
+            return new Planned(routes, neighbours, fdb);
         }
+        int index = device.getAsInt();
+        plan.tunnelled().forEach(t -> {
+            routes.add(Route.via(t.destination(), t.via(), index));
+            neighbours.add(new Neighbour(index, t.via(), t.mac(), true));
+            fdb.add(FdbEntry.ofVxlan(index, t.mac(), t.underlay()));
+        });
+        // Adds go before the routes that need them, removals after: the order of a packet's path.
+        Set<Neighbour> neighboursNow = kept(ofEach(host::neighbours), n -> n.ifindex() == index && n.permanent());
+        Set<FdbEntry> fdbNow = kept(
+                host.fdb(), f -> f.ifindex() == index && f.vxlanDestination().isPresent());
+        each(neighbours, neighboursNow, n -> {
+            host.replaceNeighbour(n);
+            missed(before.map(Planned::neighbours), n, "neighbour", n.address(), " on " + VXLAN);
+        });
+        each(fdb, fdbNow, entry -> {
+            host.replaceFdb(entry);
+            missed(before.map(Planned::fdb), entry, "fdb", entry.mac(), " on " + VXLAN);
+        });
+        reconcileRoutes(routes, device, before);
+        each(fdbNow, fdb, entry -> {
+            host.deleteFdb(entry);
+            extra(before.map(Planned::fdb), entry, "fdb", entry.mac(), " on " + VXLAN);
+        });
+        each(neighboursNow, neighbours, n -> {
+            // One that was replaced in place has another MAC address now, and stays.
+            if (neighbours.stream().noneMatch(wanted -> wanted.address().equals(n.address()))) {
+                host.deleteNeighbour(n);
+                extra(before.map(Planned::neighbours), n, "neighbour", n.address(), " on " + VXLAN);
+            }
+        });
+        return new Planned(routes, neighbours, fdb);
     }
 
-    private void reconcileRoutes(Set<Route> desired, OptionalInt device) {
+    private void reconcileRoutes(Set<Route> desired, OptionalInt device, Optional<Planned> before) {
         Set<Route> now = kept(
                 ofEach(host::routes),
                 r -> r.protocol() == RouteProtocol.PODWIRE
@@ -278,7 +200,7 @@ public final class RouteReconciler {
         each(desired, now, route -> {
             host.replaceRoute(route);
             log.info("route to {} via {}", route.destination(), route.gateway().orElseThrow());
-            changed("route", route.destination().toString(), "was not as planned", "put there");
+            missed(before.map(Planned::routes), route, "route", route.destination(), "");
         });
         Set<Object> wanted = new LinkedHashSet<>();
         desired.forEach(r -> wanted.add(r.destination()));
@@ -287,9 +209,27 @@ public final class RouteReconciler {
             if (!wanted.contains(route.destination())) {
                 host.deleteRoute(route);
                 log.info("no route to {} any more", route.destination());
-                changed("route", route.destination().toString(), "was not planned", "removed");
+                extra(before.map(Planned::routes), route, "route", route.destination(), "");
             }
         });
+    }
+
+    /** Something was put into the kernel: a repair if it had been there. */
+    private <T> void missed(Optional<Set<T>> before, T it, String object, Object name, String where) {
+        if (before.filter(had -> had.contains(it)).isPresent()) {
+            repaired(object, name, "was not" + where + " as planned", "put there");
+        }
+    }
+
+    /** Something was removed from the kernel: a repair if it had not been there. */
+    private <T> void extra(Optional<Set<T>> before, T it, String object, Object name, String where) {
+        if (before.filter(had -> !had.contains(it)).isPresent()) {
+            repaired(object, name, "was" + where + " and not planned", "removed");
+        }
+    }
+
+    private void repaired(String object, Object name, String problem, String done) {
+        repairs.add(new Repair(new Finding(object, name.toString(), problem), done));
     }
 
     private <T> List<T> ofEach(Function<IpFamily, List<T>> dump) {

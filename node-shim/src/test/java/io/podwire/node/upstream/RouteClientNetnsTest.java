@@ -14,6 +14,7 @@ import io.podwire.common.net.NodeName;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.dataplane.Underlay;
+import io.podwire.node.dataplane.VxlanDevice;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.plan.RemoteNode;
 import io.podwire.node.plan.UnderlayEnd;
@@ -74,7 +75,7 @@ final class RouteClientNetnsTest {
                 host,
                 routesLoop,
                 underlay,
-                new RouteReconciler.Vxlan(7470, 4789, MacAddress.parse("02:00:00:00:00:01")),
+                new VxlanDevice.Settings(7470, 4789, MacAddress.parse("02:00:00:00:00:01")),
                 Set.of(IpFamily.V4),
                 new Sysctl(Path.of("/proc/sys")));
         client = new RouteClient(channel, loop, time, SELF, underlay.ends(), Set.of(IpFamily.V4), routes);
