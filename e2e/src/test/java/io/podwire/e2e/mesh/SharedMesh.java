@@ -15,8 +15,9 @@ public final class SharedMesh implements ParameterResolver {
 
     @Override
     public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
-        return context.getRoot()
-                .getStore(ExtensionContext.Namespace.create(SharedMesh.class))
+        return context.getStore(
+                        ExtensionContext.StoreScope.LAUNCHER_SESSION,
+                        ExtensionContext.Namespace.create(SharedMesh.class))
                 .computeIfAbsent(Mesh.class, _ -> make(), Mesh.class);
     }
 
