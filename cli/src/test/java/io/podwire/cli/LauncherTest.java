@@ -39,7 +39,10 @@ class LauncherTest {
             Files.createSymbolicLink(bin.resolve(program), Path.of("launch"));
         }
         Files.createDirectories(home.resolve("lib/aot"));
-        Files.writeString(home.resolve("lib/CLASSPATH"), "b.jar\na.jar\n");
+        Files.writeString(home.resolve("lib/CLASSPATH-ipam-service"), "b.jar\na.jar\n");
+        for (String other : List.of("podwire", "node-shim")) {
+            Files.writeString(home.resolve("lib/CLASSPATH-" + other), "c.jar\n");
+        }
         Files.writeString(home.resolve("lib/DIGEST"), "0123456789abcdef\n");
         script(
                 Files.createDirectories(home.resolve("libexec")).resolve("sandbox"),
@@ -58,7 +61,7 @@ class LauncherTest {
                         "-XX:TieredStopAtLevel=1",
                         "-XX:CompileThresholdScaling=0.1");
         assertThat(out.get(out.indexOf("-cp") + 1))
-                .as("the order of lib/CLASSPATH, which an AOT cache depends on")
+                .as("its own jars in the order of lib/CLASSPATH-ipam-service, which an AOT cache depends on")
                 .isEqualTo(home.resolve("lib/b.jar") + ":" + home.resolve("lib/a.jar"));
         assertThat(out.subList(out.indexOf("io.podwire.ipam.Main"), out.size()))
                 .as("arguments, each as it was")
@@ -74,8 +77,8 @@ class LauncherTest {
 
     @Test
     void nodeShimIsKeptSmall() throws Exception {
-        assertThat(launch("node-shim", Map.of()).out()).contains("-Xmn4m", "-XX:ReservedCodeCacheSize=12m");
-        assertThat(launch("ipam-service", Map.of()).out()).doesNotContain("-Xmn4m", "");
+        assertThat(launch("node-shim", Map.of()).out()).contains("-Xmn6m", "-XX:ReservedCodeCacheSize=12m");
+        assertThat(launch("ipam-service", Map.of()).out()).doesNotContain("-Xmn6m", "");
     }
 
     @Test

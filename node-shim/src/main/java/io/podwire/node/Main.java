@@ -78,9 +78,9 @@ import org.slf4j.LoggerFactory;
 public final class Main {
     private static final Logger log = LoggerFactory.getLogger(Main.class);
     // A link's removal waits some 20 ms in the kernel: so many can wait at the same time.
-    private static final int KERNEL_THREADS = 24;
-    private static final int ADD_THREADS = 48;
-    private static final int OTHER_THREADS = 32;
+    private static final int KERNEL_THREADS = Integer.getInteger("kt", 24);
+    private static final int ADD_THREADS = Integer.getInteger("at", 48);
+    private static final int OTHER_THREADS = Integer.getInteger("ot", 32);
     private static final Duration THREAD_IDLE = Duration.ofSeconds(10);
     private static final int STACK_BYTES = 256 * 1024;
     private static final Duration UPKEEP = Duration.ofSeconds(5);
@@ -211,6 +211,8 @@ public final class Main {
         });
         DelFlow del = new DelFlow(node);
         Spool spool = new Spool(options.spoolDir());
+        LifoThreads adds = context.own(threads("add-", ADD_THREADS));
+        LifoThreads others = context.own(threads("cni-", OTHER_THREADS));
         CniGrpcService cni = new CniGrpcService(
                 new AddFlow(node),
                 del,
@@ -218,8 +220,8 @@ public final class Main {
                 new GcFlow(node, del),
                 new StatusFlow(upstreams::reasons),
                 spool,
-                context.own(threads("add-", ADD_THREADS)),
-                context.own(threads("cni-", OTHER_THREADS)),
+                adds,
+                others,
                 context.meters());
         cni.drainSpool();
         // Ends before what its tasks use.
@@ -231,6 +233,9 @@ public final class Main {
             cni.drainSpool();
         });
         upkeep.every(SWEEP, spool::sweep);
+        // No thread has worked for THREAD_IDLE when there is none.
+        OldGarbage.ofThisJvm(() -> adds.alive() == 0 && others.alive() == 0)
+                .ifPresent(garbage -> upkeep.every(UPKEEP, garbage::look));
         MtuFollower mtu = new MtuFollower(
                 node,
                 bridge,

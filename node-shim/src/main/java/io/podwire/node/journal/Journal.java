@@ -5,7 +5,9 @@ import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.JsonRecyclerPools;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.podwire.common.net.IpAddress;
@@ -54,7 +56,12 @@ import org.h2.mvstore.MVStoreException;
  * <p>Safe for several threads.
  */
 public final class Journal implements AutoCloseable {
-    private static final JsonMapper JSON = JsonMapper.builder()
+    /** So many threads' buffers of 10 KiB are kept, not those of each thread that ever wrote. */
+    private static final int BUFFERS = 2;
+
+    private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
+                    .recyclerPool(JsonRecyclerPools.newBoundedPool(BUFFERS))
+                    .build())
             .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
             .build();
 

@@ -43,11 +43,14 @@ final class NetlinkSocket implements AutoCloseable {
     /** struct sockaddr_nl of the kernel: family, padding, port 0, groups 0. */
     private static final int SOCKADDR_BYTES = 12;
 
-    /** Larger than any datagram that the kernel makes for a dump (32 KiB). */
-    private static final int RECEIVE_BYTES = 64 * 1024;
+    /**
+     * The kernel makes a dump's datagrams no larger than what the socket was read into last, and never larger than this:
+     * netlink_recvmsg() in net/netlink/af_netlink.c.
+     */
+    private static final int RECEIVE_BYTES = 32 * 1024;
 
     private static final int SEND_BYTES = 4 * 1024;
-    private static final int POOLED = 16;
+    private static final int POOLED = 4;
     /** More datagrams than any dump has. */
     private static final int DRAINED = 10_000;
 
