@@ -152,7 +152,7 @@ public final class AddFlow {
 
     private Wired attach(CniCall call, PodRequest request, Path path, Netns pod, Duration began, Caller caller)
             throws CniException {
-        WiringMode mode = WiringModes.of(call.config());
+        WiringMode mode = call.config().mode();
         rules.check(request, mode, pod.sameAs(node.own()));
         try (Entrance entrance = node.wiring().enter(pod)) {
             return attach(intent(call, request, mode, path, pod, began), entrance, pod, began, caller);

@@ -1,8 +1,7 @@
 package io.podwire.node.cni;
 
 import io.podwire.node.cni.CniException.Code;
-import io.podwire.node.cni.request.PodRequestReader;
-import io.podwire.node.cni.request.RequestException;
+import io.podwire.node.cni.request.RequestArgs;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.PodRequest;
@@ -156,16 +155,7 @@ public record CniCall(
      *     that Podwire does not do
      */
     public PodRequest request() throws CniException {
-        try {
-            return PodRequestReader.read(config.raw(), args, key.ifname());
-        } catch (RequestException e) {
-            Code code = switch (e.kind()) {
-                case ENVIRONMENT -> Code.INVALID_ENVIRONMENT;
-                case INVALID -> Code.INVALID_CONFIG;
-                case UNSUPPORTED -> Code.UNSUPPORTED_FIELD;
-            };
-            throw new CniException(code, e.getMessage(), e.details(), e);
-        }
+        return config.request(RequestArgs.of(key.ifname(), args));
     }
 
     private static boolean isTrue(String text) {

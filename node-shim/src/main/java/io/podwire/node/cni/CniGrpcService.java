@@ -31,6 +31,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
     private final Executor adds;
     private final Executor others;
     private final MeterRegistry meters;
+    private final RecentConfigs configs = new RecentConfigs();
 
     /**
      * The service of one node.
@@ -154,7 +155,7 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
         CniReply reply;
         String outcome;
         try {
-            NetworkConfig config = NetworkConfig.parse(request.getConfig().toByteArray());
+            NetworkConfig config = configs.parse(request.getConfig());
             version = Optional.of(config.version());
             reply = verb.run(config).map(result -> reply(0, result)).orElse(CniReply.getDefaultInstance());
             outcome = "ok";

@@ -10,23 +10,22 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.node.cni.CniException.Code;
+import io.podwire.node.cni.request.PodRequestReader;
+import io.podwire.node.cni.request.RequestArgs;
+import io.podwire.node.cni.request.RequestException;
+import io.podwire.node.cni.request.WiringModeReader;
+import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * A network configuration as a runtime sends it on stdin (CNI 1.1, "Execution configuration").
- * Keys that Podwire does not know are tolerated.
- *
- * @param version cniVersion; 0.1.0 when the key is missing
- * @param name the network's name
- * @param prevResult result of the chain so far, or of the ADD
- * @param dns the configuration's dns object, handed on in the result
- * @param raw the whole configuration; not to be changed
+ * A network configuration as a runtime sends it on stdin (CNI 1.1, "Execution configuration"), and what it asks for.
+ * Keys that Podwire does not know are tolerated. Does not change; safe for several threads.
  */
-public record NetworkConfig(
-        CniVersion version, String name, Optional<ObjectNode> prevResult, Optional<ObjectNode> dns, ObjectNode raw) {
+public final class NetworkConfig {
     static final int MAX_DEPTH = 32;
     static final int MAX_BYTES = 1 << 20;
     private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.\\-]*");
@@ -45,6 +44,29 @@ public record NetworkConfig(
                     .build())
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
+
+    private final CniVersion version;
+    private final String name;
+    private final Optional<ObjectNode> prevResult;
+    private final Optional<ObjectNode> dns;
+    private final ObjectNode raw;
+    /** What was asked for last: the same configuration comes with most pods. */
+    private volatile Optional<Asked> asked = Optional.empty();
+
+    private record Asked(RequestArgs args, PodRequest request) {}
+
+    private NetworkConfig(
+            CniVersion version,
+            String name,
+            Optional<ObjectNode> prevResult,
+            Optional<ObjectNode> dns,
+            ObjectNode raw) {
+        this.version = version;
+        this.name = name;
+        this.prevResult = prevResult;
+        this.dns = dns;
+        this.raw = raw;
+    }
 
     /**
      * Reads and checks a configuration.
@@ -81,6 +103,73 @@ public record NetworkConfig(
             checkLists(prevResult.get());
         }
         return new NetworkConfig(version, name.textValue(), prevResult, object(config, "dns"), config);
+    }
+
+    /** cniVersion; 0.1.0 when the key is missing. */
+    public CniVersion version() {
+        return version;
+    }
+
+    /** The network's name. */
+    public String name() {
+        return name;
+    }
+
+    /** Result of the chain so far, or of the ADD; not to be changed. */
+    public Optional<ObjectNode> prevResult() {
+        return prevResult;
+    }
+
+    /** The key {@code dns}; not to be changed. */
+    public Optional<ObjectNode> dns() {
+        return dns;
+    }
+
+    /** The whole configuration; not to be changed. */
+    public ObjectNode raw() {
+        return raw;
+    }
+
+    /**
+     * What is asked for beyond an interface with any address.
+     *
+     * @throws CniException code 4, 7 or 2, naming the first thing in CNI_ARGS or the configuration that is wrong, or
+     *     that Podwire does not do
+     */
+    public PodRequest request(RequestArgs args) throws CniException {
+        Optional<Asked> last = asked;
+        if (last.isPresent() && last.get().args().equals(args)) {
+            return last.get().request();
+        }
+        PodRequest request = reading(() -> PodRequestReader.read(raw, args));
+        asked = Optional.of(new Asked(args, request));
+        return request;
+    }
+
+    /**
+     * The mode that it asks for.
+     *
+     * @throws CniException code 7, or 2 for what Podwire has no mode for, naming the key and what is allowed
+     */
+    WiringMode mode() throws CniException {
+        return reading(() -> WiringModeReader.read(raw));
+    }
+
+    private interface Reading<T> {
+        T read() throws RequestException;
+    }
+
+    private static <T> T reading(Reading<T> reading) throws CniException {
+        try {
+            return reading.read();
+        } catch (RequestException e) {
+            Code code = switch (e.kind()) {
+                case ENVIRONMENT -> Code.INVALID_ENVIRONMENT;
+                case INVALID -> Code.INVALID_CONFIG;
+                case UNSUPPORTED -> Code.UNSUPPORTED_FIELD;
+            };
+            throw new CniException(code, String.valueOf(e.getMessage()), e.details(), e);
+        }
     }
 
     private static CniVersion version(ObjectNode config) throws CniException {

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.common.net.IpFamily;
 import io.podwire.node.cni.request.PodRequestReader;
+import io.podwire.node.cni.request.RequestArgs;
 import io.podwire.node.cni.request.RequestException;
 import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.plan.PodRequest;
@@ -109,8 +110,8 @@ final class RequestRulesTest {
 
     private static void check(Set<IpFamily> families, String member, WiringMode mode, boolean own)
             throws CniException, IOException, RequestException {
-        PodRequest request =
-                PodRequestReader.read((ObjectNode) NetworkConfig.JSON.readTree("{" + member + "}"), Map.of(), "eth0");
+        PodRequest request = PodRequestReader.read(
+                (ObjectNode) NetworkConfig.JSON.readTree("{" + member + "}"), RequestArgs.of("eth0", Map.of()));
         new RequestRules(families, PodNames::gateway).check(request, mode, own);
     }
 }

@@ -40,27 +40,23 @@ public final class PodRequestReader {
     private final CaselessObject config;
     private final CaselessObject capabilities;
     private final Map<String, String> annotations;
-    private final Map<String, String> args;
-    private final String ifname;
+    private final RequestArgs args;
 
-    private PodRequestReader(ObjectNode config, Map<String, String> args, String ifname) throws RequestException {
+    private PodRequestReader(ObjectNode config, RequestArgs args) throws RequestException {
         this.config = CaselessObject.of("", config);
         this.capabilities = declared(this.config);
         this.annotations = Annotations.read(capabilities);
         this.args = args;
-        this.ifname = ifname;
     }
 
     /**
      * Reads what is asked for.
      *
      * @param config the network configuration; not changed
-     * @param args CNI_ARGS by key
-     * @param ifname CNI_IFNAME
      * @throws RequestException naming the first thing that is wrong or not supported
      */
-    public static PodRequest read(ObjectNode config, Map<String, String> args, String ifname) throws RequestException {
-        return new PodRequestReader(config, args, ifname).read();
+    public static PodRequest read(ObjectNode config, RequestArgs args) throws RequestException {
+        return new PodRequestReader(config, args).read();
     }
 
     /** A runtime sends what the configuration declares; where it leaves the declaration in, it is held to it. */
@@ -97,7 +93,7 @@ public final class PodRequestReader {
                 HostPortReader.read(capabilities),
                 ShapingReader.read(capabilities, capabilities.at(Annotations.CAPABILITY), annotations),
                 dns(),
-                SysctlRules.check(config.textByName("sysctl"), ifname),
+                SysctlRules.check(config.textByName("sysctl"), args.ifname()),
                 mtu(),
                 RouteReader.read(config));
     }
@@ -130,7 +126,7 @@ public final class PodRequestReader {
         if (!annotated.isEmpty()) {
             return addresses(annotated, details -> RequestException.invalid("annotation " + Annotations.IP, details));
         }
-        return addresses(split(args.getOrDefault("IP", "")), details -> RequestException.environment("IP", details));
+        return addresses(split(args.ip()), details -> RequestException.environment("IP", details));
     }
 
     private static List<String> split(String list) {
@@ -189,7 +185,7 @@ public final class PodRequestReader {
             return Optional.of(
                     mac(annotated, details -> RequestException.invalid("annotation " + Annotations.MAC, details)));
         }
-        String given = args.getOrDefault("MAC", "");
+        String given = args.mac();
         return given.isEmpty()
                 ? Optional.empty()
                 : Optional.of(mac(given, details -> RequestException.environment("MAC", details)));

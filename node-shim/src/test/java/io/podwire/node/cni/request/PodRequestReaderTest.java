@@ -491,7 +491,7 @@ final class PodRequestReaderTest {
 
     private static PodRequest read(String config, Map<String, String> args) throws RequestException {
         try {
-            return PodRequestReader.read((ObjectNode) JSON.readTree(config), args, "eth0");
+            return PodRequestReader.read((ObjectNode) JSON.readTree(config), RequestArgs.of("eth0", args));
         } catch (JsonProcessingException e) {
             throw new AssertionError(config, e);
         }
