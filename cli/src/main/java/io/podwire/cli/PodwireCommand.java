@@ -19,6 +19,7 @@ import picocli.CommandLine.IVersionProvider;
             PodwireCommand.Ipam.class,
             PodwireCommand.Policy.class,
             PodwireCommand.Route.class,
+            AuditCommand.class,
             LabCommand.class,
             CniConformanceCommand.class,
         })
@@ -26,7 +27,7 @@ final class PodwireCommand {
     @Command(
             name = "node",
             description = "What this node's node-shim has; for root, on its unix socket.",
-            subcommands = {NodeStatusCommand.class, NodeEndpointsCommand.class, NodeAuditCommand.class})
+            subcommands = {NodeStatusCommand.class, NodeEndpointsCommand.class})
     static final class Node {}
 
     @Command(

@@ -14,6 +14,10 @@ import io.podwire.proto.ipam.v1.Pool;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
+import io.podwire.proto.node.v1.AuditRequest;
+import io.podwire.proto.node.v1.AuditResponse;
+import io.podwire.proto.node.v1.Finding;
+import io.podwire.proto.node.v1.NodeGrpc;
 import io.podwire.proto.policy.v1.GetRolloutRequest;
 import io.podwire.proto.policy.v1.NodeRollout;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
@@ -43,6 +47,40 @@ class CommandsTest {
             JsonFormat.parser().merge(json.out(), read);
             assertThat(read.getPoolsList()).as("JSON").containsExactly(TwoPages.A, TwoPages.B, TwoPages.SIX);
             assertThat(read.getNextPageToken()).as("the last page's token").isEmpty();
+        }
+    }
+
+    @Test
+    void anAuditShowsEachDifferenceAndFails() throws Exception {
+        Audited audited = new Audited();
+        try (Serving node = new Serving(audited)) {
+            assertThat(run("audit", "--socket", node.target()))
+                    .as("nothing differs")
+                    .isEqualTo(new Ended(0, "OBJECT  NAME  PROBLEM\n", ""));
+            audited.findings = AuditResponse.newBuilder()
+                    .setChecked(7)
+                    .addFindings(Finding.newBuilder()
+                            .setObject("route")
+                            .setName("10.1.0.5/32")
+                            .setProblem("belongs to no attachment"))
+                    .build();
+            Ended differs = run("audit", "--socket", node.target());
+            assertThat(differs.code()).as("exit code").isEqualTo(1);
+            assertThat(differs.out()).as("table").isEqualTo("""
+                    OBJECT  NAME         PROBLEM
+                    route   10.1.0.5/32  belongs to no attachment
+                    """);
+            assertThat(differs.err()).as("summary").contains("1 differences, 7 attachments were looked at");
+        }
+    }
+
+    private static final class Audited extends NodeGrpc.NodeImplBase {
+        private volatile AuditResponse findings = AuditResponse.getDefaultInstance();
+
+        @Override
+        public void audit(AuditRequest request, StreamObserver<AuditResponse> reply) {
+            reply.onNext(findings);
+            reply.onCompleted();
         }
     }
 

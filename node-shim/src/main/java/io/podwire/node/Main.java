@@ -71,6 +71,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -84,6 +85,9 @@ public final class Main {
     private static final Duration THREAD_IDLE = Duration.ofSeconds(10);
     private static final int STACK_BYTES = 256 * 1024;
     private static final Duration UPKEEP = Duration.ofSeconds(5);
+    /** For ipam-service's answer in an audit; the command that asks waits five. */
+    private static final Duration AUDIT = Duration.ofSeconds(3);
+
     private static final Duration SWEEP = Duration.ofMinutes(1);
     /** From a DEL to the look at the kernel's connections that it shares with others, at most. */
     private static final Duration FORGETTING = Duration.ofSeconds(1);
@@ -276,7 +280,11 @@ public final class Main {
         drift.start();
 
         context.serveInline(cni);
-        context.serve(new NodeGrpcService(attachments::all, upstreams::status, node::audit));
+        context.serve(new NodeGrpcService(
+                attachments::all,
+                upstreams::status,
+                () -> Stream.concat(node.audit().stream(), ipam.audit(attachments.all(), AUDIT).stream())
+                        .toList()));
         context.readyWhen("ruleset", ruleset::healthy);
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);

@@ -105,6 +105,7 @@ public record Node(
         List<Attachment> all = attachments.all();
         List<Finding> findings = new ArrayList<>(wiring.audit(all));
         findings.addAll(extras.audit(all));
+        findings.addAll(ruleset.audit());
         all.stream()
                 .filter(a -> ruleset.isolatesInVain(endpoint(a)))
                 .map(a -> new Finding(

@@ -11,6 +11,8 @@ import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netlink.rt.FdbEntry;
+import io.podwire.node.netlink.rt.FdbOwner;
+import io.podwire.node.netlink.rt.FdbState;
 import io.podwire.node.netlink.rt.InterfaceAddress;
 import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.LinkKind;
@@ -32,6 +34,7 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -289,7 +292,23 @@ public final class BridgeWiring implements PodWiring {
                 .filter(n -> n.ifindex() == bridgeIndex && n.permanent() && !neighbours.contains(n))
                 .forEach(n ->
                         findings.add(new Finding("neighbour", n.address().toString(), "belongs to no attachment")));
+        strayEntries(view, byLink).forEach(findings::add);
         return findings;
+    }
+
+    /** What was put behind pods' ports and is not their pod. */
+    private static Stream<Finding> strayEntries(KernelView view, Map<String, Attachment> byLink) {
+        Map<Integer, Attachment> byPort = view.links().values().stream()
+                .filter(link -> byLink.containsKey(link.name()))
+                .collect(Collectors.toMap(Link::index, link -> byLink.get(link.name())));
+        return view.fdb().stream()
+                .filter(entry -> entry.owner() == FdbOwner.MASTER && entry.state() == FdbState.STATIC)
+                .filter(entry -> byPort.containsKey(entry.ifindex())
+                        && !entry.equals(fdb(byPort.get(entry.ifindex()), entry.ifindex())))
+                .map(entry -> new Finding(
+                        "fdb",
+                        entry.mac().toString(),
+                        "is behind " + byPort.get(entry.ifindex()).hostIfname() + " and is no pod's there"));
     }
 
     /**

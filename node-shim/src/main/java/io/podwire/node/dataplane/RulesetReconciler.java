@@ -216,6 +216,14 @@ public final class RulesetReconciler {
         return seen.isEmpty() ? seen : loop.submit(() -> differences(part(key))).join();
     }
 
+    /** Differences between the kernel's tables as wholes and what they should be. Changes nothing. */
+    public List<Finding> audit() {
+        return loop.submit(() -> applied.map(this::drift)
+                        .orElseGet(() -> List.of(
+                                new Finding("nft", "podwire", "the kernel refused the ruleset, see node-shim's log"))))
+                .join();
+    }
+
     /** The ruleset as it was if this endpoint was alone on the node: a part of what is applied. */
     private Ruleset part(EndpointKey key) {
         List<LocalEndpoint> one = endpoints.containsKey(key) ? List.of(endpoints.get(key)) : List.of();

@@ -12,6 +12,8 @@ import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.address.AddressBook;
+import io.podwire.node.dataplane.Finding;
+import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.proto.ipam.v1.Block;
@@ -200,6 +202,34 @@ public final class IpamClient {
         return problem;
     }
 
+    /**
+     * Compares what this node gives addresses of with what ipam-service says is its own, and attachments with both.
+     * Changes nothing.
+     *
+     * @param longest how long to wait for ipam-service
+     */
+    public List<Finding> audit(List<Attachment> attachments, Duration longest) {
+        try {
+            return loop.submit(() -> OwnershipAudit.compare(book.blocks(), owned().keySet(), attachments))
+                    .get(longest.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (ExecutionException e) {
+            String why = e.getCause() instanceof StatusRuntimeException status
+                    ? GrpcErrors.fromGrpc("asking it", status).getMessage()
+                    : String.valueOf(e.getCause());
+            return List.of(unasked(why));
+        } catch (TimeoutException e) {
+            log.debug("no answer on the blocks of this node", e);
+            return List.of(unasked("it has not answered within " + longest.toSeconds() + " s"));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return List.of(unasked("node-shim is stopping"));
+        }
+    }
+
+    private static Finding unasked(String why) {
+        return new Finding("service", "ipam-service", "cannot be compared with: " + why);
+    }
+
     /** True when the last call to ipam-service for each family succeeded. */
     public boolean connected() {
         return problem().isEmpty();
@@ -257,7 +287,8 @@ public final class IpamClient {
         });
     }
 
-    private void reconcile() {
+    /** What ipam-service says are this node's blocks, with their pools. */
+    private Map<IpPrefix, String> owned() {
         Map<IpPrefix, String> owned = new TreeMap<>();
         String token = "";
         do {
@@ -272,6 +303,11 @@ public final class IpamClient {
             }
             token = page.getNextPageToken();
         } while (!token.isEmpty());
+        return owned;
+    }
+
+    private void reconcile() {
+        Map<IpPrefix, String> owned = owned();
         for (IpPrefix known : journal.blocks().keySet()) {
             if (!owned.containsKey(known)) {
                 log.error(

@@ -527,6 +527,19 @@ final class BridgeWiringNetnsTest {
         assertThat(look()).isEqualTo(before);
     }
 
+    @Test
+    void anAuditNamesWhatIsBehindAPortAndIsNoPods() {
+        wiring = wired(node, BOTH, FailPoints.none());
+        wiring.prepare();
+        Attachment one = Attachments.in(pod, "c1", "10.1.0.5,fd00::5");
+        wiring.attach(one, pod.netns());
+        assertThat(wiring.audit(List.of(one))).as("audit of what is right").isEmpty();
+        node.run(("bridge fdb add 02:00:00:00:00:07 dev " + one.hostIfname() + " master static").split(" "));
+        assertThat(wiring.audit(List.of(one)))
+                .containsExactly(new Finding(
+                        "fdb", "02:00:00:00:00:07", "is behind " + one.hostIfname() + " and is no pod's there"));
+    }
+
     @ParameterizedTest
     @CsvSource({
         "link,    ip link set HOST down",

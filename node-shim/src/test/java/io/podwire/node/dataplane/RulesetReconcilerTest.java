@@ -298,7 +298,10 @@ final class RulesetReconcilerTest {
     void whatOthersChangedIsWrittenAnew(String problem, Command harm) throws NftException {
         reconciler.start(List.of(endpoint(1)), Optional.empty());
         int before = nft.asked().size();
+        assertThat(reconciler.audit()).as("audit before").isEmpty();
         nft.foreign(harm);
+        assertThat(reconciler.audit()).as("audit").extracting(Finding::problem).containsExactly(problem);
+        assertThat(nft.asked()).as("an audit changes nothing").hasSize(before);
         assertThat(repaired(reconciler.resync()))
                 .extracting(repair -> repair.found().problem())
                 .containsExactly(problem);

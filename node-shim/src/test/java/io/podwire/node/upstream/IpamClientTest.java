@@ -15,6 +15,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.address.AddressBook;
+import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.testing.ManualTime;
@@ -163,6 +164,25 @@ final class IpamClientTest {
 
     private IpamClient client(Map<IpFamily, String> pools, int lowWater) {
         return new IpamClient(channel, loop, time, SELF, journal, book, pools, lowWater, changes::incrementAndGet);
+    }
+
+    @Test
+    void anAuditComparesWithTheServiceAndSaysWhenItCannot() {
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(client.audit(List.of(), SOON)).as("as claimed").isEmpty();
+        ipam.owned.clear();
+        assertThat(client.audit(List.of(), SOON))
+                .as("the service knows of no block")
+                .extracting(Finding::object, Finding::name)
+                .containsExactly(tuple("block", book.blocks().getFirst().toString()));
+        assertThat(book.blocks()).as("nothing is changed").hasSize(1);
+        server.close();
+        assertThat(client.audit(List.of(), SOON))
+                .as("the service is away")
+                .extracting(Finding::object, Finding::name)
+                .containsExactly(tuple("service", "ipam-service"));
     }
 
     @Test

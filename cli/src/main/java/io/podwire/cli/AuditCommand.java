@@ -8,9 +8,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code podwire node audit}. */
-@Command(name = "audit", description = "Compares journal and kernel; ends with 1 when they differ. Changes nothing.")
-final class NodeAuditCommand implements Callable<Integer> {
+/** {@code podwire audit}. */
+@Command(
+        name = "audit",
+        description =
+                "Compares this node's journal with its kernel and with ipam-service; ends with 1 when they differ. Changes nothing.")
+final class AuditCommand implements Callable<Integer> {
     @Option(
             names = "--socket",
             paramLabel = "unix:PATH",
@@ -23,7 +26,6 @@ final class NodeAuditCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-
         AuditResponse audit = Calls.call(
                 "--socket",
                 socket,
@@ -34,7 +36,7 @@ final class NodeAuditCommand implements Callable<Integer> {
         output.print(audit, table);
         if (audit.getFindingsCount() > 0) {
             throw new CommandFailure(
-                    audit.getFindingsCount() + " of " + audit.getChecked() + " objects are not as they should be");
+                    audit.getFindingsCount() + " differences, " + audit.getChecked() + " attachments were looked at");
         }
         return 0;
     }
