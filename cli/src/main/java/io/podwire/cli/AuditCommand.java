@@ -6,7 +6,6 @@ import io.podwire.proto.node.v1.NodeGrpc;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** {@code podwire audit}. */
 @Command(
@@ -14,21 +13,15 @@ import picocli.CommandLine.Option;
         description =
                 "Compares this node's journal with its kernel and with ipam-service; ends with 1 when they differ. Changes nothing.")
 final class AuditCommand implements Callable<Integer> {
-    @Option(
-            names = "--socket",
-            paramLabel = "unix:PATH",
-            defaultValue = "${env:PODWIRE_SOCKET:-unix:/run/podwire/cni.sock}",
-            description = "node-shim's socket. Default: ${DEFAULT-VALUE}")
-    private String socket;
+    @Mixin
+    private NodeSocket node;
 
     @Mixin
     private Output output;
 
     @Override
     public Integer call() {
-        AuditResponse audit = Calls.call(
-                "--socket",
-                socket,
+        AuditResponse audit = node.call(
                 "auditing the node",
                 channel -> Calls.soon(NodeGrpc.newBlockingStub(channel)).audit(AuditRequest.getDefaultInstance()));
         Table table = new Table("OBJECT", "NAME", "PROBLEM");

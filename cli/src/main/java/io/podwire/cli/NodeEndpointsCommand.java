@@ -7,27 +7,19 @@ import io.podwire.proto.node.v1.NodeGrpc;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** {@code podwire node endpoints}. */
 @Command(name = "endpoints", description = "Attachments of this node.")
 final class NodeEndpointsCommand implements Callable<Integer> {
-    @Option(
-            names = "--socket",
-            paramLabel = "unix:PATH",
-            defaultValue = "${env:PODWIRE_SOCKET:-unix:/run/podwire/cni.sock}",
-            description = "node-shim's socket. Default: ${DEFAULT-VALUE}")
-    private String socket;
+    @Mixin
+    private NodeSocket node;
 
     @Mixin
     private Output output;
 
     @Override
     public Integer call() {
-
-        ListEndpointsResponse answer = Calls.call(
-                "--socket",
-                socket,
+        ListEndpointsResponse answer = node.call(
                 "listing the node's endpoints",
                 channel -> Calls.pages(
                         token -> Calls.soon(NodeGrpc.newBlockingStub(channel))

@@ -6,27 +6,19 @@ import io.podwire.proto.node.v1.NodeStatus;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** {@code podwire node status}. */
 @Command(name = "status", description = "What this node is, and whether an ADD would be served now.")
 final class NodeStatusCommand implements Callable<Integer> {
-    @Option(
-            names = "--socket",
-            paramLabel = "unix:PATH",
-            defaultValue = "${env:PODWIRE_SOCKET:-unix:/run/podwire/cni.sock}",
-            description = "node-shim's socket. Default: ${DEFAULT-VALUE}")
-    private String socket;
+    @Mixin
+    private NodeSocket node;
 
     @Mixin
     private Output output;
 
     @Override
     public Integer call() {
-
-        NodeStatus status = Calls.call(
-                "--socket",
-                socket,
+        NodeStatus status = node.call(
                 "reading the node's status",
                 channel -> Calls.soon(NodeGrpc.newBlockingStub(channel))
                         .getNodeStatus(GetNodeStatusRequest.getDefaultInstance()));

@@ -84,15 +84,15 @@ final class AddBench {
             for (int i = 0; i < warmUp; i++) {
                 pair(ours, ourConfig, peer, bridge, new Figures(), new Figures());
             }
-            Pairs beside = oneByOne(ours, ourConfig, peer, bridge, runs);
+            Pairs beside = oneByOne(ours, ourConfig, peer, bridge, runs, runs * 8);
             beside.add().print("add.p50", 50, "ms", bridge.name(), beside.discarded());
             beside.add().print("add.p99", 99, "ms", bridge.name(), beside.discarded());
             beside.del().print("del.p50", 50, "ms", bridge.name(), beside.discarded());
             atOnce(ours, peer, Math.max(3, runs / 40));
-            Pairs besidePtp = oneByOne(ours, ourConfig, peer, ptp, runs / 2);
+            Pairs besidePtp = oneByOne(ours, ourConfig, peer, ptp, runs / 2, runs * 2);
             besidePtp.add().print("add.ptp.p50", 50, "ms", ptp.name(), besidePtp.discarded());
             besidePtp.del().print("del.ptp.p50", 50, "ms", ptp.name(), besidePtp.discarded());
-            Pairs withPort = oneByOne(ours, ourPortConfig, peer, hostPort, runs / 2);
+            Pairs withPort = oneByOne(ours, ourPortConfig, peer, hostPort, runs / 2, runs);
             withPort.add().print("add.host-port.p50", 50, "ms", hostPort.name(), withPort.discarded());
             withPort.del().print("del.host-port.p50", 50, "ms", hostPort.name(), withPort.discarded());
             shimAlone(ours, runs);
@@ -102,11 +102,12 @@ final class AddBench {
     /** Samples of ADD and DEL, and how many more did not count. */
     private record Pairs(Figures add, Figures del, int discarded) {}
 
-    private Pairs oneByOne(Timed ours, Path config, Timed peer, Peer theirs, int runs) throws IOException {
+    /** Ends at the latest when {@code most} samples were disturbed: the machine is not quiet enough then. */
+    private Pairs oneByOne(Timed ours, Path config, Timed peer, Peer theirs, int runs, int most) throws IOException {
         Gate gate = new Gate(ours);
         Figures add = new Figures();
         Figures del = new Figures();
-        while (add.runs() < runs && gate.discarded() < runs * 3) {
+        while (add.runs() < runs && gate.discarded() < most) {
             Figures addOne = new Figures();
             Figures delOne = new Figures();
             if (gate.quiet(() -> pair(ours, config, peer, theirs, addOne, delOne))) {
