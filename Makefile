@@ -36,7 +36,7 @@ bench: setup-test $(AOT) e2e/target/bench/.built
 # What can be soaked, and the test that does it.
 SOAK_node := NodeSoakLabTest
 COUNT ?= 10000
-soak: setup-test
+soak: setup-test $(STAMP)
 	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node))
 	$(MVN) package -pl e2e -am -Dtest=$(SOAK_$(WHAT)) -Dsurefire.failIfNoSpecifiedTests=false \
 		-Dpodwire.soak.count=$(COUNT)
