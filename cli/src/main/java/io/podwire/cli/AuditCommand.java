@@ -29,7 +29,7 @@ final class AuditCommand implements Callable<Integer> {
         output.print(audit, table);
         if (audit.getFindingsCount() > 0) {
             throw new CommandFailure(
-                    audit.getFindingsCount() + " differences, " + audit.getChecked() + " attachments were looked at");
+                    "differences: " + audit.getFindingsCount() + "; attachments looked at: " + audit.getChecked());
         }
         return 0;
     }

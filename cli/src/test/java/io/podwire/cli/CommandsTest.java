@@ -70,7 +70,7 @@ class CommandsTest {
                     OBJECT  NAME         PROBLEM
                     route   10.1.0.5/32  belongs to no attachment
                     """);
-            assertThat(differs.err()).as("summary").contains("1 differences, 7 attachments were looked at");
+            assertThat(differs.err()).as("summary").contains("differences: 1; attachments looked at: 7");
         }
     }
 

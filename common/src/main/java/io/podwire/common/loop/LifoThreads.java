@@ -17,10 +17,17 @@ import org.slf4j.LoggerFactory;
  * {@link java.util.concurrent.ThreadPoolExecutor} with a queue takes the one that has been idle longest, and starts
  * all it may before it uses any again; one without a queue refuses what it has no thread for.
  *
- * <p>Tasks that find all threads busy wait, in order. One that throws is logged as a bug, and its thread ends.
+ * <p>Tasks that find all threads busy wait, in order. A task that waits for something that may take long steps aside
+ * ({@link #stepAside}), so that those behind it need not wait too. One that throws is logged as a bug, and its thread
+ * ends.
  */
 public final class LifoThreads implements Executor, AutoCloseable {
+    /** So many threads more there may be while as many wait aside. */
+    static final int ASIDE = 112;
+
     private static final Logger log = LoggerFactory.getLogger(LifoThreads.class);
+    /** Whose thread the calling one is; unset on all others. */
+    private static final ThreadLocal<LifoThreads> OWN = new ThreadLocal<>();
 
     private final ThreadFactory threads;
     private final int most;
@@ -30,7 +37,15 @@ public final class LifoThreads implements Executor, AutoCloseable {
     private final Deque<Worker> idle = new ArrayDeque<>();
     private final Deque<Runnable> waiting = new ArrayDeque<>();
     private int alive;
+    private int aside;
     private boolean closed;
+
+    /** Ends the time aside. */
+    @FunctionalInterface
+    public interface Aside extends AutoCloseable {
+        @Override
+        void close();
+    }
 
     /**
      * Starts none yet.
@@ -69,7 +84,7 @@ public final class LifoThreads implements Executor, AutoCloseable {
             idler = idle.pollFirst();
             if (idler != null) {
                 idler.next = task;
-            } else if (alive == most) {
+            } else if (allBusy()) {
                 waiting.addLast(task);
             } else {
                 start(task);
@@ -79,6 +94,48 @@ public final class LifoThreads implements Executor, AutoCloseable {
         }
         if (idler != null) {
             LockSupport.unpark(idler.thread);
+        }
+    }
+
+    /**
+     * Gives the place of the calling task to another one until what is returned is closed. Does nothing on a thread of
+     * no LifoThreads, and while {@value #ASIDE} others are aside.
+     */
+    public static Aside stepAside() {
+        LifoThreads own = OWN.get();
+        return own != null && own.leave() ? own::comeBack : () -> {};
+    }
+
+    private boolean leave() {
+        lock.lock();
+        try {
+            if (aside == ASIDE) {
+                return false;
+            }
+            aside++;
+            startWaiting();
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void comeBack() {
+        lock.lock();
+        try {
+            aside--;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean allBusy() {
+        return alive - aside >= most;
+    }
+
+    private void startWaiting() {
+        if (!waiting.isEmpty() && !allBusy()) {
+            start(waiting.removeFirst());
         }
     }
 
@@ -123,6 +180,7 @@ public final class LifoThreads implements Executor, AutoCloseable {
 
         @Override
         public void run() {
+            OWN.set(LifoThreads.this);
             try {
                 while (next != null) {
                     Runnable task = next;
@@ -182,10 +240,7 @@ public final class LifoThreads implements Executor, AutoCloseable {
             lock.lock();
             try {
                 alive--;
-                Runnable other = waiting.pollFirst();
-                if (other != null) {
-                    start(other);
-                }
+                startWaiting();
             } finally {
                 lock.unlock();
             }

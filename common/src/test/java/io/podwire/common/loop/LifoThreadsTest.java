@@ -69,6 +69,74 @@ class LifoThreadsTest {
     }
 
     @Test
+    void whoStepsAsideLetsThoseBehindItRun() throws Exception {
+        CountDownLatch latch = new CountDownLatch(1);
+        CountDownLatch aside = new CountDownLatch(3);
+        for (int i = 0; i < 3; i++) {
+            threads.execute(() -> {
+                try (var _ = LifoThreads.stepAside()) {
+                    aside.countDown();
+                    awaitLatch(latch);
+                }
+            });
+        }
+        assertThat(aside.await(50, TimeUnit.SECONDS)).as("all are aside").isTrue();
+        assertThat(runs()).as("a further task").isNotNull();
+        latch.countDown();
+        await().until(() -> threads.alive() > 3);
+        CountDownLatch again = new CountDownLatch(1);
+        for (int i = 0; i < 3; i++) {
+            hold(again);
+        }
+        // Those that came back are idle and serve further tasks; none is started beyond them.
+        int alive = threads.alive();
+        CompletableFuture<Thread> further = CompletableFuture.supplyAsync(Thread::currentThread, threads);
+        again.countDown();
+        assertThat(further.get(50, TimeUnit.SECONDS)).isNotNull();
+        assertThat(threads.alive()).as("threads").isEqualTo(alive);
+    }
+
+    @Test
+    void aTaskThatWaitsBehindOthersStartsWhenOneStepsAside() throws Exception {
+        threads = new LifoThreads("t-", 1, 1 << 18, LONG);
+        CountDownLatch step = new CountDownLatch(1);
+        CountDownLatch latch = new CountDownLatch(1);
+        threads.execute(() -> {
+            awaitLatch(step);
+            try (var _ = LifoThreads.stepAside()) {
+                awaitLatch(latch);
+            }
+        });
+        CompletableFuture<Thread> behind = CompletableFuture.supplyAsync(Thread::currentThread, threads);
+        assertThat(behind).as("before").isNotDone();
+        step.countDown();
+        assertThat(behind.get(50, TimeUnit.SECONDS)).isNotNull();
+        latch.countDown();
+    }
+
+    @Test
+    void fewStepAsideAndNobodyElse() {
+        try (var _ = LifoThreads.stepAside()) {
+            assertThat(threads.alive()).as("on a thread of no pool").isZero();
+        }
+        threads = new LifoThreads("t-", 1, 1 << 18, LONG);
+        CountDownLatch latch = new CountDownLatch(1);
+        CountDownLatch started = new CountDownLatch(LifoThreads.ASIDE + 1);
+        for (int i = 0; i < LifoThreads.ASIDE + 10; i++) {
+            threads.execute(() -> {
+                try (var _ = LifoThreads.stepAside()) {
+                    started.countDown();
+                    awaitLatch(latch);
+                }
+            });
+        }
+        awaitLatch(started);
+        assertThat(threads.alive()).as("threads, so many aside").isEqualTo(LifoThreads.ASIDE + 1);
+        latch.countDown();
+        assertThat(runs()).as("after all").isNotNull();
+    }
+
+    @Test
     void whatFindsAllBusyWaitsInOrder() {
         CountDownLatch latch = new CountDownLatch(1);
         for (int i = 0; i < 3; i++) {

@@ -8,6 +8,9 @@ import io.grpc.ManagedChannel;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
+import io.podwire.proto.policy.v1.GetProgramRequest;
+import io.podwire.proto.policy.v1.Program;
+import io.podwire.proto.policy.v1.ProgramsGrpc;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URI;
@@ -157,6 +160,19 @@ public final class Mesh implements AutoCloseable {
                     .stream()
                     .map(Block::getCidr)
                     .toList();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    /** policy-service's program for a node. */
+    public Program programOf(String node) {
+        ManagedChannel channel = Grpc.newChannelBuilder(POLICY, InsecureChannelCredentials.create())
+                .build();
+        try {
+            return ProgramsGrpc.newBlockingStub(channel)
+                    .withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS)
+                    .getProgram(GetProgramRequest.newBuilder().setNode(node).build());
         } finally {
             channel.shutdownNow();
         }

@@ -40,8 +40,8 @@ final class NodeSoakLabTest {
     /** Containers that each worker has alive at most. */
     private static final int SLOTS = 4;
 
-    /** The pool of rtnetlink sockets grows to what was ever needed at once, which depends on no number of pairs. */
-    private static final int SPARE_SOCKETS = 8;
+    /** Idle rtnetlink sockets that stay open, one more for each thread that put one back at the same time. */
+    private static final int SPARE_SOCKETS = 4 + WORKERS;
 
     private static final int AUDITS = 20;
     private static final Duration SOON = Duration.ofSeconds(10);

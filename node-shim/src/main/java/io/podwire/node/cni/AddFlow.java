@@ -1,6 +1,7 @@
 package io.podwire.node.cni;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.podwire.common.loop.LifoThreads;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
@@ -48,6 +49,8 @@ import org.slf4j.LoggerFactory;
 public final class AddFlow {
     /** node-shim gives up before cni-shim does, so that the runtime learns the reason. */
     static final Duration DEADLINE = Duration.ofSeconds(8);
+    /** Longer than rules and journal take when all is well. */
+    private static final Duration BRIEF = Duration.ofMillis(100);
 
     private static final Logger log = LoggerFactory.getLogger(AddFlow.class);
 
@@ -322,7 +325,7 @@ public final class AddFlow {
     private Attachment await(CompletableFuture<Attachment> recorded, Duration began) throws CniException {
         Duration left = left(began);
         try {
-            return recorded.get(Math.max(0, left.toNanos()), TimeUnit.NANOSECONDS);
+            return within(recorded, left);
         } catch (TimeoutException e) {
             throw new CniException(
                     Code.TRY_AGAIN,
@@ -343,6 +346,20 @@ public final class AddFlow {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CniException(Code.TRY_AGAIN, "node-shim is stopping", "try again when it is back", e);
+        }
+    }
+
+    /** What takes long keeps no other ADD waiting: one whose pod is covered goes on while policy-service is away. */
+    private static <T> T within(CompletableFuture<T> result, Duration left)
+            throws InterruptedException, ExecutionException, TimeoutException {
+        long nanos = Math.max(0, left.toNanos());
+        long brief = Math.min(nanos, BRIEF.toNanos());
+        try {
+            return result.get(brief, TimeUnit.NANOSECONDS);
+        } catch (TimeoutException _) {
+            try (var _ = LifoThreads.stepAside()) {
+                return result.get(nanos - brief, TimeUnit.NANOSECONDS);
+            }
         }
     }
 
@@ -400,6 +417,12 @@ public final class AddFlow {
 
     /** Waits for addresses of a pool, or of any. */
     private void supply(String pool, Duration began) throws CniException {
+        try (var _ = LifoThreads.stepAside()) {
+            supplyAside(pool, began);
+        }
+    }
+
+    private void supplyAside(String pool, Duration began) throws CniException {
         if (pool.isEmpty()) {
             if (!node.services().supply(left(began))) {
                 throw exhausted();

@@ -10,7 +10,7 @@ import java.util.function.Function;
  * threads; a socket serves one call at a time.
  */
 public final class RtnetlinkPool implements AutoCloseable {
-    /** So many stay open. One more is opened in 10 us, and has 36 KiB of buffers. */
+    /** So many stay open; each has 36 KiB of buffers. */
     private static final int IDLE = 4;
 
     private final ConcurrentLinkedDeque<Rtnetlink> idle = new ConcurrentLinkedDeque<>();

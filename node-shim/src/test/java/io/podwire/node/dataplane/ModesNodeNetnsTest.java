@@ -193,7 +193,9 @@ final class ModesNodeNetnsTest {
         assertThat(pingsFrom(forger, "fd66::1", "fe80::1%eth0"))
                 .as("IPv6 to the node")
                 .isFalse();
-        assertThat(counter(RulesetPlanner.POLICY_TABLE, "spoofed")).isEqualTo(5);
+        assertThat(counter(RulesetPlanner.POLICY_TABLE, "spoofed"))
+                .as(() -> "forged packets that were dropped; ICMPv6 that pods sent: " + sent())
+                .isEqualTo(5);
         assertThat(pings(forger, address("bridged", IpFamily.V4)))
                 .as("from its own")
                 .isTrue();
@@ -297,6 +299,14 @@ final class ModesNodeNetnsTest {
         return pods.get(from)
                 .run("sh", "-c", "ping -c1 -W0.3 " + arguments + " 2>&1 || true")
                 .contains(" 1 received");
+    }
+
+    private Map<String, String> sent() {
+        Map<String, String> sent = new TreeMap<>();
+        pods.forEach((id, pod) -> sent.put(
+                id,
+                pod.run("sh", "-c", "grep -E 'OutType|OutMcast|OutRequests' /proc/net/snmp6; ip -s link show eth0")));
+        return sent;
     }
 
     private long counter(TableId table, String comment) throws Exception {
