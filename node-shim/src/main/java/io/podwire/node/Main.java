@@ -90,6 +90,9 @@ public final class Main {
     /** For ipam-service's answer in an audit; the command that asks waits five. */
     private static final Duration AUDIT = Duration.ofSeconds(3);
 
+    /** From an ADD's answer to its commit in the journal: the answer's processors are its own, and a burst takes one commit. */
+    private static final Duration SETTLING = Duration.ofMillis(10);
+
     private static final Duration SWEEP = Duration.ofMinutes(1);
     /** From a DEL to the look at the kernel's connections that it shares with others, at most. */
     private static final Duration FORGETTING = Duration.ofSeconds(1);
@@ -119,6 +122,7 @@ public final class Main {
         String bootId =
                 Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
         NodeIdentityFile identity = new NodeIdentityFile(options.stateDir().resolve("node-identity"));
+        AttachmentTable.recover(journal, intents);
         Journal.Life life = journal.begin(bootId, identity.read());
         identity.write(life);
         NodeIdentity self = new NodeIdentity(options.nodeName(), life.nodeUid(), bootId, life.counter());
@@ -134,7 +138,14 @@ public final class Main {
         Netns own = context.own(Netns.own());
         Underlay underlay = Underlay.find(host, options.underlayInterface());
         AtomicInteger podMtu = new AtomicInteger(podMtu(options, underlay));
-        AttachmentTable attachments = new AttachmentTable(journal, intents);
+        EventLoop settling = context.own(new EventLoop("journal"));
+        AttachmentTable attachments = new AttachmentTable(
+                journal,
+                intents,
+                task -> settling.schedule(SETTLING, () -> {
+                    failPoints.reach("add.settle");
+                    task.run();
+                }));
         Set<IpFamily> served = served(options, attachments);
         LifoThreads kernelThreads = context.own(threads("kernel-", KERNEL_THREADS));
         Sysctl sysctl = new Sysctl(options.sysctlDir());
@@ -206,7 +217,6 @@ public final class Main {
                 connections,
                 ruleset,
                 upstreams,
-                context.own(new EventLoop("journal")),
                 Striped.lazyWeakLock(1 << 14),
                 podMtu::get,
                 time,
@@ -235,7 +245,7 @@ public final class Main {
         // An earlier life may have ended before it came to it.
         connections.forget(journal.cooling());
         upkeep.every(UPKEEP, () -> {
-            journal.catchUp();
+            attachments.catchUp();
             cni.drainSpool();
         });
         upkeep.every(SWEEP, spool::sweep);

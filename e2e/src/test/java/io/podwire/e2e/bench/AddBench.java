@@ -26,6 +26,9 @@ final class AddBench {
             + "[{\"hostPort\":18080,\"containerPort\":80,\"protocol\":\"tcp\"}]}";
 
     private static final int AT_ONCE = 100;
+    /** Pods that stand while those come and go: together they are what a kubelet allows. */
+    private static final int STANDING = 10;
+
     private static final Pattern READY = Pattern.compile("serves gRPC .* (\\d+) ms after the process's start");
 
     private final Path folder;
@@ -67,7 +70,7 @@ final class AddBench {
                     - {}
                 """);
         ip("netns", "add", "peer");
-        for (int i = 0; i < AT_ONCE; i++) {
+        for (int i = 0; i < AT_ONCE + STANDING; i++) {
             ip("netns", "add", "o" + i);
             ip("netns", "add", "p" + i);
         }
@@ -129,6 +132,10 @@ final class AddBench {
     }
 
     private void atOnce(Timed ours, Timed peer, int rounds) throws IOException {
+        for (int i = AT_ONCE; i < AT_ONCE + STANDING; i++) {
+            ours.run(our(ourConfig, "ADD", "standing" + i, "o" + i));
+            bridge.add(peer, "standing" + i, "p" + i);
+        }
         Gate gate = new Gate(ours);
         Figures add = new Figures();
         Figures del = new Figures();
@@ -152,7 +159,11 @@ final class AddBench {
         }
         add.print("add.100-at-once", 50, "ms", bridge.name(), gate.discarded());
         del.print("del.100-at-once", 50, "ms", bridge.name(), gate.discarded());
-        Figures.line("node.rss", rss, 150, "MiB", "budget-at-" + AT_ONCE + "-pods", 1, 0);
+        Figures.line("node.rss", rss, 150, "MiB", "budget-at-" + (AT_ONCE + STANDING) + "-pods", 1, 0);
+        for (int i = AT_ONCE; i < AT_ONCE + STANDING; i++) {
+            ours.run(our(ourConfig, "DEL", "standing" + i, "o" + i));
+            bridge.del(peer, "standing" + i, "p" + i);
+        }
     }
 
     private void shimAlone(Timed ours, int runs) throws IOException {

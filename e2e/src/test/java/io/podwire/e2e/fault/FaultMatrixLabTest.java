@@ -45,6 +45,8 @@ final class FaultMatrixLabTest {
             "add.shaping",
             "add.rules",
             "add.commit");
+    /** The answer is out already: whatever happens here, the pod has its network. */
+    private static final String SETTLE_STEP = "add.settle";
     /** Those that go on after a failure: a DEL does every step, and names the first that failed. */
     private static final List<String> DEL_GOES_ON = List.of("del.begin", "del.rules", "del.route", "del.host");
 
@@ -52,7 +54,7 @@ final class FaultMatrixLabTest {
     private static final List<String> DEL_STEPS =
             Stream.concat(DEL_GOES_ON.stream(), DEL_ENDS.stream()).toList();
     private static final String SPOOL_STEP = "spool.done";
-    private static final List<String> STEPS = Stream.of(ADD_STEPS, DEL_STEPS, List.of(SPOOL_STEP))
+    private static final List<String> STEPS = Stream.of(ADD_STEPS, List.of(SETTLE_STEP), DEL_STEPS, List.of(SPOOL_STEP))
             .flatMap(List::stream)
             .toList();
 
@@ -101,6 +103,7 @@ final class FaultMatrixLabTest {
         clean = CleanNode.warm(node);
         clean.assertWorks("before any death");
         ADD_STEPS.forEach(this::dieInAdd);
+        dieOnceAnswered();
         DEL_STEPS.forEach(this::dieInDel);
         dieAfterASpooledDel();
         System.out.println("faults: " + STEPS.size() + " deaths, from the start after each until all was clean at most "
@@ -129,6 +132,21 @@ final class FaultMatrixLabTest {
                     .startsWith("exit code 0");
             assertInside(pod, step);
             clean.assertWorks("after a death at " + step);
+        }
+    }
+
+    private void dieOnceAnswered() {
+        try (TestPod pod = TestPod.make("victim")) {
+            assertAdded(pod);
+            assertDied(SETTLE_STEP);
+            rearmed(SETTLE_STEP);
+            assertThat(node.runtime().check(victim(pod)).text())
+                    .as("CHECK of a pod that was answered and was not in the journal")
+                    .startsWith("exit code 0");
+            assertThat(node.api().audit()).as("audit with it").isEmpty();
+            assertThat(node.runtime().del(victim(pod)).text()).as("its DEL").startsWith("exit code 0");
+            assertInside(pod, SETTLE_STEP);
+            clean.assertWorks("after a death at " + SETTLE_STEP);
         }
     }
 
@@ -168,11 +186,22 @@ final class FaultMatrixLabTest {
 
     /** Waits for the death at a step and starts the next life, armed for the step after it. */
     private void restart(String step, String how) {
+        assertDied(step);
+        long start = System.nanoTime();
+        rearmed(step);
+        clean.assertSame("before the runtime's DEL after a death at " + step + ", " + how);
+        Duration took = Duration.ofNanos(System.nanoTime() - start);
+        longestRestart = took.compareTo(longestRestart) > 0 ? took : longestRestart;
+    }
+
+    private void assertDied(String step) {
         assertThat(node.shim().awaitEnd(Duration.ofSeconds(30)))
                 .as("exit code of the death at %s", step)
                 .isEqualTo(DIED);
+    }
+
+    private void rearmed(String step) {
         int next = STEPS.indexOf(step) + 1;
-        long start = System.nanoTime();
         // Whatever has to be undone or done is so when it serves, not some time later.
         if (next >= STEPS.size() || STEPS.get(next).equals(SPOOL_STEP)) {
             node.start();
@@ -181,9 +210,6 @@ final class FaultMatrixLabTest {
             String passes = DEL_STEPS.contains(STEPS.get(next)) ? "@3" : "@2";
             node.start("--fail-point", STEPS.get(next) + "=kill" + passes);
         }
-        clean.assertSame("before the runtime's DEL after a death at " + step + ", " + how);
-        Duration took = Duration.ofNanos(System.nanoTime() - start);
-        longestRestart = took.compareTo(longestRestart) > 0 ? took : longestRestart;
     }
 
     private static void assertInside(TestPod pod, String step) {
@@ -259,6 +285,40 @@ final class FaultMatrixLabTest {
             await("the spool's next drain").atMost(Duration.ofSeconds(10)).until(() -> node.spooled() == 0);
             clean.assertWorks("after a spooled DEL that failed when it was done");
         }
+    }
+
+    /** The journal is written later then, by the next look or the next ADD. */
+    @Test
+    void whatFailsOrHangsOnceAnsweredHarmsNobody() throws IOException {
+        node = mesh.node("settle");
+        node.start();
+        clean = CleanNode.warm(node);
+        for (String action : List.of("error", "hang")) {
+            node.shim().kill();
+            node.start("--fail-point", SETTLE_STEP + "=" + action);
+            try (TestPod pod = TestPod.make("victim")) {
+                assertAdded(pod);
+                await("the intent of " + action)
+                        .atMost(FIVE_SECONDS.multipliedBy(2))
+                        .untilAsserted(() -> assertThat(node.files()).noneMatch(file -> file.contains("intents/")));
+                assertThat(node.runtime().del(victim(pod)).text()).as("its DEL").startsWith("exit code 0");
+            }
+            clean.assertWorks("after " + action + " at " + SETTLE_STEP);
+            clean.otherLife();
+        }
+        try (TestPod pod = TestPod.make("victim")) {
+            node.shim().kill();
+            long hung = node.shim().logged("fail point add.settle hangs");
+            node.start("--fail-point", SETTLE_STEP + "=hang");
+            assertAdded(pod);
+            await("the hang")
+                    .atMost(FIVE_SECONDS)
+                    .until(() -> node.shim().logged("fail point add.settle hangs") == hung + 1);
+            assertThat(node.runtime().del(victim(pod)).text())
+                    .as("DEL of what is not in the journal")
+                    .startsWith("exit code 0");
+        }
+        clean.assertWorks("after a DEL of what was not in the journal");
     }
 
     // hang

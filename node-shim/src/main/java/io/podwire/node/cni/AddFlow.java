@@ -38,7 +38,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * ADD: addresses, announcement, journal, wiring, rules, journal, answer.
+ * ADD: addresses, intent, announcement, wiring, rules, intent done, answer.
  *
  * <p>The wiring runs while policy-service compiles. That opens nothing: what comes from a port that
  * the anti-spoofing set does not name is dropped, and the endpoint enters that set in the same
@@ -49,7 +49,7 @@ import org.slf4j.LoggerFactory;
 public final class AddFlow {
     /** node-shim gives up before cni-shim does, so that the runtime learns the reason. */
     static final Duration DEADLINE = Duration.ofSeconds(8);
-    /** Longer than rules and journal take when all is well. */
+    /** Longer than rules take when all is well. */
     private static final Duration BRIEF = Duration.ofMillis(100);
 
     private static final Logger log = LoggerFactory.getLogger(AddFlow.class);
@@ -213,16 +213,13 @@ public final class AddFlow {
     }
 
     /**
-     * Three things run beside each other: this thread wires the pod, the loop of the rules brings them into the kernel,
-     * and once they are there the recorder writes the attachment to the journal. A program mostly expects the
-     * pod; only where it does not is policy-service told now, and waited for.
+     * Two things run beside each other: this thread wires the pod, and the loop of the rules brings them into the kernel.
+     * A program mostly expects the pod; only where it does not is policy-service told now, and waited for.
      */
     private Wired attach(Attachment intent, Entrance entrance, Netns pod, Duration began, Caller caller)
             throws CniException {
         EndpointKey key = intent.key();
         CompletableFuture<Long> covered = new CompletableFuture<>();
-        CompletableFuture<Attachment> recorded = covered.thenApplyAsync(
-                revision -> record(intent.attached(revision, node.time().wall())), node.recorder());
         try {
             node.failPoints().reach("add.address");
             node.attachments().begin(intent);
@@ -241,7 +238,8 @@ public final class AddFlow {
             Set<IpFamily> routed = node.wiring().attach(intent, entrance);
             node.extras().give(intent, pod);
             Duration wired = node.time().monotonic();
-            Attachment attached = await(recorded, began);
+            Attachment attached =
+                    intent.attached(await(covered, began), node.time().wall());
             Duration ruled = node.time().monotonic();
             node.failPoints().reach("add.rules");
             if (!intent.request().hostPorts().isEmpty()) {
@@ -255,8 +253,7 @@ public final class AddFlow {
                 node.services().upSoon(intent);
             }
             log.debug(
-                    "ADD of {}: {} us to the announcement, {} us wiring, {} us more for rules and journal, {} us to"
-                            + " finish",
+                    "ADD of {}: {} us to the announcement, {} us wiring, {} us more for rules, {} us to finish",
                     key,
                     micros(began, announced),
                     micros(announced, wired),
@@ -264,42 +261,37 @@ public final class AddFlow {
                     micros(ruled, node.time().monotonic()));
             return new Wired(attached, routed);
         } catch (CniException e) {
-            undo(intent, covered, recorded);
+            undo(intent, covered);
             throw e;
         } catch (JournalException e) {
-            undo(intent, covered, recorded);
+            undo(intent, covered);
             throw new CniException(
                     Code.TRY_AGAIN, "the journal cannot be written", e.getMessage() + "; everything was undone", e);
         } catch (RefusedException e) {
-            undo(intent, covered, recorded);
+            undo(intent, covered);
             throw new CniException(
                     e.missing() ? Code.UNSUPPORTED_FIELD : Code.INVALID_CONFIG,
                     "cannot give interface " + key.ifname() + " what was asked for",
                     e.getMessage() + "; everything was undone",
                     e);
         } catch (KernelLacksException e) {
-            undo(intent, covered, recorded);
+            undo(intent, covered);
             throw new CniException(
                     Code.UNSUPPORTED_FIELD,
                     "this node's kernel has no mode " + intent.mode().name(),
                     e.getMessage() + "; or choose another mode of " + WiringMode.NAMES + "; everything was undone",
                     e);
         } catch (NetlinkException e) {
-            undo(intent, covered, recorded);
+            undo(intent, covered);
             throw new CniException(
                     Code.INTERFACE,
                     "cannot make interface " + key.ifname(),
                     e.getMessage() + "; everything was undone",
                     e);
         } catch (RuntimeException e) {
-            undo(intent, covered, recorded);
+            undo(intent, covered);
             throw e;
         }
-    }
-
-    private Attachment record(Attachment attached) {
-        node.attachments().record(attached);
-        return attached;
     }
 
     private static void checkAwaited(Caller caller) throws CniException {
@@ -322,10 +314,10 @@ public final class AddFlow {
         }
     }
 
-    private Attachment await(CompletableFuture<Attachment> recorded, Duration began) throws CniException {
+    private long await(CompletableFuture<Long> covered, Duration began) throws CniException {
         Duration left = left(began);
         try {
-            return within(recorded, left);
+            return within(covered, left);
         } catch (TimeoutException e) {
             throw new CniException(
                     Code.TRY_AGAIN,
@@ -335,9 +327,6 @@ public final class AddFlow {
                             + " A pod that is not protected does not start",
                     e);
         } catch (ExecutionException e) {
-            if (e.getCause() instanceof JournalException failure) {
-                throw failure;
-            }
             throw new CniException(
                     Code.TRY_AGAIN,
                     "the kernel refused the pod's rules",
@@ -456,10 +445,8 @@ public final class AddFlow {
                         + (problem.isEmpty() ? "" : "; " + problem));
     }
 
-    private void undo(Attachment intent, CompletableFuture<Long> covered, CompletableFuture<Attachment> recorded) {
-        // Nothing is written for it any more once this returns.
+    private void undo(Attachment intent, CompletableFuture<Long> covered) {
         covered.cancel(false);
-        recorded.handle((_, _) -> true).join();
         try {
             node.remove(intent);
         } catch (RuntimeException e) {

@@ -23,7 +23,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Lock;
 import java.util.function.IntSupplier;
 
@@ -40,7 +39,6 @@ import java.util.function.IntSupplier;
  * @param connections connections that the kernel tracks
  * @param ruleset the kernel's ruleset
  * @param services what the flows need of the services
- * @param recorder writes attachments to the journal while their pods are wired
  * @param locks one lock for each attachment, so that calls about the same one follow each other
  * @param podMtu MTU now of pods that ask for none, in bytes
  * @param time clocks
@@ -57,7 +55,6 @@ public record Node(
         StaleConnections connections,
         RulesetReconciler ruleset,
         Services services,
-        Executor recorder,
         Striped<Lock> locks,
         IntSupplier podMtu,
         TimeSource time,

@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 public final class FailPoints {
     /**
      * The places, in the order an ADD, a DEL and the drain of the spool reach them; add.ipv6 where a pod gets an IPv6
-     * address.
+     * address, add.settle after the answer.
      */
     public static final List<String> NAMES = List.of(
             "add.address",
@@ -31,6 +31,7 @@ public final class FailPoints {
             "add.shaping",
             "add.rules",
             "add.commit",
+            "add.settle",
             "del.begin",
             "del.rules",
             "del.route",

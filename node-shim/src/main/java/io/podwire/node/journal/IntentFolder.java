@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,11 +16,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * ADDs that have begun, one small file each: what a killed node-shim had under way is undone by the next.
+ * ADDs that have begun, one small file each: what a killed node-shim had under way is undone by the next. An ADD that
+ * is done adds a second line to its file, which is removed once the journal has the attachment.
  *
- * <p>A file takes some tens of microseconds, where a commit of the journal takes hundreds, and an ADD
- * waits for its intent before it touches the kernel. The attachment itself is written to the journal
- * while the pod is wired; an attachment with a file here is not done, whatever the journal says.
+ * <p>A line takes some tens of microseconds, where a commit of the journal takes hundreds, and a pod waits for its
+ * ADD. One line of a file is the intent; two are a pod whose ADD may have been answered.
  *
  * <p>Safe for several threads, one for each attachment at a time.
  */
@@ -53,7 +54,25 @@ public final class IntentFolder {
         }
     }
 
-    /** Notes that it is done or undone; that of one that was not noted does nothing. */
+    /**
+     * Notes that an ADD that was noted is done.
+     *
+     * @throws JournalException when it cannot be written; it is not done then
+     */
+    void complete(Attachment attached) {
+        Path file = file(attached);
+        try {
+            Files.write(
+                    file,
+                    ("\n" + Journal.row(attached)).getBytes(StandardCharsets.UTF_8),
+                    StandardOpenOption.WRITE,
+                    StandardOpenOption.APPEND);
+        } catch (IOException e) {
+            throw new JournalException(Reason.UNWRITABLE, "cannot write " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Takes the file away, of what is in the journal or undone; without one nothing is done. */
     void remove(Attachment intent) {
         try {
             Files.deleteIfExists(file(intent));
@@ -62,13 +81,16 @@ public final class IntentFolder {
         }
     }
 
-    /** ADDs that have begun and not ended. A file that was not written to its end is removed: nothing was done yet. */
+    /**
+     * ADDs that are not done, and those done that may not be in the journal. A file whose first line was not written to
+     * its end is removed: nothing was done yet.
+     */
     public List<Attachment> all() {
         List<Attachment> all = new ArrayList<>();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
             for (Path file : files) {
                 try {
-                    all.add(Journal.attachment(Files.readString(file)));
+                    all.add(newest(Files.readString(file)));
                 } catch (JsonProcessingException | IllegalArgumentException e) {
                     log.warn("{} was not written to its end, its ADD had done nothing: removing it", file, e);
                     Files.delete(file);
@@ -79,6 +101,19 @@ public final class IntentFolder {
                     Reason.UNUSABLE, "cannot read the intents in " + folder + ": " + e.getMessage(), e);
         }
         return all;
+    }
+
+    private static Attachment newest(String lines) throws JsonProcessingException {
+        int second = lines.indexOf('\n') + 1;
+        if (second > 0) {
+            try {
+                return Journal.attachment(lines.substring(second));
+            } catch (JsonProcessingException | IllegalArgumentException e) {
+                log.debug("an ADD was cut off as it was done, and was not answered", e);
+                return Journal.attachment(lines.substring(0, second));
+            }
+        }
+        return Journal.attachment(lines);
     }
 
     /** The host end's name is one attachment's alone. */

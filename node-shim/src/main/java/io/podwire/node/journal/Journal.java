@@ -214,19 +214,25 @@ public final class Journal implements AutoCloseable {
     }
 
     /**
-     * Writes an attachment, new or changed.
+     * Writes attachments, new or changed, as one change.
      *
-     * @throws JournalException when it cannot be written; whether it is in the file is not known then, and
-     *     {@link #remove} makes sure that it is not
+     * @throws JournalException when they cannot be written; whether they are in the file is not known then, and
+     *     {@link #remove} makes sure that one is not
      */
-    public synchronized void put(Attachment attachment) {
-        String row = write(AttachmentRow.of(attachment));
-        file.change(maps -> maps.attachments().put(attachment.key().toString(), row));
+    public synchronized void put(List<Attachment> attachments) {
+        keep(attachments);
         if (!file.current()) {
             file.takeBackLast();
             throw new JournalException(
                     Reason.UNWRITABLE, problem().orElse("the journal " + path + " is not written yet"));
         }
+    }
+
+    /** Writes attachments, new or changed, at once or once it can. */
+    synchronized void keep(List<Attachment> attachments) {
+        Map<String, String> rows = new TreeMap<>();
+        attachments.forEach(a -> rows.put(a.key().toString(), row(a)));
+        file.change(maps -> rows.forEach(maps.attachments()::put));
     }
 
     /**

@@ -42,7 +42,7 @@ final class NodeGrpcServiceTest {
     void prepare() throws IOException {
         journal = Journal.open(folder.resolve("journal.mv"));
         journal.begin("boot", Optional.empty());
-        table = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")));
+        table = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")), Runnable::run);
         service = new NodeGrpcService(
                 table::all,
                 () -> NodeStatus.newBuilder().setRelease("9").build(),
@@ -55,7 +55,12 @@ final class NodeGrpcServiceTest {
     }
 
     private void attach(String id, int host) {
-        table.finish(Attachments.of(id, "10.1.0." + host).attached(4, Instant.ofEpochMilli(1234)));
+        attach(Attachments.of(id, "10.1.0." + host));
+    }
+
+    private void attach(Attachment intent) {
+        table.begin(intent);
+        table.finish(intent.attached(4, Instant.ofEpochMilli(1234)));
     }
 
     @Test
@@ -79,7 +84,7 @@ final class NodeGrpcServiceTest {
 
     @Test
     void everyFieldIsTheAttachments() {
-        table.finish(Attachments.of("c1", "10.1.0.5,fd00::5").attached(4, Instant.ofEpochMilli(1234)));
+        attach(Attachments.of("c1", "10.1.0.5,fd00::5"));
         table.begin(Attachments.of("c2", "10.1.0.6"));
         Attachment a = table.all().getFirst();
         Endpoint.Builder wanted = Endpoint.newBuilder()

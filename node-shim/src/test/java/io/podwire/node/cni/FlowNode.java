@@ -101,7 +101,8 @@ final class FlowNode implements AutoCloseable {
         }
         journal = Journal.open(folder.resolve("journal.mv"));
         journal.begin("boot", Optional.empty());
-        AttachmentTable attachments = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")));
+        AttachmentTable attachments =
+                new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")), Runnable::run);
         wiring = new BridgeWiring(sockets, events, Runnable::run, SYSCTL, FAMILIES, failPoints);
         onHost(() -> {
             wiring.prepare(podMtu.get(), Set.of());
@@ -118,7 +119,6 @@ final class FlowNode implements AutoCloseable {
                 new StaleConnections(conntrack, sockets, Runnable::run),
                 ruleset,
                 new NoServices(),
-                Runnable::run,
                 Striped.lazyWeakLock(64),
                 podMtu::get,
                 time,

@@ -109,7 +109,7 @@ final class ModeFlowsNetnsTest {
         conntrack = Conntrack.open(host.netns());
         journal = Journal.open(folder.resolve("journal.mv"));
         journal.begin("boot", Optional.empty());
-        attachments = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")));
+        attachments = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")), Runnable::run);
         book = new AddressBook<>(Duration.ofSeconds(60));
         book.addBlock(IpPrefix.parse("10.1.0.0/28"));
         book.addBlock(IpPrefix.parse("fd00:1::/124"));
@@ -136,7 +136,6 @@ final class ModeFlowsNetnsTest {
                 new StaleConnections(conntrack, sockets, Runnable::run),
                 ruleset,
                 new NoServices(),
-                Runnable::run,
                 Striped.lazyWeakLock(64),
                 () -> 1450,
                 TimeSource.SYSTEM,

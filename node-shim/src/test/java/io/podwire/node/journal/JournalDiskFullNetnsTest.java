@@ -52,7 +52,7 @@ final class JournalDiskFullNetnsTest {
     @Test
     void anAttachmentIsRefusedBeforeAnythingIsDoneForIt() throws IOException {
         try (Journal journal = begun()) {
-            journal.put(attachment("before"));
+            journal.put(List.of(attachment("before")));
             fill(JournalFile.RESERVE_BYTES - 4096);
             assertThat(journal.problem())
                     .as("for STATUS")
@@ -79,7 +79,7 @@ final class JournalDiskFullNetnsTest {
         }
         NodeProgram program = program(7, Map.of());
         try (Journal journal = begun()) {
-            attachments.forEach(journal::put);
+            journal.put(attachments);
             journal.putProgram(program);
             fill(0);
             TreeMap<EndpointKey, EndpointPolicy> many = new TreeMap<>();
@@ -108,7 +108,7 @@ final class JournalDiskFullNetnsTest {
             assertThat(journal.unwrittenChanges())
                     .as("programs replace each other")
                     .isBetween(1, attachments.size() + 5);
-            assertThatExceptionOfType(JournalException.class).isThrownBy(() -> journal.put(attachment("new")));
+            assertThatExceptionOfType(JournalException.class).isThrownBy(() -> journal.put(List.of(attachment("new"))));
             assertContent(journal, program, attachments.getLast());
 
             free();
@@ -135,7 +135,7 @@ final class JournalDiskFullNetnsTest {
         Attachment kept = attachment("kept");
         Path copy = folder.resolve("journal.mv");
         try (Journal journal = begun()) {
-            journal.put(kept);
+            journal.put(List.of(kept));
             fill(0);
             for (int i = 0; i < 30; i++) {
                 journal.remove(new EndpointKey("none" + i, "eth0"), List.of());
@@ -154,7 +154,7 @@ final class JournalDiskFullNetnsTest {
     void itStartsOnAFullDisk() throws IOException {
         Attachment kept = attachment("kept");
         try (Journal journal = begun()) {
-            journal.put(kept);
+            journal.put(List.of(kept));
         }
         fill(0);
         try (Journal journal = Journal.open(disk.resolve("journal.mv"))) {

@@ -63,7 +63,7 @@ final class JournalTest {
         Journal.Life first;
         try (Journal journal = Journal.open(file())) {
             first = journal.begin("boot-1", Optional.empty());
-            journal.put(attachment);
+            journal.put(List.of(attachment));
         }
         try (Journal journal = Journal.open(file())) {
             Journal.Life second = journal.begin("boot-1", Optional.empty());
@@ -79,7 +79,7 @@ final class JournalTest {
         Attachment old = attachment("c1", 5);
         try (Journal journal = Journal.open(file())) {
             first = journal.begin("boot-1", Optional.empty());
-            journal.put(old);
+            journal.put(List.of(old));
             journal.remove(new EndpointKey("c2", "eth0"), List.of(IpAddress.parse("10.1.0.9")));
             journal.putBlock(BLOCK, "default");
             journal.putFact("tunnel-address", "10.1.0.1");
@@ -110,7 +110,7 @@ final class JournalTest {
                 odd("z".repeat(255), "\ud83d\ude80", "n/a", "kube-system", "a/b/c", "\n"));
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
-            odd.forEach(journal::put);
+            journal.put(odd);
         }
         try (Journal journal = Journal.open(file())) {
             assertThat(journal.attachments()).containsExactlyElementsOf(odd);
@@ -134,7 +134,7 @@ final class JournalTest {
         try (Journal journal = Journal.open(file())) {
             assertThat(journal.begin("boot", Optional.empty())).isEqualTo(new Journal.Life("uid-1", 5, true));
             assertThat(journal.attachments()).containsExactly(attachment("c1", 5));
-            journal.put(journal.attachments().getFirst().attached(9, Instant.ofEpochMilli(1)));
+            journal.put(List.of(journal.attachments().getFirst().attached(9, Instant.ofEpochMilli(1))));
         }
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
@@ -177,8 +177,8 @@ final class JournalTest {
                 one.since());
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
-            journal.put(dual);
-            journal.put(attachment("c2", 6));
+            journal.put(List.of(dual));
+            journal.put(List.of(attachment("c2", 6)));
             journal.remove(new EndpointKey("c2", "eth0"), both.list());
         }
         try (Journal journal = Journal.open(file())) {
@@ -195,7 +195,7 @@ final class JournalTest {
         Attachment little = attachment("c3", 7).asking(mtu(1400));
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
-            List.of(plain, asking, little).forEach(journal::put);
+            journal.put(List.of(plain, asking, little));
         }
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
@@ -320,7 +320,7 @@ final class JournalTest {
                         case 0, 1, 2 -> {
                             Attachment a = attachment("c" + random.nextInt(20), random.nextInt(250));
                             attachments.put(a.key(), a);
-                            journal.put(a);
+                            journal.put(List.of(a));
                         }
                         case 3 -> {
                             EndpointKey key = new EndpointKey("c" + random.nextInt(20), "eth0");
@@ -424,7 +424,7 @@ final class JournalTest {
     void aDamagedEntryIsNamedAndNotGuessed(String how, String entry) {
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
-            journal.put(attachment("c1", 5));
+            journal.put(List.of(attachment("c1", 5)));
         }
         raw(store -> store.<String, String>openMap("attachments").put("c1/eth0", entry));
         assertThatExceptionOfType(JournalException.class)
@@ -445,9 +445,9 @@ final class JournalTest {
         Path old = folder.resolve("old.mv");
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
-            journal.put(attachment("c1", 5));
+            journal.put(List.of(attachment("c1", 5)));
             Files.copy(file(), old);
-            journal.put(attachment("c2", 6));
+            journal.put(List.of(attachment("c2", 6)));
         }
         Files.copy(old, file(), StandardCopyOption.REPLACE_EXISTING);
         assertThatExceptionOfType(JournalException.class)
@@ -466,7 +466,7 @@ final class JournalTest {
         Attachment attachment = attachment("c1", 5);
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
-            journal.put(attachment);
+            journal.put(List.of(attachment));
         }
         // As the releases before wrote it.
         raw(store -> {
@@ -529,7 +529,7 @@ final class JournalTest {
             journal.begin("boot", Optional.empty());
             for (int i = 10; i < 50; i++) {
                 written.add(attachment("c" + i, i));
-                journal.put(written.getLast());
+                journal.put(List.of(written.getLast()));
             }
         }
         byte[] whole = Files.readAllBytes(file());
@@ -566,20 +566,26 @@ final class JournalTest {
         Path folderOfIntents = folder.resolve("intents");
         try (Journal journal = Journal.open(file())) {
             journal.begin("boot", Optional.empty());
-            AttachmentTable table = new AttachmentTable(journal, new IntentFolder(folderOfIntents));
+            List<Runnable> later = new ArrayList<>();
+            AttachmentTable table = new AttachmentTable(journal, new IntentFolder(folderOfIntents), later::add);
             Attachment intent = attachment("c1", 5);
             Attachment done = attachment("c0", 6);
             table.begin(intent);
             table.begin(done);
-            table.record(done.attached(9, Instant.ofEpochMilli(77)));
             assertThat(table.all()).containsExactly(done, intent);
-            assertThat(new AttachmentTable(journal, new IntentFolder(folderOfIntents)).all())
+            assertThat(new AttachmentTable(journal, new IntentFolder(folderOfIntents), Runnable::run).all())
                     .as("what a kill leaves: neither is done")
                     .isEqualTo(table.all());
             done = done.attached(9, Instant.ofEpochMilli(77));
             table.finish(done);
             assertThat(table.all(Attachment.State.ATTACHED)).containsExactly(done);
-            assertThat(new AttachmentTable(journal, new IntentFolder(folderOfIntents)).all())
+            assertThat(journal.attachments())
+                    .as("its pod does not wait for the journal")
+                    .isEmpty();
+            later.forEach(Runnable::run);
+            assertThat(journal.attachments()).containsExactly(done);
+            assertThat(folderOfIntents.resolve(done.hostIfname())).doesNotExist();
+            assertThat(new AttachmentTable(journal, new IntentFolder(folderOfIntents), Runnable::run).all())
                     .as("read again")
                     .isEqualTo(table.all());
             table.remove(done, done.addresses().list());
@@ -589,6 +595,77 @@ final class JournalTest {
                     .containsExactlyElementsOf(done.addresses().list());
             table.remove(intent, List.of());
             assertThat(folderOfIntents).isEmptyDirectory();
+        }
+    }
+
+    private AttachmentTable killedBeforeTheJournalHas(Journal journal, Attachment done) throws IOException {
+        journal.begin("boot", Optional.empty());
+        AttachmentTable table = new AttachmentTable(journal, new IntentFolder(folder.resolve("intents")), _ -> {});
+        table.begin(done);
+        table.finish(done.attached(9, Instant.ofEpochMilli(77)));
+        return table;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"boot", "another boot"})
+    void aDoneAddThatTheJournalLacksIsKept(String boot) throws IOException {
+        IntentFolder intents = new IntentFolder(folder.resolve("intents"));
+        Attachment done = attachment("c0", 6);
+        try (Journal journal = Journal.open(file())) {
+            killedBeforeTheJournalHas(journal, done);
+        }
+        try (Journal journal = Journal.open(file())) {
+            assertThat(journal.attachments()).isEmpty();
+            AttachmentTable.recover(journal, intents);
+            journal.begin(boot, Optional.empty());
+            Attachment known = done.attached(9, Instant.ofEpochMilli(77));
+            known = boot.equals("boot") ? known : known.ofAnotherBoot();
+            assertThat(new AttachmentTable(journal, intents, _ -> {}).all()).containsExactly(known);
+            assertThat(journal.attachments()).containsExactly(known);
+            assertThat(folder.resolve("intents")).isEmptyDirectory();
+        }
+    }
+
+    @Test
+    void aDoneAddThatWasCutOffIsAnIntent() throws IOException {
+        IntentFolder intents = new IntentFolder(folder.resolve("intents"));
+        Attachment intent = attachment("c0", 6);
+        intents.write(intent);
+        Path file = folder.resolve("intents").resolve(intent.hostIfname());
+        String first = Files.readString(file);
+        intents.complete(intent.attached(9, Instant.ofEpochMilli(77)));
+        String whole = Files.readString(file);
+        for (int length = first.length(); length < whole.length(); length++) {
+            Files.writeString(file, whole.substring(0, length));
+            assertThat(intents.all()).as("of %d bytes", length).containsExactly(intent);
+        }
+        Files.writeString(file, whole);
+        assertThat(intents.all()).containsExactly(intent.attached(9, Instant.ofEpochMilli(77)));
+    }
+
+    @Test
+    void whatIsRemovedBeforeTheJournalHasItStaysRemoved() throws IOException {
+        try (Journal journal = Journal.open(file())) {
+            Attachment done = attachment("c0", 6);
+            AttachmentTable table = killedBeforeTheJournalHas(journal, done);
+            table.remove(done, List.of());
+            table.catchUp();
+            assertThat(journal.attachments()).isEmpty();
+            assertThat(folder.resolve("intents")).isEmptyDirectory();
+        }
+    }
+
+    @Test
+    void whatChangesBeforeTheJournalHasItStaysChanged() throws IOException {
+        try (Journal journal = Journal.open(file())) {
+            Attachment done = attachment("c0", 6);
+            AttachmentTable table = killedBeforeTheJournalHas(journal, done);
+            Attachment changed = done.attached(10, Instant.ofEpochMilli(78));
+            table.update(changed);
+            table.catchUp();
+            assertThat(journal.attachments()).containsExactly(changed);
+            assertThat(table.all()).containsExactly(changed);
+            assertThat(folder.resolve("intents")).isEmptyDirectory();
         }
     }
 
