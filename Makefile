@@ -4,6 +4,7 @@
 #   make test             every test: unit, property, real kernel, real etcd, real containerd
 #   make bench WHAT=add   figures beside a peer's in the same run; no WHAT: all areas
 #   make soak WHAT=node COUNT=10000   so many pairs of ADD and DEL, and nothing may be left
+#   make soak WHAT=ipam-etcd COUNT=50   so many faults of a three-member etcd under claims and releases of blocks
 #   make fmt              formats the sources
 #   make setup            only the set-up: packages and the JDK
 
@@ -35,9 +36,12 @@ bench: setup-test $(AOT) e2e/target/bench/.built
 
 # What can be soaked, and the test that does it.
 SOAK_node := NodeSoakLabTest
-COUNT ?= 10000
+SOAK_COUNT_node := 10000
+SOAK_ipam-etcd := EtcdFaultsLabTest
+SOAK_COUNT_ipam-etcd := 50
+COUNT ?= $(SOAK_COUNT_$(WHAT))
 soak: setup-test $(STAMP)
-	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node))
+	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node, ipam-etcd))
 	$(MVN) package -pl e2e -am -Dtest=$(SOAK_$(WHAT)) -Dsurefire.failIfNoSpecifiedTests=false \
 		-Dpodwire.soak.count=$(COUNT)
 
