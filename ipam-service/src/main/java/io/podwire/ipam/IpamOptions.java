@@ -4,6 +4,8 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.service.CommonOptions;
 import io.podwire.common.service.ServiceOptions;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.store.EtcdAccess;
+import io.podwire.ipam.store.EtcdAccessFiles;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -33,9 +35,41 @@ public final class IpamOptions implements ServiceOptions {
             names = "--etcd-endpoints",
             paramLabel = "URL",
             split = ",",
-            description = "Members of the cluster of --store etcd, http://HOST:PORT, separated by ','."
-                    + " Default: ${DEFAULT-VALUE}")
+            description = "Members of the cluster of --store etcd, http://HOST:PORT or https://HOST:PORT, separated by"
+                    + " ','. Default: ${DEFAULT-VALUE}")
     private List<URI> etcdEndpoints = List.of(URI.create("http://127.0.0.1:2379"));
+
+    @Option(
+            names = "--etcd-ca-file",
+            paramLabel = "FILE",
+            description = "Certificates, in PEM, of who signed those of https:// endpoints. Without it: who the JDK"
+                    + " trusts")
+    private Path etcdCaFile = EtcdAccessFiles.NO_FILE;
+
+    @Option(
+            names = "--etcd-cert-file",
+            paramLabel = "FILE",
+            description = "The client certificate shown to etcd, in PEM, with the chain to its authority")
+    private Path etcdCertFile = EtcdAccessFiles.NO_FILE;
+
+    @Option(
+            names = "--etcd-key-file",
+            paramLabel = "FILE",
+            description = "The key of --etcd-cert-file, in PEM, PKCS #8 without a passphrase")
+    private Path etcdKeyFile = EtcdAccessFiles.NO_FILE;
+
+    @Option(
+            names = "--etcd-user",
+            paramLabel = "NAME",
+            description = "User of etcd's own authentication; not needed where etcd takes the client certificate's"
+                    + " common name")
+    private String etcdUser = "";
+
+    @Option(
+            names = "--etcd-password-file",
+            paramLabel = "FILE",
+            description = "The password of --etcd-user, in one line")
+    private Path etcdPasswordFile = EtcdAccessFiles.NO_FILE;
 
     @Option(
             names = "--etcd-prefix",
@@ -81,11 +115,7 @@ public final class IpamOptions implements ServiceOptions {
         if (!etcdPrefix.startsWith("/") || !etcdPrefix.endsWith("/")) {
             throw new IllegalArgumentException("--etcd-prefix must start and end with '/', got '" + etcdPrefix + "'");
         }
-        for (URI endpoint : etcdEndpoints) {
-            if (!"http".equals(endpoint.getScheme()) || endpoint.getHost() == null || endpoint.getPort() < 1) {
-                throw new IllegalArgumentException("--etcd-endpoints takes http://HOST:PORT, got '" + endpoint + "'");
-            }
-        }
+        var _ = etcdAccess();
     }
 
     StoreKind store() {
@@ -96,8 +126,10 @@ public final class IpamOptions implements ServiceOptions {
         return mvstoreFile;
     }
 
-    List<URI> etcdEndpoints() {
-        return List.copyOf(etcdEndpoints);
+    /** How etcd is reached; reads the files. */
+    EtcdAccess etcdAccess() {
+        return new EtcdAccessFiles(etcdEndpoints, etcdCaFile, etcdCertFile, etcdKeyFile, etcdUser, etcdPasswordFile)
+                .read();
     }
 
     String etcdPrefix() {

@@ -52,7 +52,7 @@ public final class Main {
     private static IpamStore open(IpamOptions options) throws IOException {
         return switch (options.store()) {
             case MVSTORE -> MvIpamStore.open(options.mvstoreFile());
-            case ETCD -> EtcdIpamStore.connect(options.etcdEndpoints(), options.etcdPrefix(), options.storeTimeout());
+            case ETCD -> EtcdIpamStore.connect(options.etcdAccess(), options.etcdPrefix(), options.storeTimeout());
         };
     }
 

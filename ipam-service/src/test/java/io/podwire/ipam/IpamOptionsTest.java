@@ -35,7 +35,7 @@ class IpamOptionsTest {
                 "--etcd-endpoints=http://c:3",
                 "--pool=a=10.1.0.0/16",
                 "--pool=b=10.2.0.0/28,c=10.3.0.0/24/24");
-        assertThat(options.etcdEndpoints().toString()).isEqualTo("[http://a:1, http://b:2, http://c:3]");
+        assertThat(options.etcdAccess().endpoints().toString()).isEqualTo("[http://a:1, http://b:2, http://c:3]");
         assertThat(options.pools().toString()).isEqualTo("[a=10.1.0.0/16/26, b=10.2.0.0/28/28, c=10.3.0.0/24/24]");
     }
 
@@ -73,7 +73,12 @@ class IpamOptionsTest {
                 "--store-timeout=PT0S; --store-timeout must be PT0.1S to PT1M",
                 "--etcd-prefix=podwire; --etcd-prefix must start and end with '/'",
                 "--etcd-endpoints=10.0.0.1:2379; --etcd-endpoints",
-                "--etcd-endpoints=https://a:1; --etcd-endpoints takes http://HOST:PORT",
+                "--etcd-endpoints=ftp://a:1; --etcd-endpoints takes http://HOST:PORT or https://HOST:PORT",
+                "--etcd-ca-file=/missing; --etcd-ca-file is for https:// endpoints",
+                "--etcd-cert-file=/missing; --etcd-cert-file is given without --etcd-key-file",
+                "--etcd-key-file=/missing; --etcd-key-file is given without --etcd-cert-file",
+                "--etcd-user=podwire; --etcd-user is given without --etcd-password-file",
+                "--etcd-password-file=/missing; --etcd-password-file is given without --etcd-user",
                 "--store=disk; --store",
             })
     void wrongValuesAreNamed(String argument, String message) {

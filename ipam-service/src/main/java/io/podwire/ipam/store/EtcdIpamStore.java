@@ -2,6 +2,7 @@ package io.podwire.ipam.store;
 
 import io.etcd.jetcd.ByteSequence;
 import io.etcd.jetcd.Client;
+import io.etcd.jetcd.ClientBuilder;
 import io.etcd.jetcd.KeyValue;
 import io.etcd.jetcd.op.Cmp;
 import io.etcd.jetcd.op.CmpTarget;
@@ -26,6 +27,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,39 +42,66 @@ public final class EtcdIpamStore implements IpamStore {
     private static final Duration KEEPALIVE = Duration.ofSeconds(10);
     private static final Duration PROBE_PERIOD = Duration.ofSeconds(1);
 
+    private static final Pattern CAUSE = Pattern.compile("cause=([^\\n]+)");
+
     private final List<URI> endpoints;
     private final String prefix;
     private final Duration timeout;
     private final Client client;
     private final EventLoop probe = new EventLoop("etcd-probe");
     private volatile boolean connected;
+    /** Whether the log has what the probe fails of since it last succeeded; of the loop alone. */
+    private boolean told;
 
-    private EtcdIpamStore(List<URI> endpoints, String prefix, Duration timeout) {
-        this.endpoints = endpoints;
+    private EtcdIpamStore(EtcdAccess access, String prefix, Duration timeout) {
+        this.endpoints = access.endpoints();
         this.prefix = prefix;
         this.timeout = timeout;
-        this.client = Client.builder()
-                .endpoints(endpoints)
+        this.client = client(access, timeout);
+        probe.execute(this::probe);
+        probe.every(PROBE_PERIOD, this::probe);
+    }
+
+    private static Client client(EtcdAccess access, Duration timeout) {
+        ClientBuilder builder = Client.builder()
+                .endpoints(access.endpoints())
                 .interceptor(new Deadline(timeout))
                 .connectTimeout(timeout)
                 // A member that went silent leaves the rotation; etcd refuses pings more often than each 5 s.
                 .keepaliveTime(KEEPALIVE)
                 .keepaliveTimeout(timeout)
-                .maxInboundMessageSize(MAX_ANSWER_BYTES)
-                .build();
-        probe.execute(this::probe);
-        probe.every(PROBE_PERIOD, this::probe);
+                .maxInboundMessageSize(MAX_ANSWER_BYTES);
+        switch (access.transport()) {
+            case EtcdAccess.Transport.Plain _ -> {}
+            case EtcdAccess.Transport.Tls tls -> builder.sslContext(tls.context());
+        }
+        switch (access.login()) {
+            case EtcdAccess.Login.None _ -> {}
+            case EtcdAccess.Login.Password(String user, String password) ->
+                builder.user(bytes(user)).password(bytes(password));
+        }
+        return builder.build();
     }
 
     /**
-     * A store at these endpoints; does not wait for them to answer.
+     * A store in this etcd; does not wait for it to answer.
+     *
+     * @param prefix of all keys, ends with '/'
+     * @param timeout of each call
+     */
+    public static EtcdIpamStore connect(EtcdAccess access, String prefix, Duration timeout) {
+        return new EtcdIpamStore(access, prefix, timeout);
+    }
+
+    /**
+     * A store at these endpoints, without TLS and user.
      *
      * @param endpoints http://HOST:PORT of the members, at least one
      * @param prefix of all keys, ends with '/'
      * @param timeout of each call
      */
     public static EtcdIpamStore connect(List<URI> endpoints, String prefix, Duration timeout) {
-        return new EtcdIpamStore(List.copyOf(endpoints), prefix, timeout);
+        return connect(EtcdAccess.plain(endpoints), prefix, timeout);
     }
 
     @Override
@@ -152,11 +182,14 @@ public final class EtcdIpamStore implements IpamStore {
         try {
             var _ = await(client.getKVClient().get(bytes(prefix)));
             connected = true;
+            told = false;
         } catch (CallFailed e) {
-            if (connected) {
+            connected = false;
+            // Interrupted: the store is being closed.
+            if (!told && !Thread.currentThread().isInterrupted()) {
+                told = true;
                 log.warn("etcd at {} does not answer: {}", endpoints, e.getMessage());
             }
-            connected = false;
         }
     }
 
@@ -205,8 +238,7 @@ public final class EtcdIpamStore implements IpamStore {
         private final boolean mayHaveHappened;
 
         CallFailed(Throwable cause) {
-            // gRPC puts whole stack traces in descriptions; the first line names the trouble.
-            super(String.valueOf(cause.getMessage()).lines().findFirst().orElse(""), cause);
+            super(reason(cause), cause);
             this.mayHaveHappened = switch (Status.fromThrowable(cause).getCode()) {
                 case UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNKNOWN, INTERNAL, ABORTED, OK -> true;
                 // RESOURCE_EXHAUSTED is etcd's "database space exceeded". The write that crosses the quota is applied
@@ -223,6 +255,29 @@ public final class EtcdIpamStore implements IpamStore {
                         UNAUTHENTICATED -> false;
             };
         }
+    }
+
+    /**
+     * The first line, which names the trouble, and what caused it: gRPC tells of a connection that does not come about,
+     * for a certificate that is not trusted, say, by a stack trace in the description, and jetcd of a login that was
+     * refused by the exception's cause.
+     */
+    private static String reason(Throwable failure) {
+        String all = String.valueOf(failure.getMessage());
+        String first = firstLine(all);
+        Matcher described = CAUSE.matcher(all);
+        String cause = described.find()
+                ? described.group(1)
+                : firstLine(String.valueOf(root(failure).getMessage()));
+        return first.contains(cause) ? first : first + ", " + cause;
+    }
+
+    private static String firstLine(String text) {
+        return text.lines().findFirst().orElse("");
+    }
+
+    private static Throwable root(Throwable failure) {
+        return failure.getCause() == null ? failure : root(failure.getCause());
     }
 
     /**

@@ -15,33 +15,65 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 
-/** A real etcd of one member on free loopback ports, its data in a folder of the test. */
+/** A real etcd of one member on free loopback ports, its data in a folder of the test. One thread. */
 public final class EtcdServer implements AutoCloseable {
     private static final Path BINARY = Path.of("/usr/bin/etcd");
 
     private final List<String> command = new ArrayList<>();
     private final Path log;
     private final URI endpoint;
+    /** How it is found out that it serves. */
+    private EtcdAccess access;
+
+    private String readable = "/probe/";
     private final Thread atExit = new Thread(this::kill);
     private Process process;
 
     /** Starts etcd; skips the test where it is not installed. */
     public static EtcdServer start(Path dir, String... moreArguments) throws IOException {
+        assumeInstalled();
+        return run(new EtcdServer(dir, "http", moreArguments));
+    }
+
+    /** Starts an etcd that speaks TLS alone, and only with clients whose certificate is of this authority. */
+    static EtcdServer startTls(Path dir, TestAuthority authority) throws IOException {
+        assumeInstalled();
+        TestAuthority.Files own = authority.issue("etcd", "subjectAltName=IP:127.0.0.1");
+        EtcdServer server = new EtcdServer(
+                dir,
+                "https",
+                "--cert-file",
+                own.certificate().toString(),
+                "--key-file",
+                own.key().toString(),
+                "--trusted-ca-file",
+                authority.certificate().toString(),
+                "--client-cert-auth");
+        server.access = authority.access(server.endpoint, "test");
+        return run(server);
+    }
+
+    private static void assumeInstalled() {
         Assumptions.assumeTrue(
                 Files.isExecutable(BINARY),
                 "SKIPPED: no /usr/bin/etcd here; install Debian's etcd-server to run the etcd tests");
-        EtcdServer server = new EtcdServer(dir, moreArguments);
+    }
+
+    private static EtcdServer run(EtcdServer server) throws IOException {
         server.start();
         Runtime.getRuntime().addShutdownHook(server.atExit);
         return server;
     }
 
-    private EtcdServer(Path dir, String... moreArguments) throws IOException {
+    private EtcdServer(Path dir, String scheme, String... moreArguments) throws IOException {
         URI peer;
         try (ServerSocket client = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
                 ServerSocket peers = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            endpoint = URI.create("http://127.0.0.1:" + client.getLocalPort());
+            endpoint = URI.create(scheme + "://127.0.0.1:" + client.getLocalPort());
             peer = URI.create("http://127.0.0.1:" + peers.getLocalPort());
+        }
+        if (scheme.equals("http")) {
+            access = EtcdAccess.plain(List.of(endpoint));
         }
         log = dir.resolve("etcd.log");
         command.addAll(List.of(BINARY.toString(), "--name", "test"));
@@ -61,7 +93,7 @@ public final class EtcdServer implements AutoCloseable {
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                 .start();
-        try (EtcdIpamStore store = connect("/probe/", Duration.ofSeconds(5))) {
+        try (EtcdIpamStore store = connect(readable, Duration.ofSeconds(5))) {
             await("etcd answers, see " + log).atMost(Duration.ofSeconds(20)).until(() -> {
                 assertThat(process.isAlive())
                         .as("etcd runs: %s", Files.readString(log))
@@ -97,7 +129,13 @@ public final class EtcdServer implements AutoCloseable {
 
     /** A store on it. */
     EtcdIpamStore connect(String prefix, Duration timeout) {
-        return EtcdIpamStore.connect(List.of(endpoint), prefix, timeout);
+        return EtcdIpamStore.connect(access, prefix, timeout);
+    }
+
+    /** From now on stores log in like this, for nothing but keys below this prefix. */
+    void use(EtcdAccess loggedIn, String prefix) {
+        access = loggedIn;
+        readable = prefix;
     }
 
     @Override
