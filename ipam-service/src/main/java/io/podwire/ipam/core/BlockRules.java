@@ -32,9 +32,7 @@ public final class BlockRules {
         if (oneWanted && candidates.isEmpty() && !named.isEmpty()) {
             return new ClaimDecision.OtherFamily(named.getFirst());
         }
-        Optional<Block> taken = ledger.blocks().stream()
-                .filter(b -> b.requestId().equals(request.requestId()))
-                .findFirst();
+        Optional<Block> taken = ledger.blockOf(request.requestId());
         if (taken.isPresent()) {
             Block block = taken.get();
             return block.owner().sameOwner(caller) && request.accepts(block)
@@ -64,10 +62,12 @@ public final class BlockRules {
     }
 
     private static Optional<IpPrefix> lowestFree(Ledger ledger, Pool pool) {
+        Stream<IpPrefix> owned = ledger.blocksOf(pool.name()).stream().map(Block::cidr);
         return FreeBlocks.lowest(
                 pool,
-                Stream.concat(ledger.blocksOf(pool.name()).stream().map(Block::cidr), pool.reserved().stream())
-                        .toList());
+                pool.reserved().isEmpty()
+                        ? owned
+                        : Stream.concat(owned, pool.reserved().stream()).sorted());
     }
 
     /** Answers a release. */

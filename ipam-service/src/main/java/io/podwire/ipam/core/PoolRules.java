@@ -58,7 +58,7 @@ public final class PoolRules {
         if (overlapped.isPresent()) {
             return Optional.of(new UpdateDecision.Overlap(next, overlapped.get()));
         }
-        List<Block> owned = ledger.blocksOf(before.name());
+        List<Block> owned = List.copyOf(ledger.blocksOf(before.name()));
         List<Block> outside =
                 owned.stream().filter(b -> !next.cidr().contains(b.cidr())).toList();
         if (!outside.isEmpty()) {

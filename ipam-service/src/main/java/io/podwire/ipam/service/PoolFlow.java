@@ -144,7 +144,7 @@ public final class PoolFlow {
         if (pool.isEmpty()) {
             return new Step.Done<>(false);
         }
-        List<Block> owned = snapshot.ledger().blocksOf(name);
+        List<Block> owned = List.copyOf(snapshot.ledger().blocksOf(name));
         if (!owned.isEmpty()) {
             throw new ServiceException(
                     ErrorReason.FAILED_PRECONDITION,

@@ -11,6 +11,7 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
@@ -54,7 +55,7 @@ final class LedgerCodec {
     }
 
     static String key(NodeEpoch epoch) {
-        return NODES + epoch.node() + "/" + epoch.uid();
+        return NODES + Ledger.installation(epoch);
     }
 
     static String key(Block block) {
@@ -97,6 +98,32 @@ final class LedgerCodec {
                 value().put("pool", block.pool()).put("cidr", block.cidr().toString());
         putEpoch(value.putObject("owner"), block.owner());
         return value.put("requestId", block.requestId()).toString();
+    }
+
+    /** The ledger with what an entry tells; it tells nothing where its key is not known. */
+    static Ledger with(Ledger ledger, Entry entry) {
+        String key = entry.key();
+        if (key.startsWith(POOLS)) {
+            return ledger.with(pool(entry));
+        }
+        if (key.startsWith(BLOCKS)) {
+            return ledger.with(block(entry));
+        }
+        return key.startsWith(NODES) ? ledger.with(node(entry)) : ledger;
+    }
+
+    /** The ledger without what the entry of a key told. */
+    static Ledger without(Ledger ledger, String key) {
+        if (key.startsWith(POOLS)) {
+            return ledger.withoutPool(key.substring(POOLS.length()));
+        }
+        if (key.startsWith(BLOCKS)) {
+            int slash = key.indexOf('/', BLOCKS.length());
+            return ledger.withoutBlock(
+                    key.substring(BLOCKS.length(), slash),
+                    IpPrefix.parse(key.substring(slash + 1).replace('-', '/')));
+        }
+        return key.startsWith(NODES) ? ledger.withoutNode(key.substring(NODES.length())) : ledger;
     }
 
     static Pool pool(Entry entry) {

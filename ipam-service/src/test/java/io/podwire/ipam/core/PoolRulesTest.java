@@ -15,7 +15,7 @@ class PoolRulesTest {
     private static final NodeEpoch N1 = new NodeEpoch(new NodeName("n1"), "u1", "boot-1", 1);
 
     private static Ledger ledger(Block... blocks) {
-        return new Ledger(List.of(B, A, SIX), List.of(blocks), List.of(N1));
+        return Ledger.of(List.of(B, A, SIX), List.of(blocks), List.of(N1));
     }
 
     private static Block owned(Pool pool, int index) {
@@ -61,7 +61,7 @@ class PoolRulesTest {
     void familiesDoNotOverlap() {
         assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("a01:2::/48"), 122)))
                 .isEqualTo(new CreateDecision.Overlap(SIX));
-        Ledger sixAlone = new Ledger(List.of(SIX), List.of(), List.of());
+        Ledger sixAlone = Ledger.of(List.of(SIX), List.of(), List.of());
         assertThat(PoolRules.create(sixAlone, A))
                 .as("the same leading bits in another family")
                 .isEqualTo(new CreateDecision.Create());
@@ -70,7 +70,7 @@ class PoolRulesTest {
     @Test
     void ensuredPoolMayHaveChangedInAllButItsPlaces() {
         Pool changed = A.with(List.of(state(PoolState.DRAINING), reserved("10.1.0.0/32")));
-        Ledger ledger = new Ledger(List.of(changed), List.of(), List.of());
+        Ledger ledger = Ledger.of(List.of(changed), List.of(), List.of());
         assertThat(PoolRules.ensure(ledger, A)).isEqualTo(new CreateDecision.AlreadyThere());
         assertThat(PoolRules.ensure(ledger, new Pool("a", A.cidr(), 27)))
                 .isEqualTo(new CreateDecision.NameTaken(changed));

@@ -31,7 +31,7 @@ class IpamMappingTest {
     @Test
     void epochsAndPoolsRoundTrip() {
         assertThat(IpamMapping.epoch(IpamMapping.toProto(NODE))).isEqualTo(NODE);
-        Ledger ledger = new Ledger(
+        Ledger ledger = Ledger.of(
                 List.of(POOL), List.of(new Block("default", PoolBlocks.block(POOL, 0), NODE, "r1")), List.of(NODE));
         io.podwire.proto.ipam.v1.Pool message =
                 IpamMapping.toProto(ledger.usage().getFirst());
