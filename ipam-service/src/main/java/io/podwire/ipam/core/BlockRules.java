@@ -47,6 +47,11 @@ public final class BlockRules {
         for (Pool pool : candidates) {
             if (pool.state() != PoolState.ACTIVE) {
                 passed.add(new PassedOver(pool, PassedOver.Why.CLOSED));
+            } else if (pool.purpose() != PoolPurpose.PODS) {
+                passed.add(new PassedOver(pool, PassedOver.Why.NOT_FOR_PODS));
+            } else if (request.pool().equals(ClaimRequest.ANY_POOL)
+                    && !pool.namespaces().labels().isEmpty()) {
+                passed.add(new PassedOver(pool, PassedOver.Why.FOR_NAMESPACES));
             } else if (!pool.nodes().matches(request.caller().node(), request.nodeLabels())) {
                 passed.add(new PassedOver(pool, PassedOver.Why.NOT_FOR_NODE));
             } else {

@@ -143,6 +143,24 @@ class BlockRulesTest {
     }
 
     @Test
+    void onlyPoolsForPodsGiveBlocks() {
+        for (PoolPurpose purpose : List.of(PoolPurpose.STATIC, PoolPurpose.LOAD_BALANCER)) {
+            Pool single = A.with(List.of(new PoolEdit.Purpose(purpose)));
+            Ledger ledger = Ledger.of(List.of(single, B), List.of(), List.of());
+            assertThat(claim(ledger, N1, "", "r1")).isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
+            assertThat(claim(ledger, N1, "a", "r1")).isEqualTo(noneFree(single, Why.NOT_FOR_PODS));
+        }
+    }
+
+    @Test
+    void poolOfNamespacesServesClaimsThatNameItAlone() {
+        Pool ofTeam = A.with(List.of(new PoolEdit.Namespaces(NamespaceSelector.of(Map.of("team", "a")))));
+        Ledger ledger = Ledger.of(List.of(ofTeam), List.of(), List.of());
+        assertThat(claim(ledger, N1, "", "r1")).isEqualTo(noneFree(ofTeam, Why.FOR_NAMESPACES));
+        assertThat(claim(ledger, N1, "a", "r1")).isEqualTo(new ClaimDecision.Assign(ofTeam, block(A, 0, N1, "r1")));
+    }
+
+    @Test
     void everyPoolThatWasPassedOverIsNamed() {
         Pool closed = A.with(List.of(new PoolEdit.State(PoolState.DRAINING)));
         Ledger ledger = Ledger.of(List.of(closed, B), List.of(block(B, 0, N2, "x")), List.of());

@@ -82,6 +82,10 @@ class GroupCommitTest {
             new CasFlow(store, Duration.ofSeconds(30), TimeSource.SYSTEM, Thread::sleep, new Random(1));
     private final BlockFlow blocks = new BlockFlow(flow);
 
+    private static Block claimed(BlockFlow flow, ClaimRequest request) {
+        return flow.claim(request).block();
+    }
+
     private void awaitGo() {
         try {
             go.await();
@@ -123,7 +127,7 @@ class GroupCommitTest {
         List<Supplier<Block>> calls = new ArrayList<>();
         for (int i = 0; i < 17; i++) {
             int node = i;
-            calls.add(() -> blocks.claim(claim(node, "a")));
+            calls.add(() -> claimed(blocks, claim(node, "a")));
         }
         List<Block> got = new ArrayList<>();
         for (Future<Block> result : together(calls)) {
@@ -149,7 +153,7 @@ class GroupCommitTest {
         List<Supplier<Block>> calls = new ArrayList<>();
         for (int i = 0; i < 60; i++) {
             int node = i;
-            calls.add(() -> blocks.claim(claim(node, "a")));
+            calls.add(() -> claimed(blocks, claim(node, "a")));
         }
         for (Future<Block> result : together(calls)) {
             assertThat(result.get()).isNotNull();
@@ -161,9 +165,9 @@ class GroupCommitTest {
     void oneThatIsRefusedSparesTheOthers() throws Exception {
         poolsThere();
         List<Future<Block>> results = together(List.of(
-                () -> blocks.claim(claim(0, "a")),
-                () -> blocks.claim(claim(1, "none")),
-                () -> blocks.claim(claim(2, "a"))));
+                () -> claimed(blocks, claim(0, "a")),
+                () -> claimed(blocks, claim(1, "none")),
+                () -> claimed(blocks, claim(2, "a"))));
         assertThat(results.get(2).get().cidr()).isEqualTo(IpPrefix.parse("10.1.0.64/26"));
         assertThatThrownBy(() -> results.get(1).get())
                 .isInstanceOf(ExecutionException.class)
@@ -176,9 +180,9 @@ class GroupCommitTest {
     void lastBlocksGoToThoseWhoCameFirst() throws Exception {
         new PoolFlow(Interleaving.flow(memory)).create(new Pool("a", IpPrefix.parse("10.1.0.0/25"), 26));
         List<Future<Block>> results = together(List.of(
-                () -> blocks.claim(claim(0, "a")),
-                () -> blocks.claim(claim(1, "a")),
-                () -> blocks.claim(claim(2, "a"))));
+                () -> claimed(blocks, claim(0, "a")),
+                () -> claimed(blocks, claim(1, "a")),
+                () -> claimed(blocks, claim(2, "a"))));
         assertThat(results.get(1).get().cidr()).isEqualTo(IpPrefix.parse("10.1.0.64/26"));
         assertThatThrownBy(() -> results.get(2).get())
                 .cause()
@@ -191,9 +195,9 @@ class GroupCommitTest {
         poolsThere();
         broken = true;
         together(List.<Supplier<Block>>of(
-                        () -> blocks.claim(claim(0, "a")),
-                        () -> blocks.claim(claim(1, "a")),
-                        () -> blocks.claim(claim(2, "a"))))
+                        () -> claimed(blocks, claim(0, "a")),
+                        () -> claimed(blocks, claim(1, "a")),
+                        () -> claimed(blocks, claim(2, "a"))))
                 .forEach(result -> assertThatThrownBy(result::get).cause().isInstanceOf(Interleaving.Died.class));
     }
 
@@ -202,14 +206,14 @@ class GroupCommitTest {
         go.countDown();
         poolsThere();
         BlockFlow other = new BlockFlow(Interleaving.flow(memory));
-        assertThat(blocks.claim(claim(0, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.0/26"));
-        assertThat(other.claim(claim(1, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.64/26"));
-        assertThat(blocks.claim(claim(2, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.128/26"));
+        assertThat(claimed(blocks, claim(0, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.0/26"));
+        assertThat(claimed(other, claim(1, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.64/26"));
+        assertThat(claimed(blocks, claim(2, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.128/26"));
         other.release(claim(1, "a").caller(), IpPrefix.parse("10.1.0.64/26"));
         assertThat(flow.read().ledger().block(IpPrefix.parse("10.1.0.64/26")))
                 .as("what is gone")
                 .isEmpty();
-        assertThat(blocks.claim(claim(3, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.64/26"));
+        assertThat(claimed(blocks, claim(3, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.64/26"));
         assertThat(flow.read().ledger()).isEqualTo(LedgerSnapshot.read(memory).ledger());
     }
 }
