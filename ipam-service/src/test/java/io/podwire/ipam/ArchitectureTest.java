@@ -34,7 +34,7 @@ class ArchitectureTest {
             .resideInAPackage("io.podwire.ipam.core")
             .should()
             .dependOnClassesThat()
-            .resideOutsideOfPackages("io.podwire.ipam.core", "io.podwire.common.net", "java..");
+            .resideOutsideOfPackages("io.podwire.ipam.core", "io.podwire.common.net", "org.pcollections", "java..");
 
     @ArchTest
     static final ArchRule onlyTheStoreKnowsEtcdMvStoreAndJson = noClasses()

@@ -25,6 +25,7 @@ import io.podwire.proto.ipam.v1.ListBlocksResponse;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
 import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolPurpose;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
@@ -343,6 +344,7 @@ abstract class IpamServiceContract {
         Pool draining = state(PoolState.POOL_STATE_DRAINING);
         assertThat(draining.getState()).isEqualTo(PoolState.POOL_STATE_DRAINING);
         assertThat(draining.getOwnedBlocks()).as("left to move").isEqualTo(1);
+        assertThat(draining.getDrainingFromBlocks()).as("of").isEqualTo(1);
         ServiceException any = failure(() -> claim(node(2), "r2"));
         assertThat(any.reason()).isEqualTo(ErrorReason.EXHAUSTED);
         assertThat(any).hasMessageContaining("pool default is DRAINING");
@@ -357,6 +359,10 @@ abstract class IpamServiceContract {
         stopService();
         start(POOL);
         release(node(1), held.getCidr());
+        Pool drained =
+                pools().getPool(GetPoolRequest.newBuilder().setName("default").build());
+        assertThat(drained.getOwnedBlocks() + "/" + drained.getDrainingFromBlocks())
+                .isEqualTo("0/1");
         assertThat(failure(() -> claim(node(1), "r1")).reason())
                 .as("not given again")
                 .isEqualTo(ErrorReason.EXHAUSTED);
@@ -409,6 +415,43 @@ abstract class IpamServiceContract {
                         .getNodeSelectorMap())
                 .isEqualTo(Map.of("podwire.io/node", "n2"));
         assertThat(claim(node(2), "r2").getCidr()).isEqualTo("10.1.0.64/26");
+    }
+
+    @Test
+    void purposeNamespacesAndCoolDownHold() throws Exception {
+        com.google.protobuf.Duration tenMinutes =
+                com.google.protobuf.Duration.newBuilder().setSeconds(600).build();
+        update(Pool.newBuilder().setCoolDown(tenMinutes), "cool_down");
+        Block block = claim(node(1), "r1");
+        assertThat(block.getCoolDown()).isEqualTo(tenMinutes);
+        assertThat(claim(node(1), "r1")).as("a retry").isEqualTo(block);
+        assertThat(list("n1")).containsExactly(block);
+        ServiceException inUse =
+                failure(() -> update(Pool.newBuilder().setPurpose(PoolPurpose.POOL_PURPOSE_STATIC), "purpose"));
+        assertThat(inUse.reason()).isEqualTo(ErrorReason.FAILED_PRECONDITION);
+        assertThat(inUse)
+                .hasMessageContaining("to purpose STATIC: 1 blocks owned by n1 serve the purpose of now, first 10.1.0");
+        update(Pool.newBuilder(), "cool_down");
+        assertThat(list("n1").getFirst().hasCoolDown()).isFalse();
+
+        update(Pool.newBuilder().putNamespaceSelector("team", "a"), "namespace_selector");
+        ServiceException any = failure(() -> claim(node(2), "r2"));
+        assertThat(any.reason()).isEqualTo(ErrorReason.EXHAUSTED);
+        assertThat(any)
+                .hasMessageContaining(
+                        "pool default is for namespaces with team=a and gives blocks to claims alone that name it");
+        release(node(1), block.getCidr());
+        update(Pool.newBuilder().setPurpose(PoolPurpose.POOL_PURPOSE_LOAD_BALANCER), "purpose");
+        ServiceException named = failure(() -> claim(node(2), "r2", "default", IpFamily.IP_FAMILY_IPV4));
+        assertThat(named.reason()).isEqualTo(ErrorReason.FAILED_PRECONDITION);
+        assertThat(named).hasMessageContaining("pool default has the purpose LOAD_BALANCER, not PODS");
+        stopService();
+        start(POOL);
+        assertThat(pools().getPool(
+                                GetPoolRequest.newBuilder().setName("default").build())
+                        .getPurpose())
+                .as("after a restart")
+                .isEqualTo(PoolPurpose.POOL_PURPOSE_LOAD_BALANCER);
     }
 
     @Test

@@ -159,9 +159,12 @@ public final class Main {
                 bridge, new RoutedWiring(sockets, events, kernelThreads, sysctl, served, failPoints), device);
         PodExtras extras = new PodExtras(sockets, kernelThreads, sysctl, failPoints);
         EventLoop upkeep = new EventLoop("upkeep");
-        Duration forgetting = forgetting(options.coolDown());
-        StaleConnections connections =
-                new StaleConnections(context.own(Conntrack.open()), sockets, task -> upkeep.schedule(forgetting, task));
+        // What the journal knows.
+        AddressBook<EndpointKey> book = restoredBook(options, journal, attachments, time);
+        StaleConnections connections = new StaleConnections(
+                context.own(Conntrack.open()),
+                sockets,
+                task -> upkeep.schedule(forgetting(book.shortestCoolDown()), task));
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
         RulesetReconciler ruleset =
@@ -171,8 +174,6 @@ public final class Main {
         RouteReconciler routes =
                 new RouteReconciler(host, context.own(new EventLoop("routes")), underlay, vxlan, served, sysctl);
 
-        // What the journal knows.
-        AddressBook<EndpointKey> book = restoredBook(options, journal, attachments, time);
         if (options.policyService().isEmpty()) {
             log.warn("no --policy-service: no policy is enforced on this node");
         }

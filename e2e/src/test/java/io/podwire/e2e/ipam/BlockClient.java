@@ -141,7 +141,7 @@ final class BlockClient {
         long invoked = history.moment();
         for (int left = tries(); left > 0; left--) {
             try {
-                Block block = flow.claim(request);
+                Block block = flow.claim(request).block();
                 history.add(block.cidr().toString(), new Deed.Claim(by), invoked, history.moment());
                 mine.add(block.cidr());
                 answered.incrementAndGet();

@@ -4,6 +4,7 @@ import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.Entry;
 import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.Outcome;
+import io.podwire.ipam.store.Reading;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -24,7 +25,7 @@ enum BrokenStore {
                 Outcome outcome;
                 do {
                     outcome = real.compareAndSet(blind(real, call.changes()));
-                } while (outcome == Outcome.CONFLICT);
+                } while (outcome instanceof Outcome.Conflict);
                 return outcome;
             };
         }
@@ -38,7 +39,7 @@ enum BrokenStore {
 
                 @Override
                 public Object answer(IpamStore real, Call call) throws Throwable {
-                    return call.writes() && ++writes % 5 == 0 ? Outcome.APPLIED : call.proceed();
+                    return call.writes() && ++writes % 5 == 0 ? new Outcome.Applied(real.revision()) : call.proceed();
                 }
             };
         }
@@ -54,7 +55,7 @@ enum BrokenStore {
                 @Override
                 public Object answer(IpamStore real, Call call) throws Throwable {
                     Object answer = call.proceed();
-                    if (call.writes() && answer == Outcome.APPLIED) {
+                    if (call.writes() && answer instanceof Outcome.Applied) {
                         if (++writes % 5 == 0) {
                             var _ = real.compareAndSet(blind(real, before));
                         }
@@ -71,7 +72,7 @@ enum BrokenStore {
         Breach breach() {
             return new Breach() {
                 private int reads;
-                private Object before;
+                private Reading before = new Reading(0, true, List.of());
 
                 @Override
                 public Object answer(IpamStore real, Call call) throws Throwable {
@@ -79,7 +80,7 @@ enum BrokenStore {
                         return call.proceed();
                     }
                     if (reads++ % 5 == 0) {
-                        before = call.proceed();
+                        before = real.read(0);
                     }
                     return before;
                 }
@@ -108,7 +109,7 @@ enum BrokenStore {
         }
 
         private boolean reads() {
-            return method.getName().equals("load");
+            return method.getName().equals("read");
         }
 
         @SuppressWarnings("unchecked") // compareAndSet takes nothing else

@@ -32,9 +32,7 @@ public final class BlockRules {
         if (oneWanted && candidates.isEmpty() && !named.isEmpty()) {
             return new ClaimDecision.OtherFamily(named.getFirst());
         }
-        Optional<Block> taken = ledger.blocks().stream()
-                .filter(b -> b.requestId().equals(request.requestId()))
-                .findFirst();
+        Optional<Block> taken = ledger.blockOf(request.requestId());
         if (taken.isPresent()) {
             Block block = taken.get();
             return block.owner().sameOwner(caller) && request.accepts(block)
@@ -49,6 +47,11 @@ public final class BlockRules {
         for (Pool pool : candidates) {
             if (pool.state() != PoolState.ACTIVE) {
                 passed.add(new PassedOver(pool, PassedOver.Why.CLOSED));
+            } else if (pool.purpose() != PoolPurpose.PODS) {
+                passed.add(new PassedOver(pool, PassedOver.Why.NOT_FOR_PODS));
+            } else if (request.pool().equals(ClaimRequest.ANY_POOL)
+                    && !pool.namespaces().labels().isEmpty()) {
+                passed.add(new PassedOver(pool, PassedOver.Why.FOR_NAMESPACES));
             } else if (!pool.nodes().matches(request.caller().node(), request.nodeLabels())) {
                 passed.add(new PassedOver(pool, PassedOver.Why.NOT_FOR_NODE));
             } else {
@@ -64,10 +67,12 @@ public final class BlockRules {
     }
 
     private static Optional<IpPrefix> lowestFree(Ledger ledger, Pool pool) {
+        Stream<IpPrefix> owned = ledger.blocksOf(pool.name()).stream().map(Block::cidr);
         return FreeBlocks.lowest(
                 pool,
-                Stream.concat(ledger.blocksOf(pool.name()).stream().map(Block::cidr), pool.reserved().stream())
-                        .toList());
+                pool.reserved().isEmpty()
+                        ? owned
+                        : Stream.concat(owned, pool.reserved().stream()).sorted());
     }
 
     /** Answers a release. */

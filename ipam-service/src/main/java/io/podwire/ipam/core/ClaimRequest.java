@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  */
 public record ClaimRequest(
         NodeEpoch caller, Map<String, String> nodeLabels, String pool, IpFamily family, String requestId) {
-    /** The first pool by name, of the family and for the node, that has a free block. */
+    /** The first pool by name, of the family and for pods of any namespace on the node, that has a free block. */
     public static final String ANY_POOL = "";
 
     private static final Pattern REQUEST_ID = Pattern.compile("[A-Za-z0-9-]{1,64}");

@@ -2,8 +2,9 @@ package io.podwire.ipam.core;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
-import java.util.List;
+import java.util.Iterator;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Finds free blocks, in a time that depends on how many are taken and not on how many a pool has. */
 final class FreeBlocks {
@@ -12,12 +13,13 @@ final class FreeBlocks {
     /**
      * The lowest block of the pool that shares no address with any of {@code taken}.
      *
-     * @param taken prefixes of any length, in any order
+     * @param taken prefixes of any length, in order
      */
-    static Optional<IpPrefix> lowest(Pool pool, List<IpPrefix> taken) {
+    static Optional<IpPrefix> lowest(Pool pool, Stream<IpPrefix> taken) {
         IpAddress end = pool.cidr().last();
         IpPrefix candidate = IpPrefix.containing(pool.cidr().address(), pool.blockLength());
-        for (IpPrefix next : taken.stream().sorted().toList()) {
+        for (Iterator<IpPrefix> all = taken.iterator(); all.hasNext(); ) {
+            IpPrefix next = all.next();
             if (next.address().compareTo(candidate.last()) > 0) {
                 return Optional.of(candidate);
             }

@@ -1,12 +1,9 @@
 package io.podwire.ipam.core;
 
 import io.podwire.common.net.NodeName;
-import java.util.Collections;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 /**
  * Which nodes a pool gives blocks to: those that have each of these labels.
@@ -21,25 +18,9 @@ public record NodeSelector(SortedMap<String, String> labels) {
     /** The label that every node has: its name. */
     public static final String NODE_LABEL = "podwire.io/node";
 
-    private static final int MOST_LABELS = 32;
-    private static final String NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
-    private static final Pattern KEY = Pattern.compile("([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?" + NAME);
-    private static final Pattern VALUE = Pattern.compile("(" + NAME + ")?");
-
     /** Checks and copies. */
     public NodeSelector {
-        if (labels.size() > MOST_LABELS) {
-            throw new IllegalArgumentException(
-                    "a node selector has at most " + MOST_LABELS + " labels, got " + labels.size());
-        }
-        labels.forEach((key, value) -> {
-            if (!KEY.matcher(key).matches() || !VALUE.matcher(value).matches()) {
-                throw new IllegalArgumentException("'" + key + "=" + value
-                        + "' is not a label of a node selector: a Kubernetes label key such as"
-                        + " topology.kubernetes.io/zone, and a value of at most 63 characters of [A-Za-z0-9-_.]");
-            }
-        });
-        labels = Collections.unmodifiableSortedMap(new TreeMap<>(labels));
+        labels = Labels.checked("a node selector", labels);
     }
 
     /** A selector of these labels. */
@@ -57,8 +38,6 @@ public record NodeSelector(SortedMap<String, String> labels) {
     /** key=value,key=value by key; empty for every node. */
     @Override
     public String toString() {
-        return labels.entrySet().stream()
-                .map(label -> label.getKey() + "=" + label.getValue())
-                .collect(Collectors.joining(","));
+        return Labels.text(labels);
     }
 }

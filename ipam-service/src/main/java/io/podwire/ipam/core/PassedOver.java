@@ -11,6 +11,10 @@ public record PassedOver(Pool pool, Why why) {
     public enum Why {
         /** Its state is not ACTIVE. */
         CLOSED,
+        /** Its purpose is another than pods. */
+        NOT_FOR_PODS,
+        /** It is for some namespaces, and the claim does not name it. */
+        FOR_NAMESPACES,
         /** Its node selector does not match the caller. */
         NOT_FOR_NODE,
         /** Each of its blocks is owned or reserved. */

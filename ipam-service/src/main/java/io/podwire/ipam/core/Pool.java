@@ -3,6 +3,7 @@ package io.podwire.ipam.core;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -19,9 +20,25 @@ import java.util.regex.Pattern;
  * @param reserved parts of {@code cidr} that nobody gets, by address: as a node hands out all of its
  *     block, a block that shares an address with one of them is given to no node
  * @param nodes which nodes it gives blocks to
+ * @param namespaces which namespaces' pods it is for; with any label, it gives blocks to those claims alone
+ *     that name it
+ * @param purpose what its addresses are for; only a pool for pods gives blocks to nodes
+ * @param coolDown how long its released addresses are given to nobody
+ * @param source who made it, and alone changes it
+ * @param drainingFrom blocks that were owned when it began to drain, 0 or more; 0 in other states
  */
 public record Pool(
-        String name, IpPrefix cidr, int blockLength, PoolState state, List<IpPrefix> reserved, NodeSelector nodes) {
+        String name,
+        IpPrefix cidr,
+        int blockLength,
+        PoolState state,
+        List<IpPrefix> reserved,
+        NodeSelector nodes,
+        NamespaceSelector namespaces,
+        PoolPurpose purpose,
+        CoolDown coolDown,
+        PoolSource source,
+        int drainingFrom) {
     private static final Pattern LABEL = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
     private static final int MAX_HOST_BITS = 16;
     private static final int DEFAULT_HOST_BITS = 6;
@@ -47,11 +64,26 @@ public record Pool(
                         "reserved range " + range + " of pool " + name + " must lie inside " + cidr);
             }
         }
+        if (drainingFrom < 0 || (drainingFrom > 0 && state != PoolState.DRAINING)) {
+            throw new IllegalArgumentException("pool " + name + " is " + state + ", and drains from " + drainingFrom
+                    + " owned blocks: 0 or more while it is DRAINING, else 0");
+        }
     }
 
-    /** A pool that gives all of its blocks to any node. */
+    /** A pool for pods that gives all of its blocks to any node, made by a call. */
     public Pool(String name, IpPrefix cidr, int blockLength) {
-        this(name, cidr, blockLength, PoolState.ACTIVE, List.of(), NodeSelector.EVERY_NODE);
+        this(
+                name,
+                cidr,
+                blockLength,
+                PoolState.ACTIVE,
+                List.of(),
+                NodeSelector.EVERY_NODE,
+                NamespaceSelector.EVERY_NAMESPACE,
+                PoolPurpose.PODS,
+                CoolDown.OF_NODE,
+                PoolSource.GRPC,
+                0);
     }
 
     /**
@@ -105,6 +137,16 @@ public record Pool(
         return name.equals(other.name) && cidr.equals(other.cidr) && blockLength == other.blockLength;
     }
 
+    /** True when the other says the same, whoever made it and however far it has drained. */
+    public boolean sameContent(Pool other) {
+        return drainedFrom(0).with(List.of(new PoolEdit.Source(other.source))).equals(other.drainedFrom(0));
+    }
+
+    /** The same pool, which began to drain from that many owned blocks. */
+    Pool drainedFrom(int owned) {
+        return new Pool(name, cidr, blockLength, state, reserved, nodes, namespaces, purpose, coolDown, source, owned);
+    }
+
     /**
      * The pool after these edits.
      *
@@ -116,6 +158,10 @@ public record Pool(
         PoolState nextState = state;
         List<IpPrefix> nextReserved = reserved;
         NodeSelector nextNodes = nodes;
+        NamespaceSelector nextNamespaces = namespaces;
+        PoolPurpose nextPurpose = purpose;
+        CoolDown nextCoolDown = coolDown;
+        PoolSource nextSource = source;
         for (PoolEdit edit : edits) {
             switch (edit) {
                 case PoolEdit.Cidr(IpPrefix value) -> nextCidr = value;
@@ -123,9 +169,24 @@ public record Pool(
                 case PoolEdit.State(PoolState value) -> nextState = value;
                 case PoolEdit.Reserved(List<IpPrefix> value) -> nextReserved = value;
                 case PoolEdit.Nodes(NodeSelector value) -> nextNodes = value;
+                case PoolEdit.Namespaces(NamespaceSelector value) -> nextNamespaces = value;
+                case PoolEdit.Purpose(PoolPurpose value) -> nextPurpose = value;
+                case PoolEdit.Cooling(CoolDown value) -> nextCoolDown = value;
+                case PoolEdit.Source(PoolSource value) -> nextSource = value;
             }
         }
-        return new Pool(name, nextCidr, nextLength, nextState, nextReserved, nextNodes);
+        return new Pool(
+                name,
+                nextCidr,
+                nextLength,
+                nextState,
+                nextReserved,
+                nextNodes,
+                nextNamespaces,
+                nextPurpose,
+                nextCoolDown,
+                nextSource,
+                nextState == PoolState.DRAINING ? drainingFrom : 0);
     }
 
     /** All of it in one line, as far as it is not a pool's usual. */
@@ -133,7 +194,14 @@ public record Pool(
         return this
                 + (state == PoolState.ACTIVE ? "" : ", " + state)
                 + (reserved.isEmpty() ? "" : ", reserved " + reserved)
-                + (nodes.labels().isEmpty() ? "" : ", for nodes with " + nodes);
+                + (nodes.labels().isEmpty() ? "" : ", for nodes with " + nodes)
+                + (namespaces.labels().isEmpty() ? "" : ", for namespaces with " + namespaces)
+                + (purpose == PoolPurpose.PODS ? "" : ", purpose " + purpose)
+                + switch (coolDown) {
+                    case CoolDown.OfNode _ -> "";
+                    case CoolDown.Of(Duration length) -> ", cool-down " + length.toSeconds() + " s";
+                }
+                + (source.equals(PoolSource.GRPC) ? "" : ", of " + source);
     }
 
     /** name=cidr/blockLength, as the --pool option takes it. */

@@ -24,4 +24,16 @@ public sealed interface PoolEdit {
 
     /** Other nodes to give blocks to. */
     record Nodes(NodeSelector nodes) implements PoolEdit {}
+
+    /** Other namespaces that it is for. */
+    record Namespaces(NamespaceSelector namespaces) implements PoolEdit {}
+
+    /** Another purpose. */
+    record Purpose(PoolPurpose purpose) implements PoolEdit {}
+
+    /** Another cool-down of its addresses. */
+    record Cooling(CoolDown coolDown) implements PoolEdit {}
+
+    /** Somebody else alone may change it from now on. */
+    record Source(PoolSource source) implements PoolEdit {}
 }

@@ -11,7 +11,7 @@ public final class PoolRules {
     public static CreateDecision create(Ledger ledger, Pool pool) {
         Optional<Pool> sameName = ledger.pool(pool.name());
         if (sameName.isPresent()) {
-            return sameName.get().equals(pool)
+            return sameName.get().sameContent(pool)
                     ? new CreateDecision.AlreadyThere()
                     : new CreateDecision.NameTaken(sameName.get());
         }
@@ -30,8 +30,20 @@ public final class PoolRules {
                 : create(ledger, pool);
     }
 
-    /** Answers the wish for these edits of a pool. */
-    public static UpdateDecision update(Ledger ledger, String name, List<PoolEdit> edits) {
+    /**
+     * True when a wish of this kind may change or delete the pool: one that is declared in a manifest or in
+     * Kubernetes is changed there, or it would be changed back.
+     */
+    public static boolean mayChange(PoolSource.Kind caller, Pool pool) {
+        return pool.source().kind() == caller;
+    }
+
+    /**
+     * Answers the wish for these edits of a pool.
+     *
+     * @param caller where the wish comes from; a call may take over any pool, with {@link PoolEdit.Source}
+     */
+    public static UpdateDecision update(Ledger ledger, PoolSource.Kind caller, String name, List<PoolEdit> edits) {
         Optional<Pool> found = ledger.pool(name);
         if (found.isEmpty()) {
             return new UpdateDecision.NoSuchPool();
@@ -43,6 +55,9 @@ public final class PoolRules {
         } catch (IllegalArgumentException e) {
             return new UpdateDecision.Malformed(e.getMessage());
         }
+        if (!mayChange(caller, before) && !(caller == PoolSource.Kind.GRPC && mayChange(caller, next))) {
+            return new UpdateDecision.DeclaredElsewhere(before);
+        }
         if (next.equals(before)) {
             return new UpdateDecision.Unchanged(before);
         }
@@ -50,7 +65,14 @@ public final class PoolRules {
             return new UpdateDecision.Malformed("pool " + name + " is "
                     + before.family().label() + " for good, and " + next.cidr() + " is not; create another pool");
         }
-        return refused(ledger, before, next).orElseGet(() -> new UpdateDecision.Update(before, next));
+        return refused(ledger, before, next)
+                .orElseGet(() -> new UpdateDecision.Update(before, draining(ledger, before, next)));
+    }
+
+    private static Pool draining(Ledger ledger, Pool before, Pool next) {
+        return next.state() == PoolState.DRAINING && before.state() != PoolState.DRAINING
+                ? next.drainedFrom(ledger.blocksOf(next.name()).size())
+                : next;
     }
 
     private static Optional<UpdateDecision> refused(Ledger ledger, Pool before, Pool next) {
@@ -58,7 +80,7 @@ public final class PoolRules {
         if (overlapped.isPresent()) {
             return Optional.of(new UpdateDecision.Overlap(next, overlapped.get()));
         }
-        List<Block> owned = ledger.blocksOf(before.name());
+        List<Block> owned = List.copyOf(ledger.blocksOf(before.name()));
         List<Block> outside =
                 owned.stream().filter(b -> !next.cidr().contains(b.cidr())).toList();
         if (!outside.isEmpty()) {
@@ -72,6 +94,9 @@ public final class PoolRules {
                 .toList();
         if (!reserved.isEmpty()) {
             return Optional.of(new UpdateDecision.ReservesOwned(next, reserved));
+        }
+        if (next.purpose() != before.purpose() && !owned.isEmpty()) {
+            return Optional.of(new UpdateDecision.PurposeInUse(next, owned));
         }
         return next.state() == PoolState.RETIRED && !owned.isEmpty()
                 ? Optional.of(new UpdateDecision.NotEmpty(next, owned))

@@ -28,6 +28,12 @@ public sealed interface UpdateDecision {
     /** These blocks are owned and would be reserved. */
     record ReservesOwned(Pool next, List<Block> owned) implements UpdateDecision {}
 
+    /** These blocks are owned, for the purpose of before. */
+    record PurposeInUse(Pool next, List<Block> owned) implements UpdateDecision {}
+
+    /** It is declared elsewhere, where alone it is changed. */
+    record DeclaredElsewhere(Pool pool) implements UpdateDecision {}
+
     /** These blocks are owned, and a retired pool has none. */
     record NotEmpty(Pool next, List<Block> owned) implements UpdateDecision {}
 }

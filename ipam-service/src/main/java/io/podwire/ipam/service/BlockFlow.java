@@ -8,8 +8,10 @@ import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimDecision;
 import io.podwire.ipam.core.ClaimRequest;
+import io.podwire.ipam.core.CoolDown;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.OwnedBlock;
 import io.podwire.ipam.core.PassedOver;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.ReleaseDecision;
@@ -39,18 +41,18 @@ public final class BlockFlow {
      *     INVALID_ARGUMENT (the pool is of the other family), FAILED_PRECONDITION (the pool gives no
      *     blocks, or none to this node), EXHAUSTED, CONTENTION, UNAVAILABLE
      */
-    public Block claim(ClaimRequest request) {
+    public OwnedBlock claim(ClaimRequest request) {
         String attempted = "claim of an " + request.family().label() + " block for " + request.caller() + ", request "
                 + request.requestId();
         return flow.run(attempted, snapshot -> claimStep(attempted, snapshot, request));
     }
 
-    private static Step<Block> claimStep(String attempted, LedgerSnapshot snapshot, ClaimRequest request) {
+    private static Step<OwnedBlock> claimStep(String attempted, LedgerSnapshot snapshot, ClaimRequest request) {
         return switch (BlockRules.claim(snapshot.ledger(), request)) {
             case ClaimDecision.Assign(Pool pool, Block block) ->
                 new Step.Write<>(
                         snapshot.assign(pool, block),
-                        block,
+                        new OwnedBlock(block, pool.coolDown()),
                         () -> log.info(
                                 "block {} of pool {} now belongs to {}, request {}",
                                 block.cidr(),
@@ -59,7 +61,8 @@ public final class BlockFlow {
                                 block.requestId()));
             case ClaimDecision.AlreadyHeld(Block block) -> {
                 Block current = new Block(block.pool(), block.cidr(), request.caller(), block.requestId());
-                yield new Step.Write<>(snapshot.confirm(block, request.caller()), current, () -> {});
+                yield new Step.Write<>(
+                        snapshot.confirm(block, request.caller()), owned(snapshot.ledger(), current), () -> {});
             }
             case ClaimDecision.Stale(NodeEpoch newest) -> throw stale(attempted, newest);
             case ClaimDecision.RequestIdTaken(Block block) ->
@@ -121,19 +124,26 @@ public final class BlockFlow {
     }
 
     /** The blocks owned now, by pool and address; owners in their newest epoch. */
-    List<Block> owned() {
+    List<OwnedBlock> owned() {
         Ledger ledger = ledger();
         Map<NodeName, List<NodeEpoch>> newest = ledger.nodes().stream().collect(Collectors.groupingBy(NodeEpoch::node));
         return ledger.blocks().stream()
-                .map(block -> new Block(
-                        block.pool(),
-                        block.cidr(),
-                        newest.getOrDefault(block.owner().node(), List.of()).stream()
-                                .filter(block.owner()::sameOwner)
-                                .findFirst()
-                                .orElse(block.owner()),
-                        block.requestId()))
+                .map(block -> owned(
+                        ledger,
+                        new Block(
+                                block.pool(),
+                                block.cidr(),
+                                newest.getOrDefault(block.owner().node(), List.of()).stream()
+                                        .filter(block.owner()::sameOwner)
+                                        .findFirst()
+                                        .orElse(block.owner()),
+                                block.requestId())))
                 .toList();
+    }
+
+    private static OwnedBlock owned(Ledger ledger, Block block) {
+        return new OwnedBlock(
+                block, ledger.pool(block.pool()).map(Pool::coolDown).orElse(CoolDown.OF_NODE));
     }
 
     private static ServiceException stale(String attempted, NodeEpoch newest) {
@@ -164,6 +174,10 @@ public final class BlockFlow {
         Pool pool = passed.pool();
         return switch (passed.why()) {
             case CLOSED -> "pool " + pool.name() + " is " + pool.state();
+            case NOT_FOR_PODS -> "pool " + pool.name() + " has the purpose " + pool.purpose() + ", not PODS";
+            case FOR_NAMESPACES ->
+                "pool " + pool.name() + " is for namespaces with " + pool.namespaces()
+                        + " and gives blocks to claims alone that name it";
             case NOT_FOR_NODE ->
                 "pool " + pool.name() + " is for nodes with " + pool.nodes() + ", which "
                         + request.caller().node() + " has not";

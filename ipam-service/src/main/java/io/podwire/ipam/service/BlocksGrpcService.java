@@ -8,6 +8,7 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.OwnedBlock;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
@@ -45,7 +46,7 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
         Timer.Sample sample = Timer.start();
         Timer result = refusedClaims;
         try {
-            Block block = blocks.claim(IpamMapping.claim(request));
+            OwnedBlock block = blocks.claim(IpamMapping.claim(request));
             result = claims;
             answer.onNext(IpamMapping.toProto(block));
             answer.onCompleted();
@@ -64,16 +65,19 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
     @Override
     public void listBlocks(ListBlocksRequest request, StreamObserver<ListBlocksResponse> answer) {
         Predicate<Block> after = after(request.getPageToken());
-        List<Block> all = blocks.owned();
+        List<OwnedBlock> all = blocks.owned();
         if (!request.getNode().isEmpty()) {
             NodeName node = IpamMapping.nodeName(request.getNode());
-            all = all.stream().filter(b -> b.owner().node().equals(node)).toList();
+            all = all.stream()
+                    .filter(b -> b.block().owner().node().equals(node))
+                    .toList();
         }
-        Page<Block> page = Page.of(all, after, request.getPageSize(), LARGEST_PAGE);
+        Page<OwnedBlock> page = Page.of(all, owned -> after.test(owned.block()), request.getPageSize(), LARGEST_PAGE);
         ListBlocksResponse.Builder response = ListBlocksResponse.newBuilder();
         page.items().forEach(block -> response.addBlocks(IpamMapping.toProto(block)));
         if (page.more()) {
-            response.setNextPageToken(page.last().pool() + "/" + page.last().cidr());
+            Block last = page.last().block();
+            response.setNextPageToken(last.pool() + "/" + last.cidr());
         }
         answer.onNext(response.build());
         answer.onCompleted();

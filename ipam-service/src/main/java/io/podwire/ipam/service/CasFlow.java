@@ -7,28 +7,35 @@ import io.podwire.common.loop.TimeSource;
 import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.LedgerSnapshot;
+import io.podwire.ipam.store.Outcome;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
 
 /**
- * Read, decide, compare-and-set, and again until it holds or the patience is over. Flows of one
- * process line up behind a lock, so that only replicas contend in the store; the lock is for speed,
- * the store alone decides who wins.
+ * Decide, compare-and-set, and again until it holds or the patience is over.
+ *
+ * <p>Group commit: of the calls that come meanwhile the next write takes all ({@link CallLine}), each decided on what the
+ * ones before it leave, as one compare-and-set. One call alone costs one write and no read: what is decided on
+ * is what this process knows, and the store compares it. What writes nothing, as a refusal, is decided on a new reading.
  */
 public final class CasFlow {
     private static final Duration FIRST_WAIT = Duration.ofMillis(2);
     private static final Duration LONGEST_WAIT = Duration.ofMillis(200);
+    /** etcd takes 128 operations in a transaction, and the store adds one of its own. */
+    private static final int MOST_KEYS = 120;
 
     private final IpamStore store;
     private final Duration patience;
     private final TimeSource time;
     private final Pause pause;
     private final RandomGenerator random;
-    private final ReentrantLock line = new ReentrantLock(true);
+    private final CallLine line;
+    private final AtomicReference<LedgerSnapshot> known = new AtomicReference<>(LedgerSnapshot.NONE);
 
     /** What a decision comes to. */
     sealed interface Step<T> {
@@ -38,6 +45,7 @@ public final class CasFlow {
         /**
          * These changes, then the result.
          *
+         * @param changes at most {@link #MOST_KEYS}
          * @param applied what to do once they are in place
          */
         record Write<T>(List<Change> changes, T result, Runnable applied) implements Step<T> {}
@@ -62,11 +70,16 @@ public final class CasFlow {
         this.time = time;
         this.pause = pause;
         this.random = random;
+        this.line = new CallLine(patience, this::serve);
     }
 
     /** What the store holds now. */
     LedgerSnapshot read() {
-        return LedgerSnapshot.read(store);
+        LedgerSnapshot before = known.get();
+        LedgerSnapshot now = before.refreshed(store);
+        // Whoever serves calls meanwhile knows better.
+        var _ = known.compareAndSet(before, now);
+        return now;
     }
 
     /** The store's revision, see {@link IpamStore#revision}. */
@@ -83,65 +96,87 @@ public final class CasFlow {
      *     not answer, in which case the change may or may not be in place
      */
     <T> T run(String attempted, Function<LedgerSnapshot, Step<T>> decide) {
-        Duration deadline = time.monotonic().plus(patience);
-        try {
-            if (!line.tryLock(patience.toNanos(), TimeUnit.NANOSECONDS)) {
-                throw new ServiceException(
-                        ErrorReason.UNAVAILABLE,
-                        attempted + ": earlier calls waited for the store for " + patience + "; try again");
-            }
-            try {
-                return loop(attempted, deadline, decide);
-            } finally {
-                line.unlock();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new ServiceException(ErrorReason.UNAVAILABLE, attempted + ": the service stops; try again", e);
-        }
+        Call<T> call = new Call<>(attempted, decide, time.monotonic().plus(patience));
+        line.pass(call);
+        return call.result();
     }
 
-    private <T> T loop(String attempted, Duration deadline, Function<LedgerSnapshot, Step<T>> decide)
-            throws InterruptedException {
+    /** Answers all calls of a batch; one thread at a time. */
+    private void serve(List<Call<?>> batch) throws InterruptedException {
         Backoff backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT, random);
-        while (true) {
+        List<Call<?>> left = new ArrayList<>(batch);
+        // The first reading of a process, and after that none as long as it is alone.
+        boolean fresh = false;
+        while (!left.isEmpty()) {
+            Optional<ServiceException> failure;
             try {
-                return attempt(attempted, decide);
-            } catch (ServiceException e) {
-                Duration wait = backoff.next();
-                boolean again = e.reason() == ErrorReason.CONTENTION || e.reason() == ErrorReason.UNAVAILABLE;
-                if (!again || time.monotonic().plus(wait).compareTo(deadline) > 0) {
-                    throw e;
+                if (fresh || known.get() == LedgerSnapshot.NONE) {
+                    known.set(known.get().refreshed(store));
+                    fresh = true;
                 }
-                pause.pause(wait);
+                failure = attempt(left, fresh);
+            } catch (ServiceException e) {
+                failure = Optional.of(e);
             }
+            left.removeIf(Call::answered);
+            if (failure.isPresent()) {
+                giveUp(left, failure.get(), backoff);
+            }
+            fresh = true;
         }
     }
 
-    private <T> T attempt(String attempted, Function<LedgerSnapshot, Step<T>> decide) {
-        return switch (decide.apply(read())) {
-            case Step.Done<T>(T result) -> result;
-            case Step.Write<T>(List<Change> changes, T result, Runnable applied) ->
-                switch (store.compareAndSet(changes)) {
-                    case APPLIED -> {
-                        applied.run();
-                        yield result;
-                    }
-                    case CONFLICT -> throw contention(attempted);
-                    case UNKNOWN -> throw unknown(attempted);
-                };
+    /**
+     * Decides as many calls as one write takes, and writes.
+     *
+     * @param fresh whether what is known was read after all calls had come
+     * @return why the write is to be tried again; empty where it is in place
+     */
+    private Optional<ServiceException> attempt(List<Call<?>> calls, boolean fresh) {
+        LedgerSnapshot from = known.get();
+        Transaction transaction = new Transaction(from, MOST_KEYS);
+        List<Runnable> answers = new ArrayList<>();
+        for (Call<?> call : calls) {
+            call.decide(transaction, fresh).ifPresent(answers::add);
+        }
+        if (transaction.isEmpty()) {
+            answers.forEach(Runnable::run);
+            return Optional.empty();
+        }
+        List<Change> changes = transaction.changes();
+        return switch (store.compareAndSet(changes)) {
+            case Outcome.Applied(long version) -> {
+                known.set(from.applied(changes, version));
+                answers.forEach(Runnable::run);
+                yield Optional.empty();
+            }
+            case Outcome.Conflict _ ->
+                failure(ErrorReason.CONTENTION, "other writers kept winning for " + patience + "; try again");
+            case Outcome.Unknown _ ->
+                failure(
+                        ErrorReason.UNAVAILABLE,
+                        "the store did not answer a write within " + patience
+                                + ", which may have taken place; repeat the same request");
         };
     }
 
-    private ServiceException contention(String attempted) {
-        return new ServiceException(
-                ErrorReason.CONTENTION, attempted + ": other writers kept winning for " + patience + "; try again");
+    private static Optional<ServiceException> failure(ErrorReason reason, String message) {
+        return Optional.of(new ServiceException(reason, message));
     }
 
-    private ServiceException unknown(String attempted) {
-        return new ServiceException(
-                ErrorReason.UNAVAILABLE,
-                attempted + ": the store did not answer a write within " + patience
-                        + ", which may have taken place; repeat the same request");
+    /** Has the calls whose patience is over before the next try fail; waits with the others. */
+    private void giveUp(List<Call<?>> calls, ServiceException failure, Backoff backoff) throws InterruptedException {
+        boolean again = failure.reason() == ErrorReason.CONTENTION || failure.reason() == ErrorReason.UNAVAILABLE;
+        Duration wait = backoff.next();
+        Duration then = time.monotonic().plus(wait);
+        for (Call<?> call : calls) {
+            if (!again || then.compareTo(call.deadline()) > 0) {
+                call.fail(failure);
+            }
+        }
+        calls.removeIf(Call::answered);
+        if (!calls.isEmpty()) {
+            pause.pause(wait);
+        }
     }
 }

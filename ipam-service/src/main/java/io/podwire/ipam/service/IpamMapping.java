@@ -6,22 +6,29 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.ClaimRequest;
+import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.NodeSelector;
+import io.podwire.ipam.core.OwnedBlock;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolPurpose;
+import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.core.PoolUsage;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.util.List;
 import java.util.function.Supplier;
 
 /** Between podwire.ipam.v1 and the core's values. */
 final class IpamMapping {
-    private static final String EDITABLE = "cidr, block_length, state, reserved, node_selector";
+    private static final String EDITABLE = "cidr, block_length, state, reserved, node_selector, namespace_selector,"
+            + " purpose, cool_down, source (to 'grpc')";
 
     /** Counts of blocks have 32 bits: this many stands for more as well, 2^74 in an IPv6 /48 of /122 blocks. */
     private static final BigInteger MOST_BLOCKS_TOLD = BigInteger.valueOf(0xFFFF_FFFFL);
@@ -62,12 +69,35 @@ final class IpamMapping {
         };
     }
 
-    static Block toProto(io.podwire.ipam.core.Block block) {
-        return Block.newBuilder()
-                .setPool(block.pool())
-                .setCidr(block.cidr().toString())
-                .setOwner(toProto(block.owner()))
+    static Block toProto(OwnedBlock owned) {
+        Block.Builder block = Block.newBuilder()
+                .setPool(owned.block().pool())
+                .setCidr(owned.block().cidr().toString())
+                .setOwner(toProto(owned.block().owner()));
+        switch (owned.coolDown()) {
+            case CoolDown.OfNode _ -> {}
+            case CoolDown.Of(Duration length) -> block.setCoolDown(toProto(length));
+        }
+        return block.build();
+    }
+
+    private static com.google.protobuf.Duration toProto(Duration length) {
+        return com.google.protobuf.Duration.newBuilder()
+                .setSeconds(length.getSeconds())
+                .setNanos(length.getNano())
                 .build();
+    }
+
+    private static CoolDown coolDown(io.podwire.proto.ipam.v1.Pool message) {
+        if (!message.hasCoolDown()) {
+            return CoolDown.OF_NODE;
+        }
+        com.google.protobuf.Duration length = message.getCoolDown();
+        try {
+            return new CoolDown.Of(Duration.ofSeconds(length.getSeconds(), length.getNanos()));
+        } catch (ArithmeticException e) {
+            throw new IllegalArgumentException("cool_down must be 0 s to 24 h, got " + length.getSeconds() + " s", e);
+        }
     }
 
     static Pool pool(io.podwire.proto.ipam.v1.Pool message) {
@@ -83,7 +113,14 @@ final class IpamMapping {
                     blockLength,
                     state,
                     prefixes(message.getReservedList()),
-                    NodeSelector.of(message.getNodeSelectorMap()));
+                    NodeSelector.of(message.getNodeSelectorMap()),
+                    NamespaceSelector.of(message.getNamespaceSelectorMap()),
+                    message.getPurpose() == io.podwire.proto.ipam.v1.PoolPurpose.POOL_PURPOSE_UNSPECIFIED
+                            ? PoolPurpose.PODS
+                            : purpose(message),
+                    coolDown(message),
+                    PoolSource.GRPC,
+                    0);
         });
     }
 
@@ -107,6 +144,10 @@ final class IpamMapping {
             case "state" -> new PoolEdit.State(state(pool));
             case "reserved" -> new PoolEdit.Reserved(prefixes(pool.getReservedList()));
             case "node_selector" -> new PoolEdit.Nodes(NodeSelector.of(pool.getNodeSelectorMap()));
+            case "namespace_selector" -> new PoolEdit.Namespaces(NamespaceSelector.of(pool.getNamespaceSelectorMap()));
+            case "purpose" -> new PoolEdit.Purpose(purpose(pool));
+            case "cool_down" -> new PoolEdit.Cooling(coolDown(pool));
+            case "source" -> new PoolEdit.Source(takenOver(pool));
             default -> throw new IllegalArgumentException("update_mask: '" + path + "' is not one of " + EDITABLE);
         };
     }
@@ -130,13 +171,40 @@ final class IpamMapping {
         };
     }
 
+    private static PoolPurpose purpose(io.podwire.proto.ipam.v1.Pool message) {
+        return switch (message.getPurpose()) {
+            case POOL_PURPOSE_PODS -> PoolPurpose.PODS;
+            case POOL_PURPOSE_STATIC -> PoolPurpose.STATIC;
+            case POOL_PURPOSE_LOAD_BALANCER -> PoolPurpose.LOAD_BALANCER;
+            case POOL_PURPOSE_UNSPECIFIED, UNRECOGNIZED ->
+                throw new IllegalArgumentException(
+                        "purpose must be 1 (PODS), 2 (STATIC) or 3 (LOAD_BALANCER), got " + message.getPurposeValue());
+        };
+    }
+
+    private static io.podwire.proto.ipam.v1.PoolPurpose toProto(PoolPurpose purpose) {
+        return switch (purpose) {
+            case PODS -> io.podwire.proto.ipam.v1.PoolPurpose.POOL_PURPOSE_PODS;
+            case STATIC -> io.podwire.proto.ipam.v1.PoolPurpose.POOL_PURPOSE_STATIC;
+            case LOAD_BALANCER -> io.podwire.proto.ipam.v1.PoolPurpose.POOL_PURPOSE_LOAD_BALANCER;
+        };
+    }
+
+    private static PoolSource takenOver(io.podwire.proto.ipam.v1.Pool message) {
+        if (!message.getSource().equals(PoolSource.GRPC.toString())) {
+            throw new IllegalArgumentException("source can be changed to 'grpc' alone, got '" + message.getSource()
+                    + "'; what a manifest or Kubernetes declares is created there");
+        }
+        return PoolSource.GRPC;
+    }
+
     private static List<IpPrefix> prefixes(List<String> texts) {
         return texts.stream().map(IpPrefix::parse).toList();
     }
 
     static io.podwire.proto.ipam.v1.Pool toProto(PoolUsage usage) {
         Pool pool = usage.pool();
-        return io.podwire.proto.ipam.v1.Pool.newBuilder()
+        io.podwire.proto.ipam.v1.Pool.Builder message = io.podwire.proto.ipam.v1.Pool.newBuilder()
                 .setName(pool.name())
                 .setCidr(pool.cidr().toString())
                 .setBlockLength(pool.blockLength())
@@ -146,7 +214,15 @@ final class IpamMapping {
                 .addAllReserved(pool.reserved().stream().map(IpPrefix::toString).toList())
                 .putAllNodeSelector(pool.nodes().labels())
                 .setReservedBlocks(count(pool.reservedBlocks()))
-                .build();
+                .putAllNamespaceSelector(pool.namespaces().labels())
+                .setPurpose(toProto(pool.purpose()))
+                .setSource(pool.source().toString())
+                .setDrainingFromBlocks(pool.drainingFrom());
+        switch (pool.coolDown()) {
+            case CoolDown.OfNode _ -> {}
+            case CoolDown.Of(Duration length) -> message.setCoolDown(toProto(length));
+        }
+        return message.build();
     }
 
     private static int count(BigInteger blocks) {

@@ -7,6 +7,7 @@ import io.podwire.ipam.core.CreateDecision;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolEdit;
 import io.podwire.ipam.core.PoolRules;
+import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.UpdateDecision;
 import io.podwire.ipam.service.CasFlow.Step;
 import io.podwire.ipam.store.LedgerSnapshot;
@@ -23,10 +24,17 @@ public final class PoolFlow {
     private static final int OWNERS_NAMED = 5;
 
     private final CasFlow flow;
+    private final PoolSource.Kind caller;
 
-    /** A flow of pools. */
+    /** A flow of the pools that are made by calls. */
     public PoolFlow(CasFlow flow) {
+        this(flow, PoolSource.Kind.GRPC);
+    }
+
+    /** A flow of the pools that are declared there. */
+    public PoolFlow(CasFlow flow, PoolSource.Kind caller) {
         this.flow = flow;
+        this.caller = caller;
     }
 
     /**
@@ -78,16 +86,16 @@ public final class PoolFlow {
      *
      * @param edits at least one, in any order
      * @return the pool after the change
-     * @throws ServiceException NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (an overlap, or owned
-     *     blocks that do not fit the change), CONTENTION, UNAVAILABLE
+     * @throws ServiceException NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (an overlap, owned blocks
+     *     that do not fit the change, or it is declared elsewhere), CONTENTION, UNAVAILABLE
      */
     public Pool update(String name, List<PoolEdit> edits) {
         String attempted = "change of pool " + name;
         return flow.run(attempted, snapshot -> updateStep(attempted, snapshot, name, edits));
     }
 
-    private static Step<Pool> updateStep(String attempted, LedgerSnapshot snapshot, String name, List<PoolEdit> edits) {
-        return switch (PoolRules.update(snapshot.ledger(), name, edits)) {
+    private Step<Pool> updateStep(String attempted, LedgerSnapshot snapshot, String name, List<PoolEdit> edits) {
+        return switch (PoolRules.update(snapshot.ledger(), caller, name, edits)) {
             case UpdateDecision.Update(Pool before, Pool next) ->
                 new Step.Write<>(
                         snapshot.write(next),
@@ -110,9 +118,20 @@ public final class PoolFlow {
                 throw inTheWay(attempted + " to " + next, owned, "have the size of now");
             case UpdateDecision.ReservesOwned(Pool next, List<Block> owned) ->
                 throw inTheWay(attempted + " to reserve " + next.reserved(), owned, "would be reserved");
+            case UpdateDecision.PurposeInUse(Pool next, List<Block> owned) ->
+                throw inTheWay(attempted + " to purpose " + next.purpose(), owned, "serve the purpose of now");
+            case UpdateDecision.DeclaredElsewhere(Pool pool) -> throw declaredElsewhere(attempted, pool);
             case UpdateDecision.NotEmpty(Pool next, List<Block> owned) ->
                 throw inTheWay(attempted + " to " + next.state(), owned, "are left");
         };
+    }
+
+    private static ServiceException declaredElsewhere(String attempted, Pool pool) {
+        return new ServiceException(
+                ErrorReason.FAILED_PRECONDITION,
+                attempted + ": it is declared by " + pool.source() + ", so change it there; or, when that is gone for"
+                        + " good, take it over by an update of its source to 'grpc'",
+                Map.of("source", pool.source().toString()));
     }
 
     private static ServiceException inTheWay(String attempted, List<Block> owned, String trouble) {
@@ -133,22 +152,26 @@ public final class PoolFlow {
     /**
      * Deletes a pool none of whose blocks is owned; one that is not there is success.
      *
-     * @throws ServiceException FAILED_PRECONDITION naming owners, CONTENTION, UNAVAILABLE
+     * @throws ServiceException FAILED_PRECONDITION naming owners, or where else it is declared, CONTENTION, UNAVAILABLE
      */
     public void delete(String name) {
-        var _ = flow.run("deletion of pool " + name, snapshot -> deleteStep(snapshot, name));
+        String attempted = "deletion of pool " + name;
+        var _ = flow.run(attempted, snapshot -> deleteStep(attempted, snapshot, name));
     }
 
-    private static Step<Boolean> deleteStep(LedgerSnapshot snapshot, String name) {
+    private Step<Boolean> deleteStep(String attempted, LedgerSnapshot snapshot, String name) {
         Optional<Pool> pool = snapshot.ledger().pool(name);
         if (pool.isEmpty()) {
             return new Step.Done<>(false);
         }
-        List<Block> owned = snapshot.ledger().blocksOf(name);
+        if (!PoolRules.mayChange(caller, pool.get())) {
+            throw declaredElsewhere(attempted, pool.get());
+        }
+        List<Block> owned = List.copyOf(snapshot.ledger().blocksOf(name));
         if (!owned.isEmpty()) {
             throw new ServiceException(
                     ErrorReason.FAILED_PRECONDITION,
-                    "deletion of pool " + name + ": " + owned.size() + " of its blocks are owned, by " + owners(owned)
+                    attempted + ": " + owned.size() + " of its blocks are owned, by " + owners(owned)
                             + "; release them first",
                     Map.of("owned", Integer.toString(owned.size())));
         }

@@ -4,6 +4,8 @@ import io.etcd.jetcd.ByteSequence;
 import io.etcd.jetcd.Client;
 import io.etcd.jetcd.ClientBuilder;
 import io.etcd.jetcd.KeyValue;
+import io.etcd.jetcd.kv.GetResponse;
+import io.etcd.jetcd.kv.TxnResponse;
 import io.etcd.jetcd.op.Cmp;
 import io.etcd.jetcd.op.CmpTarget;
 import io.etcd.jetcd.op.Op;
@@ -22,6 +24,7 @@ import io.podwire.common.loop.EventLoop;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -46,6 +49,9 @@ public final class EtcdIpamStore implements IpamStore {
 
     private final List<URI> endpoints;
     private final String prefix;
+    /** Written with each deletion: a range request tells what was written since, and not what is gone. */
+    private final ByteSequence deletions;
+
     private final Duration timeout;
     private final Client client;
     private final EventLoop probe = new EventLoop("etcd-probe");
@@ -56,6 +62,7 @@ public final class EtcdIpamStore implements IpamStore {
     private EtcdIpamStore(EtcdAccess access, String prefix, Duration timeout) {
         this.endpoints = access.endpoints();
         this.prefix = prefix;
+        this.deletions = bytes(prefix + "deletions");
         this.timeout = timeout;
         this.client = client(access, timeout);
         probe.execute(this::probe);
@@ -105,21 +112,46 @@ public final class EtcdIpamStore implements IpamStore {
     }
 
     @Override
-    public List<Entry> load() {
-        // One range request is one revision; linearizable is etcd's default, said here because all rests on it.
-        GetOption option = GetOption.builder()
-                .isPrefix(true)
-                .withSerializable(false)
-                .withSortField(GetOption.SortTarget.KEY)
-                .withSortOrder(GetOption.SortOrder.ASCEND)
-                .build();
+    public Reading read(long since) {
         try {
-            return await(client.getKVClient().get(bytes(prefix), option)).getKvs().stream()
-                    .map(this::entry)
-                    .toList();
+            if (since > 0) {
+                GetResponse written = range(since + 1);
+                boolean deleted =
+                        written.getKvs().stream().anyMatch(kv -> kv.getKey().equals(deletions));
+                // A revision from before: this etcd was brought back from a backup.
+                if (!deleted && written.getHeader().getRevision() >= since) {
+                    return reading(written, false);
+                }
+            }
+            return reading(range(0), true);
         } catch (CallFailed e) {
             throw unavailable("reading " + prefix, e);
         }
+    }
+
+    /** Keys that were written at a revision or later. */
+    private GetResponse range(long from) throws CallFailed {
+        // One range request is one revision; linearizable is etcd's default, said here because all rests on it.
+        return await(client.getKVClient()
+                .get(
+                        bytes(prefix),
+                        GetOption.builder()
+                                .isPrefix(true)
+                                .withSerializable(false)
+                                .withSortField(GetOption.SortTarget.KEY)
+                                .withSortOrder(GetOption.SortOrder.ASCEND)
+                                .withMinModRevision(from)
+                                .build()));
+    }
+
+    private Reading reading(GetResponse response, boolean whole) {
+        return new Reading(
+                response.getHeader().getRevision(),
+                whole,
+                response.getKvs().stream()
+                        .filter(kv -> !kv.getKey().equals(deletions))
+                        .map(this::entry)
+                        .toList());
     }
 
     @Override
@@ -141,27 +173,33 @@ public final class EtcdIpamStore implements IpamStore {
         Cmp[] compares = changes.stream()
                 .map(change -> new Cmp(key(change), Cmp.Op.EQUAL, CmpTarget.modRevision(change.expected())))
                 .toArray(Cmp[]::new);
-        Op[] writes = changes.stream()
-                .mapMulti((Change change, java.util.function.Consumer<Op> sink) -> {
-                    switch (change) {
-                        case Change.Put put -> sink.accept(Op.put(key(put), bytes(put.value()), PutOption.DEFAULT));
-                        case Change.Delete delete -> sink.accept(Op.delete(key(delete), DeleteOption.DEFAULT));
-                        case Change.Check _ -> {}
-                    }
-                })
-                .toArray(Op[]::new);
+        List<Op> writes = new ArrayList<>();
+        for (Change change : changes) {
+            switch (change) {
+                case Change.Put put -> writes.add(Op.put(key(put), bytes(put.value()), PutOption.DEFAULT));
+                case Change.Delete delete -> writes.add(Op.delete(key(delete), DeleteOption.DEFAULT));
+                case Change.Check _ -> {}
+            }
+        }
+        if (changes.stream().anyMatch(Change.Delete.class::isInstance)) {
+            writes.add(Op.put(deletions, ByteSequence.EMPTY, PutOption.DEFAULT));
+        }
         try {
-            return await(client.getKVClient().txn().If(compares).Then(writes).commit())
-                            .isSucceeded()
-                    ? Outcome.APPLIED
-                    : Outcome.CONFLICT;
+            TxnResponse answer = await(client.getKVClient()
+                    .txn()
+                    .If(compares)
+                    .Then(writes.toArray(Op[]::new))
+                    .commit());
+            return answer.isSucceeded()
+                    ? new Outcome.Applied(answer.getHeader().getRevision())
+                    : new Outcome.Conflict();
         } catch (CallFailed e) {
             if (e.mayHaveHappened) {
                 log.warn(
                         "a write to etcd at {} was not answered ({}), its outcome is unknown",
                         endpoints,
                         e.getMessage());
-                return Outcome.UNKNOWN;
+                return new Outcome.Unknown();
             }
             throw unavailable("writing " + changes.size() + " keys below " + prefix, e);
         }

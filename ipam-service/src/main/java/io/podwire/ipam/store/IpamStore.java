@@ -9,11 +9,18 @@ import java.util.List;
  */
 public interface IpamStore extends AutoCloseable {
     /**
-     * All entries, ordered by key, as they were at one moment between call and answer.
+     * The entries that were written after a revision, as they were at one moment between call and answer; or all of them,
+     * where {@code since} is 0, a key was deleted since, or the store does not know that revision.
      *
+     * @param since {@link Reading#revision} of an earlier reading, or 0
      * @throws ServiceException UNAVAILABLE when the store does not answer in time
      */
-    List<Entry> load();
+    Reading read(long since);
+
+    /** All entries; as {@link #read} of 0. */
+    default List<Entry> load() {
+        return read(0).entries();
+    }
 
     /**
      * A number that grows with every write: when two calls answer the same, nothing was written between

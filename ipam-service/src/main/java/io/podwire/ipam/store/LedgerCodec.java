@@ -11,10 +11,17 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolPurpose;
+import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -27,14 +34,20 @@ import java.util.TreeMap;
  * <pre>
  * catalog                       {"v":1}   rewritten when a pool is created or changed, see LedgerSnapshot
  * pools/NAME                    {"v":1,"name":"default","cidr":"10.1.0.0/16","blockLength":26}
- *                               {"v":2,... "state":"DRAINING","reserved":["10.1.0.0/28"],"nodes":{"zone":"a"}}
+ *                               {"v":2,... "state":"DRAINING","reserved":["10.1.0.0/28"],"nodes":{"zone":"a"},
+ *                               "drainingFrom":7}
+ *                               {"v":3,... "namespaces":{"team":"a"},"purpose":"STATIC","coolDown":"PT10M",
+ *                               "source":"manifest:pools.yaml"}
  * nodes/NODE/UID                {"v":1,"node":"n1","uid":"8c...","bootId":"2f...","counter":3}
  * blocks/POOL/ADDRESS-LENGTH    {"v":1,"pool":"default","cidr":"10.1.0.64/26","owner":{...},"requestId":"..."}
  * requests/REQUEST-ID           {"v":1,"block":"blocks/default/10.1.0.64-26"}   of the claim that took that block
  * </pre>
  *
  * A pool that is active, has no reserved range and is for every node has format 1, which the first release
- * reads; any other has format 2, which makes that release stop instead of giving its blocks away.
+ * reads; any other has format 2, which makes that release stop instead of giving its blocks away. One that has a
+ * namespace selector, another purpose than pods, a cool-down, or is declared elsewhere than by a call has format
+ * 3, for the same reason; coolDown is missing there where it is the node's own. drainingFrom, missing for 0, needs
+ * no format: who does not know it loses no more than the number.
  */
 final class LedgerCodec {
     static final String CATALOG = "catalog";
@@ -44,7 +57,8 @@ final class LedgerCodec {
     static final String REQUESTS = "requests/";
 
     private static final int FORMAT = 1;
-    private static final int FULL_POOL_FORMAT = 2;
+    private static final int SELECTIVE_POOL_FORMAT = 2;
+    private static final int FULL_POOL_FORMAT = 3;
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private LedgerCodec() {}
@@ -54,7 +68,7 @@ final class LedgerCodec {
     }
 
     static String key(NodeEpoch epoch) {
-        return NODES + epoch.node() + "/" + epoch.uid();
+        return NODES + Ledger.installation(epoch);
     }
 
     static String key(Block block) {
@@ -80,12 +94,36 @@ final class LedgerCodec {
         if (pool.equals(new Pool(pool.name(), pool.cidr(), pool.blockLength()))) {
             return json.toString();
         }
-        json.put("v", FULL_POOL_FORMAT).put("state", pool.state().name());
+        json.put("v", SELECTIVE_POOL_FORMAT).put("state", pool.state().name());
         ArrayNode reserved = json.putArray("reserved");
         pool.reserved().forEach(range -> reserved.add(range.toString()));
         ObjectNode nodes = json.putObject("nodes");
         pool.nodes().labels().forEach(nodes::put);
+        if (pool.drainingFrom() > 0) {
+            json.put("drainingFrom", pool.drainingFrom());
+        }
+        if (needsFullFormat(pool)) {
+            putRest(json.put("v", FULL_POOL_FORMAT), pool);
+        }
         return json.toString();
+    }
+
+    private static boolean needsFullFormat(Pool pool) {
+        return !(pool.namespaces().equals(NamespaceSelector.EVERY_NAMESPACE)
+                && pool.purpose() == PoolPurpose.PODS
+                && pool.coolDown().equals(CoolDown.OF_NODE)
+                && pool.source().equals(PoolSource.GRPC));
+    }
+
+    private static void putRest(ObjectNode json, Pool pool) {
+        ObjectNode namespaces = json.putObject("namespaces");
+        pool.namespaces().labels().forEach(namespaces::put);
+        json.put("purpose", pool.purpose().name());
+        switch (pool.coolDown()) {
+            case CoolDown.OfNode _ -> {}
+            case CoolDown.Of(Duration length) -> json.put("coolDown", length.toString());
+        }
+        json.put("source", pool.source().toString());
     }
 
     static String encode(NodeEpoch epoch) {
@@ -99,6 +137,32 @@ final class LedgerCodec {
         return value.put("requestId", block.requestId()).toString();
     }
 
+    /** The ledger with what an entry tells; it tells nothing where its key is not known. */
+    static Ledger with(Ledger ledger, Entry entry) {
+        String key = entry.key();
+        if (key.startsWith(POOLS)) {
+            return ledger.with(pool(entry));
+        }
+        if (key.startsWith(BLOCKS)) {
+            return ledger.with(block(entry));
+        }
+        return key.startsWith(NODES) ? ledger.with(node(entry)) : ledger;
+    }
+
+    /** The ledger without what the entry of a key told. */
+    static Ledger without(Ledger ledger, String key) {
+        if (key.startsWith(POOLS)) {
+            return ledger.withoutPool(key.substring(POOLS.length()));
+        }
+        if (key.startsWith(BLOCKS)) {
+            int slash = key.indexOf('/', BLOCKS.length());
+            return ledger.withoutBlock(
+                    key.substring(BLOCKS.length(), slash),
+                    IpPrefix.parse(key.substring(slash + 1).replace('-', '/')));
+        }
+        return key.startsWith(NODES) ? ledger.withoutNode(key.substring(NODES.length())) : ledger;
+    }
+
     static Pool pool(Entry entry) {
         return decode(entry, FULL_POOL_FORMAT, json -> {
             String name = text(json, "name");
@@ -109,11 +173,26 @@ final class LedgerCodec {
             }
             List<IpPrefix> reserved = new ArrayList<>();
             required(json, "reserved").forEach(range -> reserved.add(IpPrefix.parse(range.asText())));
-            Map<String, String> nodes = new TreeMap<>();
-            required(json, "nodes").forEachEntry((key, value) -> nodes.put(key, value.asText()));
+            boolean full = format(json) == FULL_POOL_FORMAT;
             return new Pool(
-                    name, cidr, blockLength, PoolState.valueOf(text(json, "state")), reserved, NodeSelector.of(nodes));
+                    name,
+                    cidr,
+                    blockLength,
+                    PoolState.valueOf(text(json, "state")),
+                    reserved,
+                    NodeSelector.of(labels(json, "nodes")),
+                    full ? NamespaceSelector.of(labels(json, "namespaces")) : NamespaceSelector.EVERY_NAMESPACE,
+                    full ? PoolPurpose.valueOf(text(json, "purpose")) : PoolPurpose.PODS,
+                    json.has("coolDown") ? new CoolDown.Of(Duration.parse(text(json, "coolDown"))) : CoolDown.OF_NODE,
+                    full ? PoolSource.parse(text(json, "source")) : PoolSource.GRPC,
+                    json.path("drainingFrom").asInt());
         });
+    }
+
+    private static Map<String, String> labels(JsonNode json, String field) {
+        Map<String, String> labels = new TreeMap<>();
+        required(json, field).forEachEntry((key, value) -> labels.put(key, value.asText()));
+        return labels;
     }
 
     static NodeEpoch node(Entry entry) {
@@ -165,7 +244,7 @@ final class LedgerCodec {
                 throw new IllegalArgumentException("format " + format(json) + " is not known to this release");
             }
             return reader.read(json);
-        } catch (JsonProcessingException | IllegalArgumentException e) {
+        } catch (JsonProcessingException | IllegalArgumentException | DateTimeParseException e) {
             throw new ServiceException(
                     ErrorReason.INTERNAL,
                     "the stored value of " + entry.key() + " cannot be read (" + e.getMessage()

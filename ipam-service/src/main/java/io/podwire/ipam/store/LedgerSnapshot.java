@@ -4,14 +4,14 @@ import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
+import org.pcollections.HashTreePMap;
+import org.pcollections.PMap;
 
 /**
- * The ledger at one moment with the versions it had, and the writes that are safe from there. Each
- * lists every key its decision rests on:
+ * The ledger as it was known at one moment, with the versions it had, and the writes that are safe from there however old
+ * it is. Each lists every key its decision rests on:
  *
  * <ul>
  *   <li>a claim rewrites its pool, so that it cannot meet the pool's deletion or change; its node, so that it
@@ -19,33 +19,63 @@ import java.util.Map;
  *       one block over all pools;
  *   <li>the creation or change of a pool rewrites {@code catalog}, so that two overlapping ones cannot meet.
  * </ul>
+ *
+ * A decision that writes nothing, as every refusal, rests on nothing but the snapshot: it needs one that was
+ * {@link #refreshed} after it was asked for.
  */
 public final class LedgerSnapshot {
-    private final Ledger ledger;
-    private final Map<String, Long> versions;
+    /** Before the first reading. */
+    public static final LedgerSnapshot NONE = new LedgerSnapshot(0, Ledger.EMPTY, HashTreePMap.empty());
 
-    private LedgerSnapshot(Ledger ledger, Map<String, Long> versions) {
+    /** Everything up to it is here, and perhaps writes of this process after it. */
+    private final long revision;
+
+    private final Ledger ledger;
+    private final PMap<String, Long> versions;
+
+    private LedgerSnapshot(long revision, Ledger ledger, PMap<String, Long> versions) {
+        this.revision = revision;
         this.ledger = ledger;
         this.versions = versions;
     }
 
-    /** Reads the store. Keys that this release does not know are left alone. */
+    /** Reads all of the store. */
     public static LedgerSnapshot read(IpamStore store) {
-        List<Pool> pools = new ArrayList<>();
-        List<Block> blocks = new ArrayList<>();
-        List<NodeEpoch> nodes = new ArrayList<>();
-        Map<String, Long> versions = new HashMap<>();
-        for (Entry entry : store.load()) {
-            versions.put(entry.key(), entry.version());
-            if (entry.key().startsWith(LedgerCodec.POOLS)) {
-                pools.add(LedgerCodec.pool(entry));
-            } else if (entry.key().startsWith(LedgerCodec.BLOCKS)) {
-                blocks.add(LedgerCodec.block(entry));
-            } else if (entry.key().startsWith(LedgerCodec.NODES)) {
-                nodes.add(LedgerCodec.node(entry));
+        return NONE.refreshed(store);
+    }
+
+    /** Reads what the store has that this has not. Keys that this release does not know are left alone. */
+    public LedgerSnapshot refreshed(IpamStore store) {
+        Reading reading = store.read(revision);
+        LedgerSnapshot from = reading.whole() ? NONE : this;
+        Ledger next = from.ledger;
+        PMap<String, Long> nextVersions = from.versions;
+        for (Entry entry : reading.entries()) {
+            next = LedgerCodec.with(next, entry);
+            nextVersions = nextVersions.plus(entry.key(), entry.version());
+        }
+        return new LedgerSnapshot(reading.revision(), next, nextVersions);
+    }
+
+    /** After these changes were applied, or as if they were, at a version. */
+    public LedgerSnapshot applied(Iterable<Change> changes, long version) {
+        Ledger next = ledger;
+        PMap<String, Long> nextVersions = versions;
+        for (Change change : changes) {
+            switch (change) {
+                case Change.Put(String key, long _, String value) -> {
+                    next = LedgerCodec.with(next, new Entry(key, version, value));
+                    nextVersions = nextVersions.plus(key, version);
+                }
+                case Change.Delete(String key, long _) -> {
+                    next = LedgerCodec.without(next, key);
+                    nextVersions = nextVersions.minus(key);
+                }
+                case Change.Check _ -> {}
             }
         }
-        return new LedgerSnapshot(new Ledger(pools, blocks, nodes), versions);
+        // Nobody wrote between what was known and this.
+        return new LedgerSnapshot(version == revision + 1 ? version : revision, next, nextVersions);
     }
 
     /** What was read. */
@@ -100,6 +130,6 @@ public final class LedgerSnapshot {
     }
 
     private long version(String key) {
-        return versions.getOrDefault(key, Change.ABSENT);
+        return Optional.ofNullable(versions.get(key)).orElse(Change.ABSENT);
     }
 }

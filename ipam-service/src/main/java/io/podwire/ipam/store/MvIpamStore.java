@@ -23,6 +23,9 @@ import org.h2.mvstore.MVStoreException;
  */
 public final class MvIpamStore implements IpamStore {
     private static final String REVISION = "revision";
+    /** Revision of the last write that deleted. */
+    private static final String DELETION = "deletion";
+
     private static final Duration COMPACTION = Duration.ofMillis(300);
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -70,16 +73,23 @@ public final class MvIpamStore implements IpamStore {
     }
 
     @Override
-    public List<Entry> load() {
+    public Reading read(long since) {
         lock.lock();
         try {
             checkOpen();
-            List<Entry> all = new ArrayList<>(entries.size());
-            Cursor<String, String> cursor = entries.cursor(null);
-            while (cursor.hasNext()) {
-                all.add(entry(cursor.next(), cursor.getValue()));
+            long revision = meta.getOrDefault(REVISION, 0L);
+            boolean whole = since == 0 || since > revision || since < meta.getOrDefault(DELETION, 0L);
+            List<Entry> found = new ArrayList<>();
+            if (whole || since < revision) {
+                Cursor<String, String> cursor = entries.cursor(null);
+                while (cursor.hasNext()) {
+                    Entry entry = entry(cursor.next(), cursor.getValue());
+                    if (whole || entry.version() > since) {
+                        found.add(entry);
+                    }
+                }
             }
-            return all;
+            return new Reading(revision, whole, found);
         } catch (MVStoreException | IllegalStateException e) {
             throw unavailable("reading", e);
         } finally {
@@ -107,7 +117,7 @@ public final class MvIpamStore implements IpamStore {
             checkOpen();
             for (Change change : changes) {
                 if (version(change.key()) != change.expected()) {
-                    return Outcome.CONFLICT;
+                    return new Outcome.Conflict();
                 }
             }
             long next = meta.getOrDefault(REVISION, 0L) + 1;
@@ -115,13 +125,16 @@ public final class MvIpamStore implements IpamStore {
             for (Change change : changes) {
                 switch (change) {
                     case Change.Put put -> entries.put(put.key(), next + " " + put.value());
-                    case Change.Delete delete -> entries.remove(delete.key());
+                    case Change.Delete delete -> {
+                        entries.remove(delete.key());
+                        meta.put(DELETION, next);
+                    }
                     case Change.Check _ -> {}
                 }
             }
             store.commit();
             store.sync();
-            return Outcome.APPLIED;
+            return new Outcome.Applied(next);
         } catch (MVStoreException | IllegalStateException e) {
             // What a failed commit left in the file shows when it is opened again, so be it.
             store.closeImmediately();

@@ -25,7 +25,7 @@ class BlockRulesTest {
     }
 
     private static Ledger ledger(Block... blocks) {
-        return new Ledger(List.of(B, A), List.of(blocks), List.of(N1, N2));
+        return Ledger.of(List.of(B, A), List.of(blocks), List.of(N1, N2));
     }
 
     private static ClaimDecision claim(Ledger ledger, NodeEpoch caller, String pool, String requestId) {
@@ -57,14 +57,14 @@ class BlockRulesTest {
         assertThat(claim(ledger(), N1, "b", "r1")).isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
         assertThat(claim(ledger(block(B, 0, N2, "x")), N1, "b", "r1")).isEqualTo(noneFree(B, Why.FULL));
         assertThat(claim(ledger(), N1, "c", "r1")).isEqualTo(new ClaimDecision.NoSuchPool());
-        assertThat(claim(new Ledger(List.of(), List.of(), List.of()), N1, "", "r1"))
+        assertThat(claim(Ledger.of(List.of(), List.of(), List.of()), N1, "", "r1"))
                 .isEqualTo(new ClaimDecision.NoneFree(List.of()));
     }
 
     @Test
     void familyChoosesAmongThePools() {
         Pool six = new Pool("a6", IpPrefix.parse("fd00::/121"), 122);
-        Ledger dual = new Ledger(List.of(six, A, B), List.of(block(A, 0, N2, "x")), List.of(N1, N2));
+        Ledger dual = Ledger.of(List.of(six, A, B), List.of(block(A, 0, N2, "x")), List.of(N1, N2));
         assertThat(claim(dual, N1, "", IpFamily.V6, "r1"))
                 .isEqualTo(new ClaimDecision.Assign(six, block(six, 0, N1, "r1")));
         assertThat(claim(dual, N1, "", IpFamily.V4, "r1"))
@@ -85,7 +85,7 @@ class BlockRulesTest {
     @Test
     void fullFamilyLeavesTheOtherAlone() {
         Pool six = new Pool("six", IpPrefix.parse("fd00::/122"), 122);
-        Ledger dual = new Ledger(List.of(six, B), List.of(block(six, 0, N2, "x")), List.of(N1, N2));
+        Ledger dual = Ledger.of(List.of(six, B), List.of(block(six, 0, N2, "x")), List.of(N1, N2));
         assertThat(claim(dual, N1, "", IpFamily.V6, "r1")).isEqualTo(noneFree(six, Why.FULL));
         assertThat(claim(dual, N1, "", IpFamily.V4, "r1"))
                 .isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
@@ -95,7 +95,7 @@ class BlockRulesTest {
     void poolThatIsNotActiveGivesNothing() {
         for (PoolState state : List.of(PoolState.DRAINING, PoolState.RETIRED)) {
             Pool closed = A.with(List.of(new PoolEdit.State(state)));
-            Ledger ledger = new Ledger(List.of(closed, B), List.of(block(A, 0, N1, "r0")), List.of(N1, N2));
+            Ledger ledger = Ledger.of(List.of(closed, B), List.of(block(A, 0, N1, "r0")), List.of(N1, N2));
             assertThat(claim(ledger, N1, "a", "r1")).isEqualTo(noneFree(closed, Why.CLOSED));
             assertThat(claim(ledger, N1, "", "r1"))
                     .as("the next pool")
@@ -111,18 +111,18 @@ class BlockRulesTest {
         Pool pool = new Pool("a", IpPrefix.parse("10.1.0.0/24"), 26)
                 .with(List.of(new PoolEdit.Reserved(
                         List.of(IpPrefix.parse("10.1.0.130/32"), IpPrefix.parse("10.1.0.0/28")))));
-        Ledger ledger = new Ledger(List.of(pool), List.of(), List.of());
+        Ledger ledger = Ledger.of(List.of(pool), List.of(), List.of());
         assertThat(claim(ledger, N1, "", "r1")).isEqualTo(new ClaimDecision.Assign(pool, block(pool, 1, N1, "r1")));
-        Ledger next = new Ledger(List.of(pool), List.of(block(pool, 1, N2, "x")), List.of());
+        Ledger next = Ledger.of(List.of(pool), List.of(block(pool, 1, N2, "x")), List.of());
         assertThat(claim(next, N1, "", "r1")).isEqualTo(new ClaimDecision.Assign(pool, block(pool, 3, N1, "r1")));
-        Ledger full = new Ledger(List.of(pool), List.of(block(pool, 1, N2, "x"), block(pool, 3, N2, "y")), List.of());
+        Ledger full = Ledger.of(List.of(pool), List.of(block(pool, 1, N2, "x"), block(pool, 3, N2, "y")), List.of());
         assertThat(claim(full, N1, "", "r1")).isEqualTo(noneFree(pool, Why.FULL));
     }
 
     @Test
     void poolsAreForTheNodesOfTheirSelector() {
         Pool zoneA = A.with(List.of(new PoolEdit.Nodes(NodeSelector.of(Map.of("zone", "a", "gpu", "")))));
-        Ledger ledger = new Ledger(List.of(zoneA, B), List.of(), List.of());
+        Ledger ledger = Ledger.of(List.of(zoneA, B), List.of(), List.of());
         assertThat(BlockRules.claim(
                         ledger, new ClaimRequest(N1, Map.of("zone", "a", "gpu", ""), "", IpFamily.V4, "r1")))
                 .isEqualTo(new ClaimDecision.Assign(zoneA, block(A, 0, N1, "r1")));
@@ -135,7 +135,7 @@ class BlockRulesTest {
     @Test
     void nodeNameIsALabelThatNobodyElseCanTell() {
         Pool forN2 = A.with(List.of(new PoolEdit.Nodes(NodeSelector.of(Map.of("podwire.io/node", "n2")))));
-        Ledger ledger = new Ledger(List.of(forN2), List.of(), List.of());
+        Ledger ledger = Ledger.of(List.of(forN2), List.of(), List.of());
         assertThat(claim(ledger, N2, "", "r1")).isEqualTo(new ClaimDecision.Assign(forN2, block(A, 0, N2, "r1")));
         assertThat(BlockRules.claim(
                         ledger, new ClaimRequest(N1, Map.of("podwire.io/node", "n2"), "", IpFamily.V4, "r1")))
@@ -143,9 +143,27 @@ class BlockRulesTest {
     }
 
     @Test
+    void onlyPoolsForPodsGiveBlocks() {
+        for (PoolPurpose purpose : List.of(PoolPurpose.STATIC, PoolPurpose.LOAD_BALANCER)) {
+            Pool single = A.with(List.of(new PoolEdit.Purpose(purpose)));
+            Ledger ledger = Ledger.of(List.of(single, B), List.of(), List.of());
+            assertThat(claim(ledger, N1, "", "r1")).isEqualTo(new ClaimDecision.Assign(B, block(B, 0, N1, "r1")));
+            assertThat(claim(ledger, N1, "a", "r1")).isEqualTo(noneFree(single, Why.NOT_FOR_PODS));
+        }
+    }
+
+    @Test
+    void poolOfNamespacesServesClaimsThatNameItAlone() {
+        Pool ofTeam = A.with(List.of(new PoolEdit.Namespaces(NamespaceSelector.of(Map.of("team", "a")))));
+        Ledger ledger = Ledger.of(List.of(ofTeam), List.of(), List.of());
+        assertThat(claim(ledger, N1, "", "r1")).isEqualTo(noneFree(ofTeam, Why.FOR_NAMESPACES));
+        assertThat(claim(ledger, N1, "a", "r1")).isEqualTo(new ClaimDecision.Assign(ofTeam, block(A, 0, N1, "r1")));
+    }
+
+    @Test
     void everyPoolThatWasPassedOverIsNamed() {
         Pool closed = A.with(List.of(new PoolEdit.State(PoolState.DRAINING)));
-        Ledger ledger = new Ledger(List.of(closed, B), List.of(block(B, 0, N2, "x")), List.of());
+        Ledger ledger = Ledger.of(List.of(closed, B), List.of(block(B, 0, N2, "x")), List.of());
         assertThat(claim(ledger, N1, "", "r1"))
                 .isEqualTo(new ClaimDecision.NoneFree(
                         List.of(new PassedOver(closed, Why.CLOSED), new PassedOver(B, Why.FULL))));

@@ -15,7 +15,7 @@ class PoolRulesTest {
     private static final NodeEpoch N1 = new NodeEpoch(new NodeName("n1"), "u1", "boot-1", 1);
 
     private static Ledger ledger(Block... blocks) {
-        return new Ledger(List.of(B, A, SIX), List.of(blocks), List.of(N1));
+        return Ledger.of(List.of(B, A, SIX), List.of(blocks), List.of(N1));
     }
 
     private static Block owned(Pool pool, int index) {
@@ -23,7 +23,7 @@ class PoolRulesTest {
     }
 
     private static UpdateDecision update(Ledger ledger, PoolEdit... edits) {
-        return PoolRules.update(ledger, "a", List.of(edits));
+        return PoolRules.update(ledger, PoolSource.Kind.GRPC, "a", List.of(edits));
     }
 
     private static PoolEdit cidr(String cidr) {
@@ -61,7 +61,7 @@ class PoolRulesTest {
     void familiesDoNotOverlap() {
         assertThat(PoolRules.create(ledger(), new Pool("c", IpPrefix.parse("a01:2::/48"), 122)))
                 .isEqualTo(new CreateDecision.Overlap(SIX));
-        Ledger sixAlone = new Ledger(List.of(SIX), List.of(), List.of());
+        Ledger sixAlone = Ledger.of(List.of(SIX), List.of(), List.of());
         assertThat(PoolRules.create(sixAlone, A))
                 .as("the same leading bits in another family")
                 .isEqualTo(new CreateDecision.Create());
@@ -70,7 +70,7 @@ class PoolRulesTest {
     @Test
     void ensuredPoolMayHaveChangedInAllButItsPlaces() {
         Pool changed = A.with(List.of(state(PoolState.DRAINING), reserved("10.1.0.0/32")));
-        Ledger ledger = new Ledger(List.of(changed), List.of(), List.of());
+        Ledger ledger = Ledger.of(List.of(changed), List.of(), List.of());
         assertThat(PoolRules.ensure(ledger, A)).isEqualTo(new CreateDecision.AlreadyThere());
         assertThat(PoolRules.ensure(ledger, new Pool("a", A.cidr(), 27)))
                 .isEqualTo(new CreateDecision.NameTaken(changed));
@@ -88,7 +88,7 @@ class PoolRulesTest {
                 .as("each is judged with the others in place")
                 .isEqualTo(becomes(reserved("10.3.0.0/28"), cidr("10.3.0.0/24")));
         assertThat(update(ledger(), state(PoolState.ACTIVE), reserved())).isEqualTo(new UpdateDecision.Unchanged(A));
-        assertThat(PoolRules.update(ledger(), "c", List.of(state(PoolState.ACTIVE))))
+        assertThat(PoolRules.update(ledger(), PoolSource.Kind.GRPC, "c", List.of(state(PoolState.ACTIVE))))
                 .isEqualTo(new UpdateDecision.NoSuchPool());
     }
 
@@ -131,9 +131,57 @@ class PoolRulesTest {
     }
 
     @Test
+    void purposeStaysWhileABlockIsOwned() {
+        PoolEdit purpose = new PoolEdit.Purpose(PoolPurpose.STATIC);
+        assertThat(update(ledger(owned(B, 0)), purpose)).isEqualTo(becomes(purpose));
+        assertThat(update(ledger(owned(A, 0)), purpose))
+                .isEqualTo(new UpdateDecision.PurposeInUse(A.with(List.of(purpose)), List.of(owned(A, 0))));
+    }
+
+    @Test
+    void drainingPoolKeepsHowManyBlocksWereOwnedAtItsStart() {
+        Pool draining = A.with(List.of(state(PoolState.DRAINING))).drainedFrom(2);
+        assertThat(update(ledger(owned(A, 0), owned(A, 1)), state(PoolState.DRAINING)))
+                .isEqualTo(new UpdateDecision.Update(A, draining));
+        Ledger later = Ledger.of(List.of(draining), List.of(owned(A, 1)), List.of(N1));
+        assertThat(update(later, state(PoolState.DRAINING)))
+                .as("it drains already")
+                .isEqualTo(new UpdateDecision.Unchanged(draining));
+        assertThat(update(later, reserved("10.1.0.0/32")))
+                .as("another change meanwhile")
+                .isEqualTo(new UpdateDecision.Update(draining, draining.with(List.of(reserved("10.1.0.0/32")))));
+        assertThat(draining.with(List.of(reserved("10.1.0.0/32"))).drainingFrom())
+                .isEqualTo(2);
+        assertThat(update(later, state(PoolState.ACTIVE)))
+                .as("no trace is left")
+                .isEqualTo(new UpdateDecision.Update(draining, A));
+        assertThat(PoolRules.create(later, A.with(List.of(state(PoolState.DRAINING)))))
+                .as("the same wish, however far it has drained")
+                .isEqualTo(new CreateDecision.AlreadyThere());
+    }
+
+    @Test
+    void poolIsChangedWhereItIsDeclared() {
+        Pool declared = A.with(List.of(new PoolEdit.Source(PoolSource.manifest("a.yaml"))));
+        Ledger ledger = Ledger.of(List.of(declared), List.of(), List.of());
+        PoolEdit draining = state(PoolState.DRAINING);
+        assertThat(update(ledger, draining)).isEqualTo(new UpdateDecision.DeclaredElsewhere(declared));
+        assertThat(PoolRules.update(ledger, PoolSource.Kind.KUBERNETES, "a", List.of(draining)))
+                .isEqualTo(new UpdateDecision.DeclaredElsewhere(declared));
+        assertThat(PoolRules.update(ledger, PoolSource.Kind.MANIFEST, "a", List.of(draining)))
+                .isEqualTo(new UpdateDecision.Update(declared, declared.with(List.of(draining))));
+        assertThat(update(ledger, new PoolEdit.Source(PoolSource.GRPC)))
+                .as("taken over")
+                .isEqualTo(new UpdateDecision.Update(declared, A));
+        assertThat(PoolRules.update(
+                        ledger(), PoolSource.Kind.KUBERNETES, "a", List.of(new PoolEdit.Source(PoolSource.KUBERNETES))))
+                .as("nobody but a call takes over")
+                .isEqualTo(new UpdateDecision.DeclaredElsewhere(A));
+        assertThat(PoolRules.create(ledger, A)).isEqualTo(new CreateDecision.AlreadyThere());
+    }
+
+    @Test
     void onlyAnEmptyPoolRetires() {
-        assertThat(update(ledger(owned(A, 0)), state(PoolState.DRAINING)))
-                .isEqualTo(becomes(state(PoolState.DRAINING)));
         assertThat(update(ledger(owned(A, 0)), state(PoolState.RETIRED)))
                 .isEqualTo(
                         new UpdateDecision.NotEmpty(A.with(List.of(state(PoolState.RETIRED))), List.of(owned(A, 0))));

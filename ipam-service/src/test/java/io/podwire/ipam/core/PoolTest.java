@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.testing.Seeds;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -120,6 +121,39 @@ class PoolTest {
                                 new PoolEdit.Nodes(NodeSelector.of(Map.of("zone", "a", "rack", "7")))))
                         .describe())
                 .isEqualTo("p=10.1.0.0/24/26, DRAINING, reserved [10.1.0.0/30], for nodes with rack=7,zone=a");
+        assertThat(pool.with(List.of(
+                                new PoolEdit.Namespaces(NamespaceSelector.of(Map.of("team", "a"))),
+                                new PoolEdit.Purpose(PoolPurpose.LOAD_BALANCER),
+                                new PoolEdit.Cooling(new CoolDown.Of(Duration.ofMinutes(2))),
+                                new PoolEdit.Source(PoolSource.manifest("p.yaml"))))
+                        .describe())
+                .isEqualTo("p=10.1.0.0/24/26, for namespaces with team=a, purpose LOAD_BALANCER, cool-down 120 s,"
+                        + " of manifest:p.yaml");
+    }
+
+    @Test
+    void coolDownIsADayAtMost() {
+        assertThat(new CoolDown.Of(Duration.ZERO).length()).isZero();
+        assertThat(new CoolDown.Of(Duration.ofHours(24)).length()).isEqualTo(Duration.ofDays(1));
+        for (Duration wrong : List.of(Duration.ofNanos(-1), Duration.ofHours(24).plusNanos(1))) {
+            assertThatThrownBy(() -> new CoolDown.Of(wrong)).hasMessageContaining("must be 0 s to 24 h");
+        }
+    }
+
+    @Test
+    void sourcesReadBack() {
+        for (PoolSource source : List.of(PoolSource.GRPC, PoolSource.KUBERNETES, PoolSource.manifest("a b.yaml"))) {
+            assertThat(PoolSource.parse(source.toString())).isEqualTo(source);
+        }
+        assertThatThrownBy(() -> PoolSource.parse("elsewhere"))
+                .hasMessageContaining("must be grpc, kubernetes or manifest:FILE, got 'elsewhere'");
+    }
+
+    @Test
+    void namespaceSelectorHasTheNodeSelectorsRules() {
+        assertThat(NamespaceSelector.of(Map.of("team", "a", "x.io/b", ""))).hasToString("team=a,x.io/b=");
+        assertThatThrownBy(() -> NamespaceSelector.of(Map.of("a b", "x")))
+                .hasMessageContaining("'a b=x' is not a label of a namespace selector");
     }
 
     @ParameterizedTest

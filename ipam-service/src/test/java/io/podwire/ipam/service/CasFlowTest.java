@@ -9,10 +9,10 @@ import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.store.Change;
-import io.podwire.ipam.store.Entry;
 import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.MemoryIpamStore;
 import io.podwire.ipam.store.Outcome;
+import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -40,11 +40,11 @@ class CasFlowTest {
         MemoryIpamStore real = new MemoryIpamStore();
         IpamStore store = new IpamStore() {
             @Override
-            public List<Entry> load() {
+            public Reading read(long since) {
                 if (failingReads-- > 0) {
                     throw new ServiceException(ErrorReason.UNAVAILABLE, "no answer");
                 }
-                return real.load();
+                return real.read(since);
             }
 
             @Override
@@ -72,7 +72,7 @@ class CasFlowTest {
 
     @Test
     void lostRacesEndWithThePatience() {
-        assertThatThrownBy(() -> createOver(Outcome.CONFLICT))
+        assertThatThrownBy(() -> createOver(new Outcome.Conflict()))
                 .isInstanceOfSatisfying(
                         ServiceException.class, e -> assertThat(e.reason()).isEqualTo(ErrorReason.CONTENTION))
                 .hasMessageContaining("creation of pool a=10.1.0.0/16/26: other writers kept winning for PT3S");
@@ -82,7 +82,7 @@ class CasFlowTest {
 
     @Test
     void lostAnswersEndAsUnavailableThatMayHaveHappened() {
-        assertThatThrownBy(() -> createOver(Outcome.UNKNOWN))
+        assertThatThrownBy(() -> createOver(new Outcome.Unknown()))
                 .isInstanceOfSatisfying(
                         ServiceException.class, e -> assertThat(e.reason()).isEqualTo(ErrorReason.UNAVAILABLE))
                 .hasMessageContaining("may have taken place; repeat the same request");
@@ -91,9 +91,10 @@ class CasFlowTest {
     @Test
     void readsThatFailAreTriedAgain() {
         failingReads = 3;
-        createOver(Outcome.APPLIED);
+        createOver(new Outcome.Applied(1));
         assertThat(writes).as("writes after three failed reads").isEqualTo(1);
         failingReads = Integer.MAX_VALUE;
-        assertThatThrownBy(() -> createOver(Outcome.APPLIED)).hasMessage("no answer");
+        assertThatThrownBy(() -> createOver(new Outcome.Applied(1)))
+                .hasMessage("creation of pool a=10.1.0.0/16/26: no answer");
     }
 }

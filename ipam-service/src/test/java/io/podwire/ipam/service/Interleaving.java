@@ -2,10 +2,10 @@ package io.podwire.ipam.service;
 
 import io.podwire.common.loop.TimeSource;
 import io.podwire.ipam.store.Change;
-import io.podwire.ipam.store.Entry;
 import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.MemoryIpamStore;
 import io.podwire.ipam.store.Outcome;
+import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -82,10 +82,15 @@ final class Interleaving {
         String run(CasFlow flow);
     }
 
-    /** Adds a flow. */
+    /** Adds a flow of a replica that knows nothing yet, or what is there now. */
     Turn add(Body body) {
         Turn turn = new Turn();
-        CasFlow flow = flow(new Stepped(turn));
+        Stepped stepped = new Stepped(turn);
+        CasFlow flow = flow(stepped);
+        if (random.nextBoolean()) {
+            var _ = flow.read();
+        }
+        stepped.stepping = true;
         turns.add(turn);
         Callable<String> call = () -> body.run(flow);
         Thread.ofVirtual().start(() -> {
@@ -131,15 +136,19 @@ final class Interleaving {
 
     private final class Stepped implements IpamStore {
         private final Turn turn;
+        /** Set before the flow's thread starts. */
+        private boolean stepping;
 
         private Stepped(Turn turn) {
             this.turn = turn;
         }
 
         @Override
-        public List<Entry> load() {
-            turn.await();
-            return store.load();
+        public Reading read(long since) {
+            if (stepping) {
+                turn.await();
+            }
+            return store.read(since);
         }
 
         @Override
@@ -155,14 +164,14 @@ final class Interleaving {
                 return store.compareAndSet(changes);
             }
             return switch (random.nextInt(8)) {
-                case 0 -> Outcome.UNKNOWN;
+                case 0 -> new Outcome.Unknown();
                 case 1 -> {
                     var _ = store.compareAndSet(changes);
-                    yield Outcome.UNKNOWN;
+                    yield new Outcome.Unknown();
                 }
                 case 2 -> {
                     late.add(changes);
-                    yield Outcome.UNKNOWN;
+                    yield new Outcome.Unknown();
                 }
                 case 3 -> throw new Died();
                 case 4 -> {

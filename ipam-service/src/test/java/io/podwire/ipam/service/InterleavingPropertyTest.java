@@ -15,6 +15,7 @@ import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolBlocks;
 import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolPurpose;
 import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.service.Interleaving.Body;
 import io.podwire.ipam.service.Interleaving.Turn;
@@ -40,7 +41,7 @@ class InterleavingPropertyTest {
 
     private static String claim(CasFlow flow, ClaimRequest request) {
         try {
-            return new BlockFlow(flow).claim(request).cidr().toString();
+            return new BlockFlow(flow).claim(request).block().cidr().toString();
         } catch (ServiceException e) {
             return e.reason().name();
         }
@@ -79,11 +80,12 @@ class InterleavingPropertyTest {
     }
 
     private static PoolEdit randomEdit(RandomGenerator random, IpPrefix block) {
-        return switch (random.nextInt(5)) {
+        return switch (random.nextInt(6)) {
             case 0 -> new PoolEdit.State(PoolState.ACTIVE);
             case 1 -> new PoolEdit.State(PoolState.DRAINING);
             case 2 -> new PoolEdit.State(PoolState.RETIRED);
-            case 3 -> new PoolEdit.Reserved(List.of(IpPrefix.ofHost(block.last())));
+            case 3 -> new PoolEdit.Purpose(random.nextBoolean() ? PoolPurpose.PODS : PoolPurpose.STATIC);
+            case 4 -> new PoolEdit.Reserved(List.of(IpPrefix.ofHost(block.last())));
             default -> new PoolEdit.Cidr(IpPrefix.containing(block.address(), block.length() - random.nextInt(5)));
         };
     }
@@ -102,6 +104,7 @@ class InterleavingPropertyTest {
             assertThat(ledger.pool(block.pool()))
                     .as("pool of %s", block)
                     .hasValueSatisfying(pool -> assertThat(pool.state()).isNotEqualTo(PoolState.RETIRED))
+                    .hasValueSatisfying(pool -> assertThat(pool.purpose()).isEqualTo(PoolPurpose.PODS))
                     .hasValueSatisfying(pool -> assertThat(PoolBlocks.all(pool)).contains(block.cidr()))
                     .hasValueSatisfying(pool -> assertThat(pool.reserved()).noneMatch(block.cidr()::overlaps));
             assertThat(blocks.stream().filter(b -> b.cidr().overlaps(block.cidr())))

@@ -10,16 +10,22 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.CoolDown;
 import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.NodeSelector;
+import io.podwire.ipam.core.OwnedBlock;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolBlocks;
 import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolPurpose;
+import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.core.PoolUsage;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -31,7 +37,7 @@ class IpamMappingTest {
     @Test
     void epochsAndPoolsRoundTrip() {
         assertThat(IpamMapping.epoch(IpamMapping.toProto(NODE))).isEqualTo(NODE);
-        Ledger ledger = new Ledger(
+        Ledger ledger = Ledger.of(
                 List.of(POOL), List.of(new Block("default", PoolBlocks.block(POOL, 0), NODE, "r1")), List.of(NODE));
         io.podwire.proto.ipam.v1.Pool message =
                 IpamMapping.toProto(ledger.usage().getFirst());
@@ -58,17 +64,54 @@ class IpamMappingTest {
     @Test
     void poolsRoundTripWithAllTheirFields() {
         for (PoolState state : PoolState.values()) {
-            Pool pool = new Pool(
-                    "p",
-                    IpPrefix.parse("10.1.0.0/16"),
-                    26,
-                    state,
-                    List.of(IpPrefix.parse("10.1.0.0/25"), IpPrefix.parse("10.1.255.255/32")),
-                    NodeSelector.of(Map.of("zone", "a", "example.com/rack", "7")));
+            Pool pool = POOL.with(List.of(
+                    new PoolEdit.State(state),
+                    new PoolEdit.Reserved(List.of(IpPrefix.parse("10.1.0.0/25"), IpPrefix.parse("10.1.255.255/32"))),
+                    new PoolEdit.Nodes(NodeSelector.of(Map.of("zone", "a", "example.com/rack", "7"))),
+                    new PoolEdit.Namespaces(NamespaceSelector.of(Map.of("team", "a"))),
+                    new PoolEdit.Cooling(new CoolDown.Of(Duration.ofMillis(90_500)))));
             io.podwire.proto.ipam.v1.Pool message = IpamMapping.toProto(new PoolUsage(pool, 5));
             assertThat(IpamMapping.pool(message)).isEqualTo(pool);
             assertThat(message.getReservedBlocks()).isEqualTo(3);
+            assertThat(message.getSource()).isEqualTo("grpc");
         }
+        for (PoolPurpose purpose : PoolPurpose.values()) {
+            Pool pool = POOL.with(List.of(new PoolEdit.Purpose(purpose)));
+            assertThat(IpamMapping.pool(IpamMapping.toProto(new PoolUsage(pool, 0))))
+                    .isEqualTo(pool);
+        }
+    }
+
+    @Test
+    void outputsAreIgnoredWhereAPoolIsCreated() {
+        assertThat(IpamMapping.pool(pool("10.1.0.0/16", 26).toBuilder()
+                                .setSource("kubernetes")
+                                .setDrainingFromBlocks(3)
+                                .build())
+                        .source())
+                .isEqualTo(PoolSource.GRPC);
+        Pool declared = POOL.with(List.of(new PoolEdit.Source(PoolSource.manifest("p.yaml"))));
+        assertThat(IpamMapping.toProto(new PoolUsage(declared, 0)).getSource()).isEqualTo("manifest:p.yaml");
+    }
+
+    @Test
+    void coolDownIsCheckedAndCanBeUnset() {
+        assertThatThrownBy(() -> IpamMapping.pool(coolDown(-1))).hasMessageContaining("must be 0 s to 24 h");
+        assertThatThrownBy(() -> IpamMapping.pool(coolDown(86_401))).hasMessageContaining("must be 0 s to 24 h");
+        assertThatThrownBy(() -> IpamMapping.pool(coolDown(Long.MAX_VALUE)))
+                .isInstanceOf(ServiceException.class)
+                .hasMessageContaining("must be 0 s to 24 h");
+        assertThat(edits(coolDown(0), "cool_down"))
+                .containsExactly(new PoolEdit.Cooling(new CoolDown.Of(Duration.ZERO)));
+        assertThat(edits(pool("10.1.0.0/16", 26), "cool_down")).containsExactly(new PoolEdit.Cooling(CoolDown.OF_NODE));
+    }
+
+    private static io.podwire.proto.ipam.v1.Pool coolDown(long seconds) {
+        return pool("10.1.0.0/16", 26).toBuilder()
+                .setCoolDown(com.google.protobuf.Duration.newBuilder()
+                        .setSeconds(seconds)
+                        .setNanos(seconds == Long.MAX_VALUE ? 2_000_000_000 : 0))
+                .build();
     }
 
     @Test
@@ -88,6 +131,20 @@ class IpamMappingTest {
                         new PoolEdit.Reserved(List.of(IpPrefix.parse("10.2.0.0/28"))),
                         new PoolEdit.BlockLength(27),
                         new PoolEdit.Cidr(IpPrefix.parse("10.2.0.0/16")));
+        io.podwire.proto.ipam.v1.Pool other = pool.toBuilder()
+                .putNamespaceSelector("team", "a")
+                .setPurpose(io.podwire.proto.ipam.v1.PoolPurpose.POOL_PURPOSE_STATIC)
+                .setSource("grpc")
+                .build();
+        assertThat(edits(other, "namespace_selector", "purpose", "source"))
+                .containsExactly(
+                        new PoolEdit.Namespaces(NamespaceSelector.of(Map.of("team", "a"))),
+                        new PoolEdit.Purpose(PoolPurpose.STATIC),
+                        new PoolEdit.Source(PoolSource.GRPC));
+        assertThatThrownBy(() -> edits(pool, "purpose"))
+                .hasMessageContaining("purpose must be 1 (PODS), 2 (STATIC) or 3 (LOAD_BALANCER), got 0");
+        assertThatThrownBy(() -> edits(other.toBuilder().setSource("kubernetes").build(), "source"))
+                .hasMessageContaining("source can be changed to 'grpc' alone, got 'kubernetes'");
         assertThatThrownBy(() -> edits(pool)).hasMessageContaining("update_mask must name at least one of cidr,");
         assertThatThrownBy(() -> edits(pool, "name"))
                 .hasMessageContaining("'name' is not one of cidr, block_length, state, reserved, node_selector");
@@ -145,10 +202,20 @@ class IpamMappingTest {
 
     @Test
     void blocksKeepPoolAddressesAndOwner() {
-        io.podwire.proto.ipam.v1.Block message =
-                IpamMapping.toProto(new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"));
+        io.podwire.proto.ipam.v1.Block message = IpamMapping.toProto(owned(CoolDown.OF_NODE));
         assertThat(message.getPool()).isEqualTo("default");
         assertThat(IpamMapping.prefix(message.getCidr())).isEqualTo(PoolBlocks.block(POOL, 3));
         assertThat(IpamMapping.epoch(message.getOwner())).isEqualTo(NODE);
+        assertThat(message.hasCoolDown()).isFalse();
+        assertThat(IpamMapping.toProto(owned(new CoolDown.Of(Duration.ofMillis(1_500))))
+                        .getCoolDown())
+                .isEqualTo(com.google.protobuf.Duration.newBuilder()
+                        .setSeconds(1)
+                        .setNanos(500_000_000)
+                        .build());
+    }
+
+    private static OwnedBlock owned(CoolDown coolDown) {
+        return new OwnedBlock(new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"), coolDown);
     }
 }

@@ -12,10 +12,10 @@ import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.core.PoolUsage;
 import io.podwire.ipam.service.PoolWatch.Watcher;
 import io.podwire.ipam.store.Change;
-import io.podwire.ipam.store.Entry;
 import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.MemoryIpamStore;
 import io.podwire.ipam.store.Outcome;
+import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -38,9 +38,9 @@ class PoolWatchTest {
 
     private final IpamStore store = new IpamStore() {
         @Override
-        public List<Entry> load() {
+        public Reading read(long since) {
             loads.incrementAndGet();
-            return memory.load();
+            return memory.read(since);
         }
 
         @Override

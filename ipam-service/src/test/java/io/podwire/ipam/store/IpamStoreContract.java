@@ -41,7 +41,7 @@ abstract class IpamStoreContract {
     @Test
     void whatIsPutIsLoadedOrderedByKey() {
         assertThat(set(new Put("b/2", 0, "two"), new Put("a", 0, "{\"é\":\"x y\"}"), new Put("b/1", 0, "")))
-                .isEqualTo(Outcome.APPLIED);
+                .isInstanceOf(Outcome.Applied.class);
         assertThat(contents()).containsExactly("a={\"é\":\"x y\"}", "b/1=", "b/2=two");
         assertThat(version("a")).as("keys of one write share its version").isEqualTo(version("b/2"));
     }
@@ -50,9 +50,9 @@ abstract class IpamStoreContract {
     void everyWriteGivesANewVersionEvenOfTheSameValue() {
         set(new Put("a", 0, "x"));
         long first = version("a");
-        assertThat(set(new Put("a", first, "x"))).isEqualTo(Outcome.APPLIED);
+        assertThat(set(new Put("a", first, "x"))).isInstanceOf(Outcome.Applied.class);
         assertThat(version("a")).isGreaterThan(first);
-        assertThat(set(new Put("a", first, "y"))).as("the old version").isEqualTo(Outcome.CONFLICT);
+        assertThat(set(new Put("a", first, "y"))).as("the old version").isEqualTo(new Outcome.Conflict());
     }
 
     @Test
@@ -60,11 +60,11 @@ abstract class IpamStoreContract {
         set(new Put("a", 0, "x"), new Put("b", 0, "x"));
         long version = version("a");
         List<String> before = contents();
-        assertThat(set(new Put("a", version, "y"), new Put("b", 0, "y"))).isEqualTo(Outcome.CONFLICT);
-        assertThat(set(new Put("a", 0, "y"), new Put("b", version, "y"))).isEqualTo(Outcome.CONFLICT);
-        assertThat(set(new Put("c", 0, "y"), new Check("a", 0))).isEqualTo(Outcome.CONFLICT);
-        assertThat(set(new Put("c", 0, "y"), new Check("missing", 7))).isEqualTo(Outcome.CONFLICT);
-        assertThat(set(new Put("c", 0, "y"), new Delete("b", version + 1))).isEqualTo(Outcome.CONFLICT);
+        assertThat(set(new Put("a", version, "y"), new Put("b", 0, "y"))).isEqualTo(new Outcome.Conflict());
+        assertThat(set(new Put("a", 0, "y"), new Put("b", version, "y"))).isEqualTo(new Outcome.Conflict());
+        assertThat(set(new Put("c", 0, "y"), new Check("a", 0))).isEqualTo(new Outcome.Conflict());
+        assertThat(set(new Put("c", 0, "y"), new Check("missing", 7))).isEqualTo(new Outcome.Conflict());
+        assertThat(set(new Put("c", 0, "y"), new Delete("b", version + 1))).isEqualTo(new Outcome.Conflict());
         assertThat(contents()).isEqualTo(before);
     }
 
@@ -73,7 +73,7 @@ abstract class IpamStoreContract {
         set(new Put("a", 0, "x"));
         long version = version("a");
         assertThat(set(new Check("a", version), new Check("missing", 0), new Put("b", 0, "y")))
-                .isEqualTo(Outcome.APPLIED);
+                .isInstanceOf(Outcome.Applied.class);
         assertThat(version("a")).isEqualTo(version);
         assertThat(contents()).containsExactly("a=x", "b=y");
     }
@@ -82,10 +82,10 @@ abstract class IpamStoreContract {
     void deletedKeyIsAbsentAndItsOldVersionNeverReturns() {
         set(new Put("a", 0, "x"));
         long old = version("a");
-        assertThat(set(new Delete("a", old))).isEqualTo(Outcome.APPLIED);
+        assertThat(set(new Delete("a", old))).isInstanceOf(Outcome.Applied.class);
         assertThat(store().load()).isEmpty();
-        assertThat(set(new Put("a", old, "y"))).isEqualTo(Outcome.CONFLICT);
-        assertThat(set(new Put("a", 0, "y"))).isEqualTo(Outcome.APPLIED);
+        assertThat(set(new Put("a", old, "y"))).isEqualTo(new Outcome.Conflict());
+        assertThat(set(new Put("a", 0, "y"))).isInstanceOf(Outcome.Applied.class);
         assertThat(version("a")).as("version after delete and put").isGreaterThan(old);
     }
 
@@ -103,6 +103,54 @@ abstract class IpamStoreContract {
         assertThat(same).as("after a write of the same value").isGreaterThan(put);
         set(new Delete("a", version("a")));
         assertThat(store().revision()).as("after a delete").isGreaterThan(same);
+    }
+
+    private List<String> since(long revision) {
+        Reading reading = store().read(revision);
+        return reading.entries().stream()
+                .map(e -> (reading.whole() ? "all: " : "new: ") + e.key() + "=" + e.value())
+                .toList();
+    }
+
+    @Test
+    void aReadingTellsWhatWasWrittenSinceAnother() {
+        set(new Put("a", 0, "x"), new Put("b", 0, "x"));
+        Reading first = store().read(0);
+        assertThat(first.whole()).isTrue();
+        assertThat(first.revision()).isEqualTo(store().revision());
+        assertThat(store().read(first.revision())).isEqualTo(new Reading(first.revision(), false, List.of()));
+        set(new Put("b", version("b"), "y"), new Put("c", 0, "z"));
+        set(new Put("a", 0, "conflict"));
+        assertThat(since(first.revision())).containsExactly("new: b=y", "new: c=z");
+        assertThat(since(store().revision())).isEmpty();
+        assertThat(since(0)).containsExactly("all: a=x", "all: b=y", "all: c=z");
+    }
+
+    @Test
+    void aReadingOverADeletionIsWhole() {
+        set(new Put("a", 0, "x"), new Put("b", 0, "x"));
+        long before = store().revision();
+        set(new Delete("a", version("a")), new Put("c", 0, "z"));
+        long after = store().revision();
+        assertThat(since(before)).containsExactly("all: b=x", "all: c=z");
+        assertThat(since(after)).as("from after the deletion on").isEmpty();
+        set(new Put("a", 0, "back"));
+        assertThat(since(after)).containsExactly("new: a=back");
+        assertThat(since(before)).containsExactly("all: a=back", "all: b=x", "all: c=z");
+    }
+
+    @Test
+    void aRevisionThatIsNotKnownGivesAll() {
+        set(new Put("a", 0, "x"));
+        assertThat(since(store().revision() + 1000)).containsExactly("all: a=x");
+    }
+
+    @Test
+    void anAppliedWriteTellsTheVersionOfItsKeys() {
+        Outcome.Applied put = (Outcome.Applied) set(new Put("a", 0, "x"), new Put("b", 0, "x"));
+        assertThat(put.version()).isEqualTo(version("a")).isEqualTo(store().revision());
+        Outcome.Applied delete = (Outcome.Applied) set(new Delete("a", put.version()));
+        assertThat(delete.version()).isEqualTo(store().revision());
     }
 
     @Test
@@ -131,8 +179,8 @@ abstract class IpamStoreContract {
         do {
             Entry entry = store().load().getFirst();
             outcome = set(new Put("count", entry.version(), Integer.toString(Integer.parseInt(entry.value()) + 1)));
-        } while (outcome == Outcome.CONFLICT);
-        assertThat(outcome).isEqualTo(Outcome.APPLIED);
+        } while (outcome instanceof Outcome.Conflict);
+        assertThat(outcome).isInstanceOf(Outcome.Applied.class);
     }
 
     @Test

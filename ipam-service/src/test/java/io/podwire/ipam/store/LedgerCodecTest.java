@@ -8,11 +8,16 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolPurpose;
+import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -57,13 +62,10 @@ class LedgerCodecTest {
 
     @Test
     void poolThatIsUnusualHasAFormatThatTheFirstReleaseRefuses() {
-        Pool pool = new Pool(
-                "default",
-                IpPrefix.parse("10.1.0.0/16"),
-                26,
-                PoolState.DRAINING,
-                List.of(IpPrefix.parse("10.1.0.0/28"), IpPrefix.parse("10.1.7.0/32")),
-                NodeSelector.of(Map.of("zone", "a", "example.com/rack", "")));
+        Pool pool = POOL.with(List.of(
+                new PoolEdit.State(PoolState.DRAINING),
+                new PoolEdit.Reserved(List.of(IpPrefix.parse("10.1.0.0/28"), IpPrefix.parse("10.1.7.0/32"))),
+                new PoolEdit.Nodes(NodeSelector.of(Map.of("zone", "a", "example.com/rack", "")))));
         assertThat(LedgerCodec.encode(pool))
                 .isEqualTo("{\"v\":2,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26,"
                         + "\"state\":\"DRAINING\",\"reserved\":[\"10.1.0.0/28\",\"10.1.7.0/32\"],"
@@ -75,6 +77,53 @@ class LedgerCodecTest {
                 new PoolEdit.Reserved(pool.reserved()),
                 new PoolEdit.Nodes(pool.nodes()))) {
             Pool one = POOL.with(List.of(edit));
+            assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(one))))
+                    .as("%s alone", edit)
+                    .isEqualTo(one);
+        }
+    }
+
+    @Test
+    void howManyBlocksADrainingPoolHadNeedsNoFormat() {
+        Pool pool = new Pool(
+                "default",
+                IpPrefix.parse("10.1.0.0/16"),
+                26,
+                PoolState.DRAINING,
+                List.of(),
+                NodeSelector.EVERY_NODE,
+                NamespaceSelector.EVERY_NAMESPACE,
+                PoolPurpose.PODS,
+                CoolDown.OF_NODE,
+                PoolSource.GRPC,
+                7);
+        assertThat(LedgerCodec.encode(pool))
+                .isEqualTo("{\"v\":2,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26,"
+                        + "\"state\":\"DRAINING\",\"reserved\":[],\"nodes\":{},\"drainingFrom\":7}");
+        assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(pool))))
+                .isEqualTo(pool);
+    }
+
+    @Test
+    void poolWithAFieldOfFormatThreeIsRefusedByEarlierReleases() {
+        Pool pool = POOL.with(List.of(
+                new PoolEdit.Namespaces(NamespaceSelector.of(Map.of("team", "a"))),
+                new PoolEdit.Purpose(PoolPurpose.STATIC),
+                new PoolEdit.Cooling(new CoolDown.Of(Duration.ofMinutes(10))),
+                new PoolEdit.Source(PoolSource.manifest("pools.yaml"))));
+        assertThat(LedgerCodec.encode(pool))
+                .isEqualTo("{\"v\":3,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26,"
+                        + "\"state\":\"ACTIVE\",\"reserved\":[],\"nodes\":{},\"namespaces\":{\"team\":\"a\"},"
+                        + "\"purpose\":\"STATIC\",\"coolDown\":\"PT10M\",\"source\":\"manifest:pools.yaml\"}");
+        assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(pool))))
+                .isEqualTo(pool);
+        for (PoolEdit edit : List.of(
+                new PoolEdit.Namespaces(pool.namespaces()),
+                new PoolEdit.Purpose(PoolPurpose.LOAD_BALANCER),
+                new PoolEdit.Cooling(new CoolDown.Of(Duration.ZERO)),
+                new PoolEdit.Source(PoolSource.KUBERNETES))) {
+            Pool one = POOL.with(List.of(edit));
+            assertThat(LedgerCodec.encode(one)).as("%s alone", edit).startsWith("{\"v\":3,");
             assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(one))))
                     .as("%s alone", edit)
                     .isEqualTo(one);
@@ -105,6 +154,10 @@ class LedgerCodecTest {
                 "{\"v\":2,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26,\"state\":\"GONE\","
                         + "\"reserved\":[],\"nodes\":{}}",
                 "{\"v\":3,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26}",
+                "{\"v\":3,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26,\"state\":\"ACTIVE\","
+                        + "\"reserved\":[],\"nodes\":{},\"namespaces\":{},\"purpose\":\"PODS\","
+                        + "\"coolDown\":\"10 minutes\",\"source\":\"grpc\"}",
+                "{\"v\":4,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26}",
                 "{\"v\":0,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26}",
             })
     void damagedOrUnknownValuesStopTheDecision(String value) {

@@ -7,10 +7,17 @@ import java.util.TreeMap;
 public final class MemoryIpamStore implements IpamStore {
     private final TreeMap<String, Entry> entries = new TreeMap<>();
     private long revision;
+    private long deletion;
 
     @Override
-    public synchronized List<Entry> load() {
-        return List.copyOf(entries.values());
+    public synchronized Reading read(long since) {
+        boolean whole = since == 0 || since > revision || since < deletion;
+        return new Reading(
+                revision,
+                whole,
+                entries.values().stream()
+                        .filter(entry -> whole || entry.version() > since)
+                        .toList());
     }
 
     @Override
@@ -23,18 +30,21 @@ public final class MemoryIpamStore implements IpamStore {
         for (Change change : changes) {
             Entry entry = entries.get(change.key());
             if ((entry == null ? Change.ABSENT : entry.version()) != change.expected()) {
-                return Outcome.CONFLICT;
+                return new Outcome.Conflict();
             }
         }
         revision++;
         for (Change change : changes) {
             switch (change) {
                 case Change.Put put -> entries.put(put.key(), new Entry(put.key(), revision, put.value()));
-                case Change.Delete delete -> entries.remove(delete.key());
+                case Change.Delete delete -> {
+                    entries.remove(delete.key());
+                    deletion = revision;
+                }
                 case Change.Check _ -> {}
             }
         }
-        return Outcome.APPLIED;
+        return new Outcome.Applied(revision);
     }
 
     @Override

@@ -6,15 +6,13 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.PodAddresses;
 import java.math.BigInteger;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,7 +27,7 @@ import java.util.stream.Stream;
  * argument. Guarded by its own monitor, held for microseconds.
  *
  * <p>An owner takes one address of each family that it wants, all or none; asking twice, it gets the
- * same. A released address cools down before anyone gets it again, and of a block's free addresses the
+ * same. A released address cools down, as long as its block says, before anyone gets it again, and of a block's free addresses the
  * one released longest ago is taken first, so that late packets and stale conntrack entries of its
  * last owner meet nobody.
  *
@@ -39,7 +37,17 @@ public final class AddressBook<O> {
     /** Of a block with more addresses, as IPv6 allows, only so many are used: a node has fewer pods. */
     static final int MOST_OF_A_BLOCK = 1 << 12;
 
-    private record Cooling(IpAddress address, Duration until) {}
+    /** An address that nobody gets now; the one that will be free first comes first. */
+    private record Cooling(Duration until, long released, IpAddress address, Duration since)
+            implements Comparable<Cooling> {
+        private static final Comparator<Cooling> ORDER =
+                Comparator.comparing(Cooling::until).thenComparingLong(Cooling::released);
+
+        @Override
+        public int compareTo(Cooling other) {
+            return ORDER.compare(this, other);
+        }
+    }
 
     /** A free address; those never released come first, then the one released longest ago. */
     private record Free(long released, IpAddress address) implements Comparable<Free> {
@@ -57,11 +65,14 @@ public final class AddressBook<O> {
     private final TreeMap<IpPrefix, SortedSet<Free>> blocks = new TreeMap<>();
     /** The pool of each block. */
     private final Map<IpPrefix, String> pools = new HashMap<>();
+    /** The cool-down of each block that has one of its own. */
+    private final Map<IpPrefix, Duration> coolDowns = new HashMap<>();
 
     private final Map<O, EnumMap<IpFamily, IpAddress>> byOwner = new HashMap<>();
     private final Map<IpAddress, O> byAddress = new HashMap<>();
-    private final Deque<Cooling> cooling = new ArrayDeque<>();
-    private final Set<IpAddress> coolingSet = new HashSet<>();
+    private final SortedSet<Cooling> cooling = new TreeSet<>();
+    /** The same by address, the one released longest ago first. */
+    private final Map<IpAddress, Cooling> coolingByAddress = new LinkedHashMap<>();
     /** When each address was last released, as a running number; an address in use has none. */
     private final Map<IpAddress, Long> released = new HashMap<>();
 
@@ -70,13 +81,17 @@ public final class AddressBook<O> {
     /**
      * An empty book.
      *
-     * @param coolDown how long a released address is given to nobody, 0 or more
+     * @param coolDown how long a released address is given to nobody, 0 or more, unless its block says otherwise
      */
     public AddressBook(Duration coolDown) {
+        this.coolDown = notNegative(coolDown);
+    }
+
+    private static Duration notNegative(Duration coolDown) {
         if (coolDown.isNegative()) {
             throw new IllegalArgumentException("cool-down must be 0 or more, got " + coolDown);
         }
-        this.coolDown = coolDown;
+        return coolDown;
     }
 
     /** Adds a block of a pool without a name; see {@link #addBlock(IpPrefix, String)}. */
@@ -84,9 +99,22 @@ public final class AddressBook<O> {
         addBlock(block, "");
     }
 
-    /** Adds a block that the node owns, of a pool; adding it twice is adding it once. */
-    public synchronized void addBlock(IpPrefix block, String pool) {
+    /** Adds a block whose addresses cool down as the book's do; see {@link #addBlock(IpPrefix, String, Duration)}. */
+    public void addBlock(IpPrefix block, String pool) {
+        addBlock(block, pool, coolDown);
+    }
+
+    /**
+     * Adds a block that the node owns, of a pool; adding it twice is adding it once.
+     *
+     * @param blockCoolDown how long a released address of it is given to nobody, 0 or more. An address that cools
+     *     already cools as long from its release on, or as long as before where that is longer.
+     */
+    public synchronized void addBlock(IpPrefix block, String pool, Duration blockCoolDown) {
         pools.put(block, pool);
+        if (!notNegative(blockCoolDown).equals(coolDowns.put(block, blockCoolDown))) {
+            coolingByAddress.replaceAll((address, now) -> block.contains(address) ? extended(now, blockCoolDown) : now);
+        }
         if (blocks.containsKey(block)) {
             return;
         }
@@ -94,7 +122,7 @@ public final class AddressBook<O> {
         int size = block.size().min(BigInteger.valueOf(MOST_OF_A_BLOCK)).intValueExact();
         for (int i = 0; i < size; i++) {
             IpAddress address = block.address().plus(i);
-            if (!byAddress.containsKey(address) && !coolingSet.contains(address)) {
+            if (!byAddress.containsKey(address) && !coolingByAddress.containsKey(address)) {
                 free.add(entry(address));
             }
         }
@@ -105,6 +133,12 @@ public final class AddressBook<O> {
     public synchronized void removeBlock(IpPrefix block) {
         blocks.remove(block);
         pools.remove(block);
+        coolDowns.remove(block);
+    }
+
+    /** How soon after its release any address may be given again: the shortest cool-down of any block. */
+    public synchronized Duration shortestCoolDown() {
+        return coolDowns.isEmpty() ? coolDown : Collections.min(coolDowns.values());
     }
 
     /** The blocks, in order. */
@@ -200,7 +234,7 @@ public final class AddressBook<O> {
         if (!pool.isEmpty() && !of.equals(pool)) {
             return Optional.of(new Taking.OtherPool<>(address, block.get(), of));
         }
-        return coolingSet.contains(address) ? Optional.of(new Taking.Cooling<>(address)) : Optional.empty();
+        return coolingByAddress.containsKey(address) ? Optional.of(new Taking.Cooling<>(address)) : Optional.empty();
     }
 
     private Optional<IpAddress> next(IpFamily family, String pool) {
@@ -264,7 +298,7 @@ public final class AddressBook<O> {
     /** Addresses that cool down now, longest first. */
     public synchronized List<IpAddress> cooling(Duration now) {
         expire(now);
-        return cooling.stream().map(Cooling::address).toList();
+        return List.copyOf(coolingByAddress.keySet());
     }
 
     /**
@@ -313,11 +347,25 @@ public final class AddressBook<O> {
     }
 
     private void cool(IpAddress address, Duration now) {
-        if (coolingSet.add(address)) {
+        if (!coolingByAddress.containsKey(address)) {
             freeAround(address).ifPresent(free -> free.remove(entry(address)));
-            cooling.addLast(new Cooling(address, now.plus(coolDown)));
-            released.put(address, releases++);
+            Duration length = blockAround(address).map(coolDowns::get).orElse(coolDown);
+            Cooling begun = new Cooling(now.plus(length), releases++, address, now);
+            cooling.add(begun);
+            coolingByAddress.put(address, begun);
+            released.put(address, begun.released());
         }
+    }
+
+    private Cooling extended(Cooling begun, Duration length) {
+        Duration until = begun.since().plus(length);
+        if (until.compareTo(begun.until()) <= 0) {
+            return begun;
+        }
+        cooling.remove(begun);
+        Cooling longer = new Cooling(until, begun.released(), begun.address(), begun.since());
+        cooling.add(longer);
+        return longer;
     }
 
     private void put(O owner, IpAddress address) {
@@ -325,20 +373,17 @@ public final class AddressBook<O> {
         byAddress.put(address, owner);
         freeAround(address).ifPresent(free -> free.remove(entry(address)));
         released.remove(address);
-        if (coolingSet.remove(address)) {
-            cooling.removeIf(c -> c.address().equals(address));
+        Cooling ended = coolingByAddress.remove(address);
+        if (ended != null) {
+            cooling.remove(ended);
         }
     }
 
     private void expire(Duration now) {
-        for (Iterator<Cooling> it = cooling.iterator(); it.hasNext(); ) {
-            Cooling next = it.next();
-            if (next.until().compareTo(now) > 0) {
-                return;
-            }
-            coolingSet.remove(next.address());
-            freeAround(next.address()).ifPresent(free -> free.add(entry(next.address())));
-            it.remove();
+        while (!cooling.isEmpty() && cooling.getFirst().until().compareTo(now) <= 0) {
+            IpAddress address = cooling.removeFirst().address();
+            coolingByAddress.remove(address);
+            freeAround(address).ifPresent(free -> free.add(entry(address)));
         }
     }
 }

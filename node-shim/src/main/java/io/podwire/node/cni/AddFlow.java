@@ -377,7 +377,7 @@ public final class AddFlow {
                     throw new CniException(
                             Code.TRY_AGAIN,
                             "address " + address + " cools down",
-                            "it was released a moment ago, and nobody gets it before --cool-down of node-shim is over");
+                            "it was released a moment ago, and nobody gets it before its cool-down is over");
                 case Taking.Elsewhere<EndpointKey>(IpAddress address) ->
                     throw new CniException(
                             Code.UNSUPPORTED_FIELD,

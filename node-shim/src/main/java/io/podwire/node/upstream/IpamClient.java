@@ -287,9 +287,9 @@ public final class IpamClient {
         });
     }
 
-    /** What ipam-service says are this node's blocks, with their pools. */
-    private Map<IpPrefix, String> owned() {
-        Map<IpPrefix, String> owned = new TreeMap<>();
+    /** What ipam-service says are this node's blocks. */
+    private Map<IpPrefix, Block> owned() {
+        Map<IpPrefix, Block> owned = new TreeMap<>();
         String token = "";
         do {
             ListBlocksResponse page = stub().listBlocks(ListBlocksRequest.newBuilder()
@@ -298,7 +298,7 @@ public final class IpamClient {
                     .build());
             for (Block block : page.getBlocksList()) {
                 if (block.getOwner().getNodeUid().equals(self.uid())) {
-                    owned.put(IpPrefix.parse(block.getCidr()), block.getPool());
+                    owned.put(IpPrefix.parse(block.getCidr()), block);
                 }
             }
             token = page.getNextPageToken();
@@ -307,7 +307,7 @@ public final class IpamClient {
     }
 
     private void reconcile() {
-        Map<IpPrefix, String> owned = owned();
+        Map<IpPrefix, Block> owned = owned();
         for (IpPrefix known : journal.blocks().keySet()) {
             if (!owned.containsKey(known)) {
                 log.error(
@@ -330,7 +330,7 @@ public final class IpamClient {
                 .setFamily(StreamMapping.family(supply.family))
                 .build());
         IpPrefix cidr = IpPrefix.parse(block.getCidr());
-        add(cidr, block.getPool());
+        add(cidr, block);
         changed.run();
         if (cidr.family() != supply.family) {
             // The same id again gives the same block again: no second one is lost to this claim.
@@ -345,9 +345,18 @@ public final class IpamClient {
         log.info("claimed block {} of pool {}", block.getCidr(), block.getPool());
     }
 
-    private void add(IpPrefix block, String fromPool) {
-        journal.putBlock(block, fromPool);
-        book.addBlock(block, fromPool);
+    private void add(IpPrefix cidr, Block block) {
+        journal.putBlock(cidr, block.getPool());
+        if (block.hasCoolDown()) {
+            book.addBlock(
+                    cidr,
+                    block.getPool(),
+                    Duration.ofSeconds(
+                            block.getCoolDown().getSeconds(),
+                            block.getCoolDown().getNanos()));
+        } else {
+            book.addBlock(cidr, block.getPool());
+        }
     }
 
     private BlocksGrpc.BlocksBlockingStub stub() {

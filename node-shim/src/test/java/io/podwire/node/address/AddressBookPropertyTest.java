@@ -47,6 +47,9 @@ final class AddressBookPropertyTest {
                 assertThat(book.cooling(now))
                         .as("cooling, longest first, after step %d", step)
                         .isEqualTo(slow.cooling(now));
+                assertThat(book.shortestCoolDown())
+                        .as("shortest cool-down after step %d", step)
+                        .isEqualTo(slow.shortestCoolDown());
                 assertThat(book.blocks()).as("blocks after step %d", step).isEqualTo(slow.blocks());
             }
         });
@@ -58,8 +61,9 @@ final class AddressBookPropertyTest {
         IpAddress address = block.address().plus(random.nextInt(block.size().intValueExact()));
         switch (random.nextInt(14)) {
             case 0 -> {
-                book.addBlock(block);
-                slow.addBlock(block);
+                Duration coolDown = Duration.ofSeconds(random.nextInt(3) * 20L);
+                book.addBlock(block, "pool", coolDown);
+                slow.addBlock(block, coolDown);
             }
             case 1 -> {
                 if (random.nextInt(4) == 0) {

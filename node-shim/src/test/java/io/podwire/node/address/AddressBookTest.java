@@ -36,6 +36,40 @@ final class AddressBookTest {
     }
 
     @Test
+    void aBlocksOwnCoolDownHoldsForItsAddresses() {
+        IpPrefix slow = IpPrefix.parse("10.0.0.1/32");
+        book.addBlock(slow, "slow", COOL.multipliedBy(10));
+        book.addBlock(IpPrefix.parse("fd00::1/128"), "fast", Duration.ZERO);
+        book.take("a", BOTH, T0);
+        assertThat(book.shortestCoolDown()).isZero();
+        book.release("a", T0);
+
+        assertThat(book.cooling(T0)).containsExactly(IpAddress.parse("10.0.0.1"));
+        assertThat(book.take("b", Set.of(IpFamily.V6), T0)).as("at once").isPresent();
+        assertThat(book.take("b", V4, T0.plus(COOL)))
+                .as("the book's own is over")
+                .isEmpty();
+        assertThat(book.take("b", V4, T0.plus(COOL.multipliedBy(10)))).isPresent();
+    }
+
+    @Test
+    void aLongerCoolDownHoldsForWhatCoolsAndAShorterOneDoesNot() {
+        IpPrefix block = IpPrefix.parse("10.0.0.1/32");
+        book.addBlock(block, "p");
+        book.take("a", V4, T0);
+        book.release("a", T0);
+
+        book.addBlock(block, "p", Duration.ZERO);
+        assertThat(book.cooling(T0.plusSeconds(1))).as("as its release said").hasSize(1);
+        book.addBlock(block, "p", Duration.ofSeconds(90));
+        assertThat(book.take("b", V4, T0.plus(COOL))).as("30 s before its end").isEmpty();
+        assertThat(book.take("b", V4, T0.plusSeconds(90))).isPresent();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> book.addBlock(block, "p", Duration.ofSeconds(-1)))
+                .withMessageContaining("0 or more");
+    }
+
+    @Test
     void theLastOwnerGetsNoEarlierReturnThanOthers() {
         book.addBlock(IpPrefix.parse("10.0.0.1/32"));
         book.take("a", V4, T0);

@@ -12,24 +12,46 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
 
 /** The address book as a list of facts, asked again for everything each time: the specification of the fast one. */
 final class SlowAddressBook {
-    private record Release(IpAddress address, Duration until) {}
+    private record Release(IpAddress address, Duration since, Duration until) {
+        Release atLeast(Duration coolDown) {
+            Duration other = since.plus(coolDown);
+            return other.compareTo(until) > 0 ? new Release(address, since, other) : this;
+        }
+    }
 
     private final Duration coolDown;
-    private final TreeSet<IpPrefix> blocks = new TreeSet<>();
+    private final TreeMap<IpPrefix, Duration> blocks = new TreeMap<>();
     private final Map<String, Set<IpAddress>> held = new HashMap<>();
     /** Every release that was not taken again, oldest first, whether it still cools or not. */
     private final List<Release> releases = new ArrayList<>();
+    /** The newest time told. */
+    private Duration looked = Duration.ZERO;
 
     SlowAddressBook(Duration coolDown) {
         this.coolDown = coolDown;
     }
 
-    void addBlock(IpPrefix block) {
-        blocks.add(block);
+    void addBlock(IpPrefix block, Duration blockCoolDown) {
+        blocks.put(block, blockCoolDown);
+        releases.replaceAll(
+                r -> block.contains(r.address()) && r.until().compareTo(looked) > 0 ? r.atLeast(blockCoolDown) : r);
+    }
+
+    Duration shortestCoolDown() {
+        return blocks.values().stream().min(Comparator.naturalOrder()).orElse(coolDown);
+    }
+
+    private Release releaseOf(IpAddress address, Duration now) {
+        Duration length = blocks.entrySet().stream()
+                .filter(block -> block.getKey().contains(address))
+                .findFirst()
+                .map(Map.Entry::getValue)
+                .orElse(coolDown);
+        return new Release(address, now, now.plus(length));
     }
 
     void removeBlock(IpPrefix block) {
@@ -37,7 +59,7 @@ final class SlowAddressBook {
     }
 
     List<IpPrefix> blocks() {
-        return List.copyOf(blocks);
+        return List.copyOf(blocks.keySet());
     }
 
     /** Nothing: one of the families has no free address. */
@@ -57,7 +79,7 @@ final class SlowAddressBook {
     /** One that is named, and any of the other families; nothing: one of them cannot be had. */
     Optional<List<IpAddress>> takeThis(String owner, Set<IpFamily> families, IpAddress named, Duration now) {
         boolean holds = heldBy(owner).contains(named);
-        boolean can = blocks.stream().anyMatch(block -> block.contains(named))
+        boolean can = blocks.keySet().stream().anyMatch(block -> block.contains(named))
                 && !isHeld(named)
                 && !cooling(now).contains(named);
         List<IpAddress> all = new ArrayList<>(List.of(named));
@@ -79,7 +101,7 @@ final class SlowAddressBook {
     }
 
     private Optional<IpAddress> best(IpFamily family, Duration now) {
-        return blocks.stream()
+        return blocks.keySet().stream()
                 .filter(block -> block.family() == family)
                 .map(block -> free(block, now))
                 .filter(free -> !free.isEmpty())
@@ -110,18 +132,19 @@ final class SlowAddressBook {
     void restoreCooling(IpAddress address, Duration now) {
         if (!isHeld(address) && !cooling(now).contains(address)) {
             releases.removeIf(r -> r.address().equals(address));
-            releases.add(new Release(address, now.plus(coolDown)));
+            releases.add(releaseOf(address, now));
         }
     }
 
     List<IpAddress> release(String owner, Duration now) {
         List<IpAddress> all = heldBy(owner);
         held.remove(owner);
-        all.forEach(a -> releases.add(new Release(a, now.plus(coolDown))));
+        all.forEach(a -> releases.add(releaseOf(a, now)));
         return all;
     }
 
     List<IpAddress> cooling(Duration now) {
+        looked = now;
         return releases.stream()
                 .filter(r -> r.until().compareTo(now) > 0)
                 .map(Release::address)
@@ -129,7 +152,7 @@ final class SlowAddressBook {
     }
 
     int free(IpFamily family, Duration now) {
-        return blocks.stream()
+        return blocks.keySet().stream()
                 .filter(block -> block.family() == family)
                 .mapToInt(block -> free(block, now).size())
                 .sum();

@@ -201,6 +201,18 @@ final class IpamClientTest {
     }
 
     @Test
+    void addressesCoolDownAsTheirBlocksSay() {
+        Block tenMinutes = block("10.1.0.0/30", SELF.toProto()).toBuilder()
+                .setCoolDown(com.google.protobuf.Duration.newBuilder().setSeconds(600))
+                .build();
+        ipam.owned.put("a", tenMinutes);
+        book.addBlock(IpPrefix.parse("10.1.0.0/30"), "default");
+        client(4).start();
+        await().atMost(SOON).until(() -> book.shortestCoolDown().equals(Duration.ofMinutes(10)));
+        assertThat(ipam.claims).as("4 addresses are enough").isEmpty();
+    }
+
+    @Test
     void aLostReplyIsAskedForAgainWithTheSameId() {
         ipam.loseReplies.set(2);
         IpamClient client = client(4);
