@@ -16,8 +16,18 @@ final class FreeBlocks {
      * @param taken prefixes of any length, in order
      */
     static Optional<IpPrefix> lowest(Pool pool, Stream<IpPrefix> taken) {
-        IpAddress end = pool.cidr().last();
-        IpPrefix candidate = IpPrefix.containing(pool.cidr().address(), pool.blockLength());
+        return lowest(pool.cidr(), pool.blockLength(), taken);
+    }
+
+    /**
+     * The lowest part of a range that shares no address with any of {@code taken}.
+     *
+     * @param length prefix length of the part
+     * @param taken prefixes of any length, in order
+     */
+    static Optional<IpPrefix> lowest(IpPrefix range, int length, Stream<IpPrefix> taken) {
+        IpAddress end = range.last();
+        IpPrefix candidate = IpPrefix.containing(range.address(), length);
         for (Iterator<IpPrefix> all = taken.iterator(); all.hasNext(); ) {
             IpPrefix next = all.next();
             if (next.address().compareTo(candidate.last()) > 0) {
@@ -28,7 +38,7 @@ final class FreeBlocks {
                 if (last.compareTo(end) >= 0) {
                     return Optional.empty();
                 }
-                candidate = IpPrefix.containing(last.plus(1), pool.blockLength());
+                candidate = IpPrefix.containing(last.plus(1), length);
             }
         }
         return Optional.of(candidate);

@@ -1,5 +1,6 @@
 package io.podwire.ipam.core;
 
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import java.util.Collection;
 import java.util.List;
@@ -8,6 +9,7 @@ import java.util.Optional;
 import org.pcollections.HashTreePMap;
 import org.pcollections.PMap;
 import org.pcollections.TreePMap;
+import org.pcollections.TreePSet;
 
 /**
  * Everything the service knows, at one moment. A ledger with one thing more or less shares all the rest with the one
@@ -16,7 +18,7 @@ import org.pcollections.TreePMap;
 public final class Ledger {
     /** Nothing. */
     public static final Ledger EMPTY =
-            new Ledger(TreePMap.empty(), TreePMap.empty(), HashTreePMap.empty(), TreePMap.empty());
+            new Ledger(TreePMap.empty(), TreePMap.empty(), HashTreePMap.empty(), TreePMap.empty(), Singles.EMPTY);
 
     private final TreePMap<String, Pool> pools;
     /** Those that are owned, by pool and address. */
@@ -26,15 +28,72 @@ public final class Ledger {
     /** The newest epoch seen of each installation, by node and uid. */
     private final TreePMap<String, NodeEpoch> nodes;
 
+    private final Singles singles;
+
+    /** Single addresses that are not free, and the same by owner and by workload. */
+    private record Singles(
+            TreePMap<IpAddress, SingleAddress> all,
+            PMap<String, TreePSet<IpAddress>> byOwner,
+            PMap<Workload, TreePSet<IpAddress>> byWorkload) {
+        private static final Singles EMPTY = new Singles(TreePMap.empty(), HashTreePMap.empty(), HashTreePMap.empty());
+
+        Singles with(SingleAddress one) {
+            Singles left = without(one.address());
+            IpAddress address = one.address();
+            return new Singles(
+                    left.all.plus(address, one),
+                    one.use()
+                            .user()
+                            .map(owner -> plus(left.byOwner, owner.id(), address))
+                            .orElse(left.byOwner),
+                    one.use()
+                            .reserved()
+                            .map(workload -> plus(left.byWorkload, workload, address))
+                            .orElse(left.byWorkload));
+        }
+
+        Singles without(IpAddress address) {
+            SingleAddress before = all.get(address);
+            if (before == null) {
+                return this;
+            }
+            return new Singles(
+                    all.minus(address),
+                    before.use()
+                            .user()
+                            .map(owner -> minus(byOwner, owner.id(), address))
+                            .orElse(byOwner),
+                    before.use()
+                            .reserved()
+                            .map(workload -> minus(byWorkload, workload, address))
+                            .orElse(byWorkload));
+        }
+
+        private static <K> PMap<K, TreePSet<IpAddress>> plus(PMap<K, TreePSet<IpAddress>> to, K key, IpAddress one) {
+            return to.plus(key, to.getOrDefault(key, TreePSet.empty()).plus(one));
+        }
+
+        private static <K> PMap<K, TreePSet<IpAddress>> minus(PMap<K, TreePSet<IpAddress>> from, K key, IpAddress one) {
+            TreePSet<IpAddress> left = from.getOrDefault(key, TreePSet.empty()).minus(one);
+            return left.isEmpty() ? from.minus(key) : from.plus(key, left);
+        }
+
+        List<SingleAddress> these(TreePSet<IpAddress> addresses) {
+            return addresses.stream().map(all::get).toList();
+        }
+    }
+
     private Ledger(
             TreePMap<String, Pool> pools,
             TreePMap<String, TreePMap<IpPrefix, Block>> blocks,
             PMap<String, Block> requests,
-            TreePMap<String, NodeEpoch> nodes) {
+            TreePMap<String, NodeEpoch> nodes,
+            Singles singles) {
         this.pools = pools;
         this.blocks = blocks;
         this.requests = requests;
         this.nodes = nodes;
+        this.singles = singles;
     }
 
     /** A ledger of these. */
@@ -54,12 +113,12 @@ public final class Ledger {
 
     /** With this pool in place of the one of its name. */
     public Ledger with(Pool pool) {
-        return new Ledger(pools.plus(pool.name(), pool), blocks, requests, nodes);
+        return new Ledger(pools.plus(pool.name(), pool), blocks, requests, nodes, singles);
     }
 
     /** Without a pool. */
     public Ledger withoutPool(String name) {
-        return new Ledger(pools.minus(name), blocks, requests, nodes);
+        return new Ledger(pools.minus(name), blocks, requests, nodes, singles);
     }
 
     /** With this block in place of the owned one of its pool and addresses. */
@@ -70,7 +129,8 @@ public final class Ledger {
                 pools,
                 without.blocks.plus(block.pool(), ofPool.plus(block.cidr(), block)),
                 without.requests.plus(block.requestId(), block),
-                nodes);
+                nodes,
+                singles);
     }
 
     /** Without a block, which nobody owns then. */
@@ -85,17 +145,53 @@ public final class Ledger {
                 pools,
                 left.isEmpty() ? blocks.minus(pool) : blocks.plus(pool, left),
                 block.equals(requests.get(block.requestId())) ? requests.minus(block.requestId()) : requests,
-                nodes);
+                nodes,
+                singles);
     }
 
     /** With this epoch as the newest of its installation. */
     public Ledger with(NodeEpoch node) {
-        return new Ledger(pools, blocks, requests, nodes.plus(installation(node), node));
+        return new Ledger(pools, blocks, requests, nodes.plus(installation(node), node), singles);
     }
 
     /** Without an installation of a node. */
     public Ledger withoutNode(String installation) {
-        return new Ledger(pools, blocks, requests, nodes.minus(installation));
+        return new Ledger(pools, blocks, requests, nodes.minus(installation), singles);
+    }
+
+    /** With this in place of what was known of its address. */
+    public Ledger with(SingleAddress address) {
+        return new Ledger(pools, blocks, requests, nodes, singles.with(address));
+    }
+
+    /** Without a single address, which is free then. */
+    public Ledger withoutAddress(IpAddress address) {
+        return new Ledger(pools, blocks, requests, nodes, singles.without(address));
+    }
+
+    /** What is known of a single address; empty when it is free. */
+    public Optional<SingleAddress> address(IpAddress address) {
+        return Optional.ofNullable(singles.all.get(address));
+    }
+
+    /** All single addresses that are not free, in order. */
+    public Collection<SingleAddress> addresses() {
+        return singles.all.values();
+    }
+
+    /** The single addresses of a range that are not free, in order. */
+    public Collection<SingleAddress> addressesIn(IpPrefix range) {
+        return singles.all.subMap(range.address(), true, range.last(), true).values();
+    }
+
+    /** The single addresses that an owner has, in order. */
+    public List<SingleAddress> addressesOf(String ownerId) {
+        return singles.these(singles.byOwner.getOrDefault(ownerId, TreePSet.empty()));
+    }
+
+    /** The single addresses that are reserved for a workload, in use or not, in order. */
+    public List<SingleAddress> addressesFor(Workload workload) {
+        return singles.these(singles.byWorkload.getOrDefault(workload, TreePSet.empty()));
     }
 
     /** What an installation is known by: node/uid. */
@@ -160,17 +256,19 @@ public final class Ledger {
         return other instanceof Ledger ledger
                 && pools.equals(ledger.pools)
                 && blocks.equals(ledger.blocks)
-                && nodes.equals(ledger.nodes);
+                && nodes.equals(ledger.nodes)
+                && singles.all.equals(ledger.singles.all);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(pools, blocks, nodes);
+        return Objects.hash(pools, blocks, nodes, singles.all);
     }
 
-    /** Pools, blocks and nodes, for messages of tests. */
+    /** All of it, for messages of tests. */
     @Override
     public String toString() {
-        return "pools " + pools.values() + ", blocks " + blocks() + ", nodes " + nodes.values();
+        return "pools " + pools.values() + ", blocks " + blocks() + ", nodes " + nodes.values() + ", addresses "
+                + addresses();
     }
 }

@@ -8,8 +8,11 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
+import io.podwire.ipam.core.AddressOwner;
+import io.podwire.ipam.core.AddressUse;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.CoolDown;
 import io.podwire.ipam.core.Ledger;
@@ -20,11 +23,15 @@ import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolPurpose;
 import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
+import io.podwire.ipam.core.SingleAddress;
+import io.podwire.ipam.core.Workload;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -41,6 +48,11 @@ import java.util.TreeMap;
  * nodes/NODE/UID                {"v":1,"node":"n1","uid":"8c...","bootId":"2f...","counter":3}
  * blocks/POOL/ADDRESS-LENGTH    {"v":1,"pool":"default","cidr":"10.1.0.64/26","owner":{...},"requestId":"..."}
  * requests/REQUEST-ID           {"v":1,"block":"blocks/default/10.1.0.64-26"}   of the claim that took that block
+ * addresses/ADDRESS             {"v":1,"pool":"default","address":"10.1.2.3","use":"IN_USE","since":1700000000000,
+ *                                "owner":{"id":"vm-7","node":"","namespace":"","pod":""},
+ *                                "reservedFor":{"namespace":"db","name":"pg","ordinal":0}}
+ * owners/0 to owners/255        {"v":1}   rewritten when an owner whose id has that hash gets addresses
+ * reservations                  {"v":1}   rewritten when addresses are reserved
  * </pre>
  *
  * A pool that is active, has no reserved range and is for every node has format 1, which the first release
@@ -55,6 +67,10 @@ final class LedgerCodec {
     static final String NODES = "nodes/";
     static final String BLOCKS = "blocks/";
     static final String REQUESTS = "requests/";
+    static final String ADDRESSES = "addresses/";
+    static final String OWNERS = "owners/";
+    static final String RESERVATIONS = "reservations";
+    private static final int OWNER_KEYS = 256;
 
     private static final int FORMAT = 1;
     private static final int SELECTIVE_POOL_FORMAT = 2;
@@ -73,6 +89,15 @@ final class LedgerCodec {
 
     static String key(Block block) {
         return BLOCKS + block.pool() + "/" + block.cidr().toString().replace('/', '-');
+    }
+
+    static String key(SingleAddress address) {
+        return ADDRESSES + address.address();
+    }
+
+    /** Many owners share a key: it is there to be compared, and grows no store by owners that are gone. */
+    static String ownerKey(String ownerId) {
+        return OWNERS + Math.floorMod(ownerId.hashCode(), OWNER_KEYS);
     }
 
     static String requestKey(Block block) {
@@ -146,6 +171,9 @@ final class LedgerCodec {
         if (key.startsWith(BLOCKS)) {
             return ledger.with(block(entry));
         }
+        if (key.startsWith(ADDRESSES)) {
+            return ledger.with(address(entry));
+        }
         return key.startsWith(NODES) ? ledger.with(node(entry)) : ledger;
     }
 
@@ -159,6 +187,9 @@ final class LedgerCodec {
             return ledger.withoutBlock(
                     key.substring(BLOCKS.length(), slash),
                     IpPrefix.parse(key.substring(slash + 1).replace('-', '/')));
+        }
+        if (key.startsWith(ADDRESSES)) {
+            return ledger.withoutAddress(IpAddress.parse(key.substring(ADDRESSES.length())));
         }
         return key.startsWith(NODES) ? ledger.withoutNode(key.substring(NODES.length())) : ledger;
     }
@@ -208,6 +239,65 @@ final class LedgerCodec {
                         IpPrefix.parse(text(json, "cidr")),
                         epoch(required(json, "owner")),
                         text(json, "requestId")));
+    }
+
+    static String encode(SingleAddress address) {
+        ObjectNode json = value().put("pool", address.pool())
+                .put("address", address.address().toString())
+                .put("since", address.since().toEpochMilli());
+        switch (address.use()) {
+            case AddressUse.InUse(AddressOwner owner, Optional<Workload> _) ->
+                json.put("use", "IN_USE")
+                        .putObject("owner")
+                        .put("id", owner.id())
+                        .put("node", owner.node())
+                        .put("namespace", owner.namespace())
+                        .put("pod", owner.pod());
+            case AddressUse.Cooling _ -> json.put("use", "COOLING");
+            case AddressUse.Reserved _ -> json.put("use", "RESERVED");
+        }
+        address.use()
+                .reserved()
+                .ifPresent(workload -> json.putObject("reservedFor")
+                        .put("namespace", workload.namespace())
+                        .put("name", workload.name())
+                        .put("ordinal", workload.ordinal()));
+        return json.toString();
+    }
+
+    static SingleAddress address(Entry entry) {
+        return decode(
+                entry,
+                FORMAT,
+                json -> new SingleAddress(
+                        text(json, "pool"),
+                        IpAddress.parse(text(json, "address")),
+                        use(json),
+                        Instant.ofEpochMilli(required(json, "since").asLong())));
+    }
+
+    private static AddressUse use(JsonNode json) {
+        String use = text(json, "use");
+        return switch (use) {
+            case "IN_USE" -> {
+                JsonNode owner = required(json, "owner");
+                yield new AddressUse.InUse(
+                        new AddressOwner(
+                                text(owner, "id"), text(owner, "node"), text(owner, "namespace"), text(owner, "pod")),
+                        json.has("reservedFor") ? Optional.of(workload(json)) : Optional.empty());
+            }
+            case "COOLING" -> new AddressUse.Cooling();
+            case "RESERVED" -> new AddressUse.Reserved(workload(json));
+            default -> throw new IllegalArgumentException("use '" + use + "' is not known to this release");
+        };
+    }
+
+    private static Workload workload(JsonNode json) {
+        JsonNode workload = required(json, "reservedFor");
+        return new Workload(
+                text(workload, "namespace"),
+                text(workload, "name"),
+                required(workload, "ordinal").asInt());
     }
 
     private static ObjectNode value() {

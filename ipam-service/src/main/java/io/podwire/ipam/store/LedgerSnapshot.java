@@ -1,11 +1,15 @@
 package io.podwire.ipam.store;
 
+import io.podwire.common.net.IpAddress;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.SingleAddress;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.pcollections.HashTreePMap;
 import org.pcollections.PMap;
 
@@ -17,6 +21,8 @@ import org.pcollections.PMap;
  *   <li>a claim rewrites its pool, so that it cannot meet the pool's deletion or change; its node, so that it
  *       cannot meet a newer life's claim; and it makes the key of its request id, so that one id takes
  *       one block over all pools;
+ *   <li>an allocation of single addresses rewrites their pools, as a claim does; and the key of its owner's hash, so that
+ *       an owner does not get addresses twice;
  *   <li>the creation or change of a pool rewrites {@code catalog}, so that two overlapping ones cannot meet.
  * </ul>
  *
@@ -119,6 +125,53 @@ public final class LedgerSnapshot {
     /** Removes the pool; fails when a block of it was claimed since. */
     public List<Change> delete(Pool pool) {
         return List.of(delete(LedgerCodec.key(pool)));
+    }
+
+    /** Makes single addresses their owner's, and blocks the service's. */
+    public List<Change> allocate(String ownerId, List<SingleAddress> addresses, List<Block> blocks) {
+        return taken(LedgerCodec.ownerKey(ownerId), addresses, blocks);
+    }
+
+    /** Makes single addresses reserved, and blocks the service's. */
+    public List<Change> reserve(List<SingleAddress> addresses, List<Block> blocks) {
+        return taken(LedgerCodec.RESERVATIONS, addresses, blocks);
+    }
+
+    private List<Change> taken(String compared, List<SingleAddress> addresses, List<Block> blocks) {
+        List<Change> changes = new ArrayList<>();
+        changes.add(put(compared, LedgerCodec.catalog()));
+        rewrite(addresses.stream().map(SingleAddress::pool), changes);
+        blocks.forEach(block -> changes.add(put(LedgerCodec.key(block), LedgerCodec.encode(block))));
+        changes.addAll(turn(addresses));
+        return changes;
+    }
+
+    /** Gives single addresses that are not free another use. */
+    public List<Change> turn(List<SingleAddress> addresses) {
+        return addresses.stream()
+                .map(address -> put(LedgerCodec.key(address), LedgerCodec.encode(address)))
+                .toList();
+    }
+
+    /** Makes single addresses free, and blocks of the service nobody's. */
+    public List<Change> forget(List<SingleAddress> addresses, List<Block> blocks) {
+        List<Change> changes = new ArrayList<>();
+        // So that nobody takes an address of such a block meanwhile.
+        rewrite(blocks.stream().map(Block::pool), changes);
+        blocks.forEach(block -> changes.add(delete(LedgerCodec.key(block))));
+        addresses.forEach(address -> changes.add(delete(LedgerCodec.key(address))));
+        return changes;
+    }
+
+    private void rewrite(Stream<String> pools, List<Change> changes) {
+        pools.distinct()
+                .forEach(name -> ledger.pool(name)
+                        .ifPresent(pool -> changes.add(put(LedgerCodec.key(pool), LedgerCodec.encode(pool)))));
+    }
+
+    /** The version of what is known of a single address, {@link Change#ABSENT} when it is free. */
+    public long version(IpAddress address) {
+        return version(LedgerCodec.ADDRESSES + address);
     }
 
     private Change delete(String key) {

@@ -1,0 +1,322 @@
+package io.podwire.ipam.core;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * Who gets which single address. They are of blocks that the service owns itself, which no node hands out; an address
+ * has one owner, and one that was released is nobody's before it is {@link #forgotten}.
+ */
+public final class AddressRules {
+    /** Owner of the blocks that single addresses are taken from. */
+    public static final NodeEpoch SERVICE =
+            new NodeEpoch(new NodeName("podwire-ipam-service"), "service", "service", 1);
+
+    private static final Comparator<Pool> STATIC_FIRST = Comparator.<Pool, Boolean>comparing(
+                    pool -> pool.purpose() != PoolPurpose.STATIC)
+            .thenComparing(Pool::name);
+
+    private AddressRules() {}
+
+    /**
+     * Answers the wish for addresses, all of them or none. The same owner asking again gets the same.
+     *
+     * @param wishes at least one
+     * @param workload with it, the addresses are those that are reserved for it
+     * @param now for {@link SingleAddress#since}
+     */
+    public static AddressDecision allocate(
+            Ledger ledger, AddressOwner owner, List<AddressWish> wishes, Optional<Workload> workload, Instant now) {
+        List<SingleAddress> held = ledger.addressesOf(owner.id());
+        if (!held.isEmpty()) {
+            return inOrder(wishes, held, workload)
+                    .<AddressDecision>map(AddressDecision.AlreadyHeld::new)
+                    .orElseGet(() -> new AddressDecision.HasOthers(held));
+        }
+        List<SingleAddress> taken = new ArrayList<>();
+        List<Block> blocks = new ArrayList<>();
+        Ledger left = ledger;
+        for (AddressWish wish : wishes) {
+            AddressDecision one = workload.isPresent()
+                    ? reserved(left, owner, wish, workload.get(), now)
+                    : one(left, owner, wish, now);
+            if (!(one instanceof AddressDecision.Assign(List<SingleAddress> addresses, List<Block> further))) {
+                return one;
+            }
+            for (Block block : further) {
+                left = left.with(block);
+            }
+            for (SingleAddress address : addresses) {
+                left = left.with(address);
+            }
+            taken.addAll(addresses);
+            blocks.addAll(further);
+        }
+        return new AddressDecision.Assign(taken, blocks);
+    }
+
+    /** The addresses that fulfil the wishes, each one and none left over. */
+    private static Optional<List<SingleAddress>> inOrder(
+            List<AddressWish> wishes, List<SingleAddress> held, Optional<Workload> workload) {
+        Set<SingleAddress> unused = new LinkedHashSet<>(held);
+        List<SingleAddress> ordered = new ArrayList<>();
+        for (AddressWish wish : wishes) {
+            Optional<SingleAddress> fits = unused.stream()
+                    .filter(wish::granted)
+                    .filter(a -> workload.isEmpty() || a.use().reserved().equals(workload))
+                    .findFirst();
+            if (fits.isEmpty()) {
+                return Optional.empty();
+            }
+            unused.remove(fits.get());
+            ordered.add(fits.get());
+        }
+        return unused.isEmpty() ? Optional.of(ordered) : Optional.empty();
+    }
+
+    private static AddressDecision reserved(
+            Ledger ledger, AddressOwner owner, AddressWish wish, Workload workload, Instant now) {
+        List<SingleAddress> fitting = ledger.addressesFor(workload).stream()
+                .filter(wish::granted)
+                .filter(a -> !a.use().user().equals(Optional.of(owner)))
+                .toList();
+        if (fitting.isEmpty()) {
+            return new AddressDecision.NothingReserved(wish, workload);
+        }
+        return fitting.stream()
+                .filter(a -> a.use().user().isEmpty())
+                .findFirst()
+                .<AddressDecision>map(free -> new AddressDecision.Assign(
+                        List.of(free.turned(new AddressUse.InUse(owner, Optional.of(workload)), now)), List.of()))
+                .orElseGet(() -> new AddressDecision.Held(fitting.getFirst()));
+    }
+
+    private static AddressDecision one(Ledger ledger, AddressOwner owner, AddressWish wish, Instant now) {
+        AddressUse use = new AddressUse.InUse(owner, Optional.empty());
+        return switch (wish) {
+            case AddressWish.This(IpAddress address, String pool) -> thisOne(ledger, address, pool, use, now);
+            case AddressWish.Any any -> any(ledger, any, use, now);
+        };
+    }
+
+    private static AddressDecision thisOne(
+            Ledger ledger, IpAddress address, String named, AddressUse use, Instant now) {
+        Optional<SingleAddress> known = ledger.address(address);
+        if (known.isPresent()) {
+            SingleAddress by = known.get();
+            return switch (by.use()) {
+                case AddressUse.InUse _ -> new AddressDecision.Held(by);
+                case AddressUse.Cooling _ -> new AddressDecision.Cooling(by);
+                case AddressUse.Reserved(Workload workload) -> new AddressDecision.ReservedFor(by, workload);
+            };
+        }
+        Optional<Pool> found =
+                ledger.pools().stream().filter(p -> p.cidr().contains(address)).findFirst();
+        if (found.isEmpty()
+                || !(named.equals(AddressWish.ANY_POOL)
+                        || named.equals(found.get().name()))) {
+            return new AddressDecision.Outside(address, named);
+        }
+        Pool pool = found.get();
+        if (pool.state() != PoolState.ACTIVE) {
+            return new AddressDecision.Closed(pool);
+        }
+        if (pool.reserved().stream().anyMatch(range -> range.contains(address))) {
+            return new AddressDecision.InReservedRange(address, pool);
+        }
+        IpPrefix cidr = IpPrefix.containing(address, pool.blockLength());
+        Optional<Block> block = ledger.block(cidr);
+        if (block.isPresent() && !isOwn(block.get())) {
+            return new AddressDecision.OfNode(address, block.get());
+        }
+        return assign(pool, address, use, now, block.isPresent() ? List.of() : List.of(own(pool, cidr)));
+    }
+
+    private static AddressDecision any(Ledger ledger, AddressWish.Any wish, AddressUse use, Instant now) {
+        boolean named = !wish.pool().equals(AddressWish.ANY_POOL);
+        Optional<Pool> byName = ledger.pool(wish.pool());
+        if (named && byName.isEmpty()) {
+            return new AddressDecision.NoSuchPool(wish.pool());
+        }
+        List<Pool> candidates = named
+                ? byName.filter(pool -> pool.family() == wish.family()).stream().toList()
+                : ledger.pools().stream()
+                        .filter(pool -> pool.family() == wish.family() && forEveryone(pool))
+                        .sorted(STATIC_FIRST)
+                        .toList();
+        if (named && byName.get().state() != PoolState.ACTIVE) {
+            return new AddressDecision.Closed(byName.get());
+        }
+        return candidates.stream()
+                .filter(pool -> pool.state() == PoolState.ACTIVE)
+                .flatMap(pool -> free(ledger, pool, use, now).stream())
+                .findFirst()
+                .orElseGet(() -> new AddressDecision.NoneFree(wish, candidates));
+    }
+
+    /** What is for some alone has to be named. */
+    private static boolean forEveryone(Pool pool) {
+        return pool.purpose() != PoolPurpose.LOAD_BALANCER
+                && pool.nodes().equals(NodeSelector.EVERY_NODE)
+                && pool.namespaces().equals(NamespaceSelector.EVERY_NAMESPACE);
+    }
+
+    /** The lowest free address of the blocks that are the service's, or of the lowest that can become so. */
+    private static Optional<AddressDecision> free(Ledger ledger, Pool pool, AddressUse use, Instant now) {
+        for (Block block : ledger.blocksOf(pool.name())) {
+            if (isOwn(block)) {
+                Optional<IpAddress> free = lowest(ledger, pool, block.cidr());
+                if (free.isPresent()) {
+                    return Optional.of(assign(pool, free.get(), use, now, List.of()));
+                }
+            }
+        }
+        List<IpPrefix> whole = new ArrayList<>();
+        while (true) {
+            Optional<IpPrefix> cidr = FreeBlocks.lowest(
+                    pool,
+                    Stream.concat(ledger.blocksOf(pool.name()).stream().map(Block::cidr), whole.stream())
+                            .sorted());
+            if (cidr.isEmpty()) {
+                return Optional.empty();
+            }
+            Optional<IpAddress> free = lowest(ledger, pool, cidr.get());
+            if (free.isPresent()) {
+                return Optional.of(assign(pool, free.get(), use, now, List.of(own(pool, cidr.get()))));
+            }
+            // All of it is in reserved ranges.
+            whole.add(cidr.get());
+        }
+    }
+
+    private static Optional<IpAddress> lowest(Ledger ledger, Pool pool, IpPrefix block) {
+        Stream<IpPrefix> taken = Stream.concat(
+                ledger.addressesIn(block).stream().map(a -> IpPrefix.ofHost(a.address())),
+                pool.reserved().stream().filter(block::overlaps));
+        return FreeBlocks.lowest(block, block.family().bits(), taken.sorted()).map(IpPrefix::address);
+    }
+
+    private static AddressDecision assign(
+            Pool pool, IpAddress address, AddressUse use, Instant now, List<Block> blocks) {
+        return new AddressDecision.Assign(List.of(new SingleAddress(pool.name(), address, use, now)), blocks);
+    }
+
+    private static Block own(Pool pool, IpPrefix cidr) {
+        return new Block(pool.name(), cidr, SERVICE, "service-" + cidr);
+    }
+
+    /** True for a block that single addresses are taken from. */
+    public static boolean isOwn(Block block) {
+        return block.owner().sameOwner(SERVICE);
+    }
+
+    /**
+     * Takes addresses back. What the owner does not have is left as it is: a repeated release must not disturb the next
+     * owner.
+     *
+     * @param wanted which of them; none: all
+     * @return what they become
+     */
+    public static List<SingleAddress> release(
+            Ledger ledger, String ownerId, Collection<IpAddress> wanted, Instant now) {
+        return ledger.addressesOf(ownerId).stream()
+                .filter(a -> wanted.isEmpty() || wanted.contains(a.address()))
+                .map(a -> a.turned(
+                        a.use()
+                                .reserved()
+                                .<AddressUse>map(AddressUse.Reserved::new)
+                                .orElseGet(AddressUse.Cooling::new),
+                        now))
+                .toList();
+    }
+
+    /**
+     * Reserves an address of each family for each of these workloads, all or none; what is reserved for one already
+     * stays.
+     *
+     * @param wishes for each workload
+     */
+    public static AddressDecision reserve(
+            Ledger ledger, List<Workload> workloads, List<AddressWish.Any> wishes, Instant now) {
+        List<SingleAddress> taken = new ArrayList<>();
+        List<Block> blocks = new ArrayList<>();
+        List<SingleAddress> there = new ArrayList<>();
+        Ledger left = ledger;
+        for (Workload workload : workloads) {
+            for (AddressWish.Any wish : wishes) {
+                Optional<SingleAddress> known = ledger.addressesFor(workload).stream()
+                        .filter(wish::granted)
+                        .findFirst();
+                if (known.isPresent()) {
+                    there.add(known.get());
+                    continue;
+                }
+                AddressDecision one = any(left, wish, new AddressUse.Reserved(workload), now);
+                if (!(one instanceof AddressDecision.Assign(List<SingleAddress> addresses, List<Block> further))) {
+                    return one;
+                }
+                for (Block block : further) {
+                    left = left.with(block);
+                }
+                for (SingleAddress address : addresses) {
+                    left = left.with(address);
+                }
+                taken.addAll(addresses);
+                blocks.addAll(further);
+            }
+        }
+        return taken.isEmpty() ? new AddressDecision.AlreadyHeld(there) : new AddressDecision.Assign(taken, blocks);
+    }
+
+    /** What the addresses that are reserved for these workloads become: what is in use stays in use. */
+    public static List<SingleAddress> unreserve(Ledger ledger, List<Workload> workloads, Instant now) {
+        return workloads.stream()
+                .flatMap(workload -> ledger.addressesFor(workload).stream())
+                .map(a -> switch (a.use()) {
+                    case AddressUse.InUse(AddressOwner owner, Optional<Workload> _) ->
+                        a.turned(new AddressUse.InUse(owner, Optional.empty()), a.since());
+                    case AddressUse.Reserved _, AddressUse.Cooling _ -> a.turned(new AddressUse.Cooling(), now);
+                })
+                .toList();
+    }
+
+    /**
+     * What is nobody's any more once these addresses have cooled down.
+     *
+     * @param addresses that become free
+     * @param blocks of the service in which nothing is left
+     */
+    public record Forgotten(List<SingleAddress> addresses, List<Block> blocks) {}
+
+    /** Makes addresses free that have cooled down; one that is in another use by now stays as it is. */
+    public static Forgotten forgotten(Ledger ledger, Collection<SingleAddress> cooled) {
+        List<SingleAddress> free = new ArrayList<>();
+        Ledger left = ledger;
+        for (SingleAddress address : cooled) {
+            if (address.use() instanceof AddressUse.Cooling
+                    && ledger.address(address.address()).equals(Optional.of(address))) {
+                free.add(address);
+                left = left.withoutAddress(address.address());
+            }
+        }
+        Ledger after = left;
+        List<Block> empty = free.stream()
+                .map(SingleAddress::pool)
+                .distinct()
+                .flatMap(pool -> after.blocksOf(pool).stream())
+                .filter(AddressRules::isOwn)
+                .filter(block -> after.addressesIn(block.cidr()).isEmpty())
+                .toList();
+        return new Forgotten(free, empty);
+    }
+}
