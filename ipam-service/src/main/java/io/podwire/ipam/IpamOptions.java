@@ -10,6 +10,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -93,6 +94,21 @@ public final class IpamOptions implements ServiceOptions {
                     + " own, whichever is longer")
     private List<String> pools = List.of();
 
+    @Option(
+            names = "--pool-dir",
+            paramLabel = "DIR",
+            description = "A folder of manifests of kind IPPool, podwire.io/v1, read live: pools are created, changed"
+                    + " and, once no block of theirs is owned, deleted as they say. Every replica must be given the"
+                    + " same")
+    private Path poolDir;
+
+    @Option(
+            names = "--kubernetes-pools",
+            description =
+                    "Read IPPools, podwire.io/v1, from the Kubernetes API as --pool-dir reads manifests, and write"
+                            + " their status: in-cluster service account, or KUBECONFIG")
+    private boolean kubernetesPools;
+
     /** Where the ledger is kept. */
     enum StoreKind {
         /** A file of this machine. */
@@ -143,6 +159,16 @@ public final class IpamOptions implements ServiceOptions {
     /** Pools to create at start. */
     List<Pool> pools() {
         return pools.stream().map(IpamOptions::parsePool).toList();
+    }
+
+    /** The folder of pools' manifests, where there is one. */
+    Optional<Path> poolDir() {
+        return Optional.ofNullable(poolDir);
+    }
+
+    /** Whether pools come from the Kubernetes API. */
+    boolean kubernetesPools() {
+        return kubernetesPools;
     }
 
     private static Pool parsePool(String text) {

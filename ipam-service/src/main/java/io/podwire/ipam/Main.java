@@ -12,6 +12,8 @@ import io.podwire.ipam.service.PoolFlow;
 import io.podwire.ipam.service.PoolGauges;
 import io.podwire.ipam.service.PoolWatch;
 import io.podwire.ipam.service.PoolsGrpcService;
+import io.podwire.ipam.source.KubernetesPools;
+import io.podwire.ipam.source.PoolFolder;
 import io.podwire.ipam.store.EtcdIpamStore;
 import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.MvIpamStore;
@@ -41,6 +43,12 @@ public final class Main {
         BlockFlow blocks = new BlockFlow(flow);
         for (Pool pool : options.pools()) {
             ensure(pools, pool);
+        }
+        if (options.poolDir().isPresent()) {
+            context.own(PoolFolder.start(options.poolDir().get(), flow, TimeSource.SYSTEM, context.meters()));
+        }
+        if (options.kubernetesPools()) {
+            context.own(KubernetesPools.connect(flow, TimeSource.SYSTEM, context.meters()));
         }
         context.own(new PoolGauges(blocks, context.meters(), GAUGE_PERIOD));
         PoolWatch watch = context.own(new PoolWatch(flow, TimeSource.SYSTEM, WATCH_PERIOD, SIGN_OF_LIFE));

@@ -19,12 +19,18 @@ class ArchitectureTest {
             .definedBy("io.podwire.ipam.store")
             .layer("service")
             .definedBy("io.podwire.ipam.service")
+            .layer("source")
+            .definedBy("io.podwire.ipam.source")
             .layer("main")
             .definedBy("io.podwire.ipam")
             .whereLayer("main")
             .mayNotBeAccessedByAnyLayer()
-            .whereLayer("service")
+            .whereLayer("source")
             .mayOnlyBeAccessedByLayers("main")
+            .whereLayer("source")
+            .mayOnlyAccessLayers("core", "service")
+            .whereLayer("service")
+            .mayOnlyBeAccessedByLayers("source", "main")
             .whereLayer("store")
             .mayOnlyBeAccessedByLayers("service", "main");
 
@@ -37,12 +43,28 @@ class ArchitectureTest {
             .resideOutsideOfPackages("io.podwire.ipam.core", "io.podwire.common.net", "org.pcollections", "java..");
 
     @ArchTest
-    static final ArchRule onlyTheStoreKnowsEtcdMvStoreAndJson = noClasses()
+    static final ArchRule onlyTheStoreKnowsEtcdAndMvStore = noClasses()
             .that()
             .resideOutsideOfPackage("io.podwire.ipam.store")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.etcd..", "org.h2..", "com.fasterxml..");
+            .resideInAnyPackage("io.etcd..", "org.h2..");
+
+    @ArchTest
+    static final ArchRule onlyTheSourceKnowsKubernetes = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.podwire.ipam.source")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("io.fabric8..");
+
+    @ArchTest
+    static final ArchRule onlyTheStoreAndTheSourceKnowJson = noClasses()
+            .that()
+            .resideOutsideOfPackages("io.podwire.ipam.store", "io.podwire.ipam.source")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("com.fasterxml..");
 
     @ArchTest
     static final ArchRule onlyTheServiceKnowsGeneratedTypes = noClasses()
