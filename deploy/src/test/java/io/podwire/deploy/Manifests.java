@@ -11,6 +11,7 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.Service;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.api.model.apps.DaemonSet;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.policy.v1.PodDisruptionBudget;
@@ -37,6 +38,7 @@ final class Manifests {
             "apps/v1 Deployment", Deployment.class,
             "apps/v1 DaemonSet", DaemonSet.class,
             "policy/v1 PodDisruptionBudget", PodDisruptionBudget.class,
+            "apiextensions.k8s.io/v1 CustomResourceDefinition", CustomResourceDefinition.class,
             "rbac.authorization.k8s.io/v1 ClusterRole", ClusterRole.class,
             "rbac.authorization.k8s.io/v1 ClusterRoleBinding", ClusterRoleBinding.class);
 

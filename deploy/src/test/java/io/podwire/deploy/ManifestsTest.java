@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.ServicePort;
 import io.fabric8.kubernetes.api.model.Volume;
 import io.fabric8.kubernetes.api.model.VolumeMount;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.policy.v1.PodDisruptionBudget;
 import io.fabric8.kubernetes.api.model.rbac.ClusterRole;
@@ -21,6 +22,7 @@ import io.fabric8.kubernetes.api.model.rbac.PolicyRule;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceOptions;
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
@@ -78,7 +80,7 @@ class ManifestsTest {
                 .extracting(o -> o.getKind() + "/" + o.getMetadata().getName())
                 .doesNotHaveDuplicates();
         assertThat(objects)
-                .filteredOn(o -> !Set.of("Namespace", "ClusterRole", "ClusterRoleBinding")
+                .filteredOn(o -> !Set.of("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
                         .contains(o.getKind()))
                 .extracting(o -> o.getMetadata().getNamespace())
                 .containsOnly("podwire");
@@ -246,40 +248,81 @@ class ManifestsTest {
     }
 
     @Test
-    void rolesReadOnlyWhatIsNeededAndOnlyPolicyServiceHasOne() {
-        Map<String, Set<String>> readable = Map.of(
-                "", Set.of("namespaces", "nodes", "pods"),
-                "networking.k8s.io", Set.of("networkpolicies"));
+    void rolesReadOnlyWhatIsNeededAndOnlyTwoServicesHaveOne() {
+        Map<String, Map<String, Set<String>>> readable = Map.of(
+                "podwire-policy-service",
+                        Map.of(
+                                "", Set.of("namespaces", "nodes", "pods"),
+                                "networking.k8s.io", Set.of("networkpolicies")),
+                "podwire-ipam-service", Map.of("podwire.io", Set.of("ippools", "ippools/status")));
         for (ClusterRole role : Manifests.all(ClusterRole.class)) {
             for (PolicyRule rule : role.getRules()) {
                 List<String> words = new ArrayList<>(rule.getApiGroups());
                 words.addAll(rule.getResources());
                 words.addAll(rule.getVerbs());
                 assertThat(words).as("no wildcard").doesNotContain("*");
-                assertThat(rule.getVerbs()).as("nothing is written").isSubsetOf("get", "list", "watch");
+                if (rule.getVerbs().contains("patch")) {
+                    assertThat(rule.getResources())
+                            .as("a status alone is written")
+                            .containsExactly("ippools/status");
+                    assertThat(rule.getVerbs()).containsExactly("patch");
+                } else {
+                    assertThat(rule.getVerbs()).isSubsetOf("get", "list", "watch");
+                }
                 assertThat(rule.getNonResourceURLs()).isEmpty();
                 rule.getApiGroups()
-                        .forEach(group -> assertThat(rule.getResources()).isSubsetOf(readable.get(group)));
+                        .forEach(group -> assertThat(rule.getResources())
+                                .isSubsetOf(readable.get(role.getMetadata().getName())
+                                        .get(group)));
             }
         }
-        assertThat(Manifests.all(ClusterRoleBinding.class)).singleElement().satisfies(binding -> {
-            assertThat(Manifests.all(ClusterRole.class))
-                    .extracting(role -> role.getMetadata().getName())
-                    .containsExactly(binding.getRoleRef().getName());
+        assertThat(Manifests.all(ClusterRole.class))
+                .extracting(role -> role.getMetadata().getName())
+                .containsExactlyInAnyOrderElementsOf(readable.keySet());
+        assertThat(Manifests.all(ClusterRoleBinding.class)).hasSize(2).allSatisfy(binding -> {
             assertThat(binding.getSubjects()).singleElement().satisfies(subject -> {
-                assertThat(subject.getName()).isEqualTo("policy-service");
+                assertThat("podwire-" + subject.getName())
+                        .isEqualTo(binding.getRoleRef().getName());
                 assertThat(subject.getNamespace()).isEqualTo("podwire");
             });
         });
         assertThat(workloads())
                 .filteredOn(w -> w.template().getSpec().getAutomountServiceAccountToken())
                 .extracting(Workload::name)
-                .containsExactly("policy-service");
+                .containsExactlyInAnyOrder("ipam-service", "policy-service");
         assertThat(Manifests.all(ServiceAccount.class))
                 .extracting(account -> account.getMetadata().getName())
                 .containsExactlyInAnyOrderElementsOf(workloads().stream()
                         .map(w -> w.template().getSpec().getServiceAccountName())
                         .toList());
+    }
+
+    @Test
+    void definitionOfPoolsHasTheFieldsThatIpamServiceKnows() throws ClassNotFoundException {
+        CustomResourceDefinition definition = Manifests.all(CustomResourceDefinition.class).stream()
+                .filter(d -> d.getMetadata().getName().equals("ippools.podwire.io"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(definition.getSpec().getScope()).isEqualTo("Cluster");
+        assertThat(definition.getSpec().getVersions()).singleElement().satisfies(version -> {
+            assertThat(version.getName()).isEqualTo("v1");
+            assertThat(version.getSubresources().getStatus()).isNotNull();
+            var properties = version.getSchema().getOpenAPIV3Schema().getProperties();
+            assertThat(properties.get("spec").getProperties().keySet())
+                    .isEqualTo(fields("io.podwire.ipam.source.IpPoolSpec"));
+            assertThat(properties.get("status").getProperties().keySet())
+                    .isEqualTo(fields("io.podwire.ipam.source.IpPoolStatus"));
+            String coolDown =
+                    properties.get("spec").getProperties().get("coolDown").getPattern();
+            assertThat(List.of("0s", "90s", "10m", "1h30m", "24h", "1h5s")).allMatch(text -> text.matches(coolDown));
+            assertThat(List.of("", "5", "1s1m", "-1s", "1d")).noneMatch(text -> text.matches(coolDown));
+        });
+    }
+
+    private static Set<String> fields(String record) throws ClassNotFoundException {
+        return Stream.of(Class.forName(record).getRecordComponents())
+                .map(RecordComponent::getName)
+                .collect(Collectors.toSet());
     }
 
     @Test
