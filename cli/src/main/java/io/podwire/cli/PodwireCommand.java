@@ -33,7 +33,13 @@ final class PodwireCommand {
     @Command(
             name = "ipam",
             description = "Pools and blocks of addresses, from ipam-service.",
-            subcommands = {IpamPoolsCommand.class, IpamUpdatePoolCommand.class, IpamBlocksCommand.class})
+            subcommands = {
+                IpamPoolsCommand.class,
+                IpamCreatePoolCommand.class,
+                IpamUpdatePoolCommand.class,
+                IpamDeletePoolCommand.class,
+                IpamBlocksCommand.class,
+            })
     static final class Ipam {}
 
     @Command(

@@ -12,16 +12,26 @@ final class PoolTable {
     private PoolTable() {}
 
     static Table of(List<Pool> pools) {
-        Table table = new Table("NAME", "CIDR", "BLOCK", "STATE", "OWNED", "RESERVED", "TOTAL");
+        Table table = new Table("NAME", "CIDR", "BLOCK", "STATE", "OWNED", "RESERVED", "TOTAL", "PURPOSE", "SOURCE");
         pools.forEach(pool -> table.row(
                 pool.getName(),
                 pool.getCidr(),
                 "/" + pool.getBlockLength(),
                 Ascii.toLowerCase(pool.getState().name().replace("POOL_STATE_", "")),
-                Integer.toUnsignedString(pool.getOwnedBlocks()),
+                owned(pool),
                 Integer.toUnsignedString(pool.getReservedBlocks()) + (pool.getReservedBlocks() == MOST_TOLD ? "+" : ""),
-                total(pool)));
+                total(pool),
+                Ascii.toLowerCase(pool.getPurpose().name().replace("POOL_PURPOSE_", "")),
+                pool.getSource()));
         return table;
+    }
+
+    /** While it drains, how many are left of those at the start. */
+    private static String owned(Pool pool) {
+        String owned = Integer.toUnsignedString(pool.getOwnedBlocks());
+        return pool.getDrainingFromBlocks() == 0
+                ? owned
+                : owned + "/" + Integer.toUnsignedString(pool.getDrainingFromBlocks());
     }
 
     /** The field's largest value stands for more as well: a power of two tells how many. */

@@ -2,15 +2,20 @@ package io.podwire.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Duration;
 import com.google.protobuf.util.JsonFormat;
 import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
+import io.podwire.proto.ipam.v1.CreatePoolRequest;
+import io.podwire.proto.ipam.v1.DeletePoolRequest;
+import io.podwire.proto.ipam.v1.DeletePoolResponse;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
 import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolPurpose;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
@@ -26,6 +31,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 
@@ -37,10 +43,10 @@ class CommandsTest {
         try (Serving pools = new Serving(new TwoPages())) {
             Ended table = run("ipam", "pools", "--server", pools.target());
             assertThat(table).as("table").isEqualTo(new Ended(0, """
-                    NAME  CIDR              BLOCK  STATE     OWNED  RESERVED  TOTAL
-                    a     10.0.0.0/16       /26    active    3      0         1024
-                    b     10.244.0.0/16     /26    draining  0      0         0
-                    six   fd00:10:244::/48  /122   active    1      2         2^74
+                    NAME  CIDR              BLOCK  STATE     OWNED  RESERVED  TOTAL  PURPOSE        SOURCE
+                    a     10.0.0.0/16       /26    active    3      0         1024   pods           grpc
+                    b     10.244.0.0/16     /26    draining  0      0         0      load_balancer  manifest:b.yaml
+                    six   fd00:10:244::/48  /122   active    1      2         2^74   pods           kubernetes
                     """, ""));
             Ended json = run("ipam", "pools", "-o", "json", "--server", pools.target());
             ListPoolsResponse.Builder read = ListPoolsResponse.newBuilder();
@@ -91,8 +97,8 @@ class CommandsTest {
             assertThat(run("ipam", "update-pool", "a", "--state", "draining", "--server", pools.target()))
                     .as("table")
                     .isEqualTo(new Ended(0, """
-                            NAME  CIDR         BLOCK  STATE     OWNED  RESERVED  TOTAL
-                            a     10.0.0.0/16  /26    draining  3      0         1024
+                            NAME  CIDR         BLOCK  STATE     OWNED  RESERVED  TOTAL  PURPOSE  SOURCE
+                            a     10.0.0.0/16  /26    draining  3/7    0         1024   pods     grpc
                             """, ""));
             assertThat(updatable.last.getUpdateMask().getPathsList()).containsExactly("state");
 
@@ -131,6 +137,42 @@ class CommandsTest {
                     .containsExactly("reserved", "node_selector");
             assertThat(updatable.last.getPool())
                     .isEqualTo(Pool.newBuilder().setName("a").build());
+        }
+    }
+
+    @Test
+    void poolIsCreatedTakenOverAndDeleted() throws Exception {
+        Updatable updatable = new Updatable();
+        try (Serving pools = new Serving(updatable)) {
+            String[] more = {"--purpose=load_balancer", "--namespace-selector=team=a", "--cool-down=PT90.5S"};
+            Ended created = run(Stream.concat(
+                            Stream.of("ipam", "create-pool", "lb", "10.9.0.0/24", "--server", pools.target()),
+                            Stream.of(more))
+                    .toArray(String[]::new));
+            assertThat(created.code()).isZero();
+            assertThat(created.out()).contains("lb    10.9.0.0/24");
+            Pool wanted = Pool.newBuilder()
+                    .setName("lb")
+                    .setCidr("10.9.0.0/24")
+                    .setPurpose(PoolPurpose.POOL_PURPOSE_LOAD_BALANCER)
+                    .putNamespaceSelector("team", "a")
+                    .setCoolDown(Duration.newBuilder().setSeconds(90).setNanos(500_000_000))
+                    .build();
+            assertThat(updatable.created).isEqualTo(wanted);
+
+            assertThat(run("ipam", "update-pool", "lb", "--take-over", "--cool-down=", "--server", pools.target())
+                            .code())
+                    .isZero();
+            assertThat(updatable.last.getUpdateMask().getPathsList()).containsExactlyInAnyOrder("source", "cool_down");
+            assertThat(updatable.last.getPool())
+                    .isEqualTo(Pool.newBuilder().setName("lb").setSource("grpc").build());
+
+            assertThat(run("ipam", "delete-pool", "lb", "--server", pools.target()))
+                    .isEqualTo(new Ended(0, "DELETED\nlb\n", ""));
+            assertThat(updatable.deleted).isEqualTo("lb");
+            assertThat(run("ipam", "update-pool", "lb", "--cool-down=90s", "--server", pools.target())
+                            .err())
+                    .contains("--cool-down takes an ISO-8601 duration such as PT90S, got '90s'");
         }
     }
 
@@ -245,12 +287,16 @@ class CommandsTest {
                 .setOwnedBlocks(3)
                 .setTotalBlocks(1024)
                 .setState(PoolState.POOL_STATE_ACTIVE)
+                .setPurpose(PoolPurpose.POOL_PURPOSE_PODS)
+                .setSource("grpc")
                 .build();
         static final Pool B = Pool.newBuilder()
                 .setName("b")
                 .setCidr("10.244.0.0/16")
                 .setBlockLength(26)
                 .setState(PoolState.POOL_STATE_DRAINING)
+                .setPurpose(PoolPurpose.POOL_PURPOSE_LOAD_BALANCER)
+                .setSource("manifest:b.yaml")
                 .build();
         static final Pool SIX = Pool.newBuilder()
                 .setName("six")
@@ -260,6 +306,8 @@ class CommandsTest {
                 .setTotalBlocks(0xFFFF_FFFF)
                 .setState(PoolState.POOL_STATE_ACTIVE)
                 .setReservedBlocks(2)
+                .setPurpose(PoolPurpose.POOL_PURPOSE_PODS)
+                .setSource("kubernetes")
                 .build();
 
         @Override
@@ -280,12 +328,29 @@ class CommandsTest {
 
     private static final class Updatable extends PoolsGrpc.PoolsImplBase {
         private volatile UpdatePoolRequest last = UpdatePoolRequest.getDefaultInstance();
+        private volatile Pool created = Pool.getDefaultInstance();
+        private volatile String deleted = "";
+
+        @Override
+        public void createPool(CreatePoolRequest request, StreamObserver<Pool> observer) {
+            created = request.getPool();
+            observer.onNext(created);
+            observer.onCompleted();
+        }
+
+        @Override
+        public void deletePool(DeletePoolRequest request, StreamObserver<DeletePoolResponse> observer) {
+            deleted = request.getName();
+            observer.onNext(DeletePoolResponse.getDefaultInstance());
+            observer.onCompleted();
+        }
 
         @Override
         public void updatePool(UpdatePoolRequest request, StreamObserver<Pool> observer) {
             last = request;
             observer.onNext(TwoPages.A.toBuilder()
                     .setState(PoolState.POOL_STATE_DRAINING)
+                    .setDrainingFromBlocks(7)
                     .build());
             observer.onCompleted();
         }
