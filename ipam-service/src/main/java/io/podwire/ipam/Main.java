@@ -4,7 +4,12 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
+import io.podwire.ipam.binding.BindingTable;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.service.AddressesGrpcService;
+import io.podwire.ipam.service.AwayNodes;
+import io.podwire.ipam.service.BindingGauges;
+import io.podwire.ipam.service.BindingsGrpcService;
 import io.podwire.ipam.service.BlockFlow;
 import io.podwire.ipam.service.BlocksGrpcService;
 import io.podwire.ipam.service.CasFlow;
@@ -21,11 +26,12 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Random;
 
-/** ipam-service: which node owns which block of addresses. */
+/** ipam-service: which node owns which block of addresses, and who has which address. */
 public final class Main {
     private static final Duration GAUGE_PERIOD = Duration.ofSeconds(10);
     private static final Duration WATCH_PERIOD = Duration.ofSeconds(1);
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(10);
+    private static final Duration AWAY_PERIOD = Duration.ofMinutes(1);
 
     private Main() {}
 
@@ -54,6 +60,11 @@ public final class Main {
         PoolWatch watch = context.own(new PoolWatch(flow, TimeSource.SYSTEM, WATCH_PERIOD, SIGN_OF_LIFE));
         context.serve(new PoolsGrpcService(pools, blocks, watch));
         context.serve(new BlocksGrpcService(blocks, context.meters()));
+        BindingTable bindings = new BindingTable();
+        BindingGauges.register(bindings, context.meters());
+        context.own(new AwayNodes(blocks, bindings, TimeSource.SYSTEM, AWAY_PERIOD));
+        context.serve(new BindingsGrpcService(bindings, TimeSource.SYSTEM));
+        context.serve(new AddressesGrpcService(blocks, bindings, TimeSource.SYSTEM, context.meters()));
         context.readyWhen("store", store::connected);
     }
 

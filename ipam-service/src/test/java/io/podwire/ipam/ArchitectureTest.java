@@ -15,6 +15,8 @@ class ArchitectureTest {
             .consideringOnlyDependenciesInLayers()
             .layer("core")
             .definedBy("io.podwire.ipam.core")
+            .layer("binding")
+            .definedBy("io.podwire.ipam.binding")
             .layer("store")
             .definedBy("io.podwire.ipam.store")
             .layer("service")
@@ -32,6 +34,8 @@ class ArchitectureTest {
             .whereLayer("service")
             .mayOnlyBeAccessedByLayers("source", "main")
             .whereLayer("store")
+            .mayOnlyBeAccessedByLayers("service", "main")
+            .whereLayer("binding")
             .mayOnlyBeAccessedByLayers("service", "main");
 
     @ArchTest

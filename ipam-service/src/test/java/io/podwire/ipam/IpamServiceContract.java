@@ -14,12 +14,18 @@ import io.podwire.common.service.RunningService;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.proto.common.v1.IpFamily;
 import io.podwire.proto.common.v1.NodeEpoch;
+import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.AddressState;
+import io.podwire.proto.ipam.v1.AddressesGrpc;
+import io.podwire.proto.ipam.v1.Binding;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolRequest;
 import io.podwire.proto.ipam.v1.GetPoolRequest;
+import io.podwire.proto.ipam.v1.ListAddressesRequest;
+import io.podwire.proto.ipam.v1.ListAddressesResponse;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
@@ -483,6 +489,187 @@ abstract class IpamServiceContract {
             }
             before = next;
         }
+    }
+
+    private AddressesGrpc.AddressesBlockingStub addresses() {
+        return AddressesGrpc.newBlockingStub(channel).withDeadlineAfter(Duration.ofSeconds(20));
+    }
+
+    private List<Address> addresses(ListAddressesRequest.Builder request) {
+        return addresses().listAddresses(request.build()).getAddressesList();
+    }
+
+    private ReportStream report(NodeEpoch node, Binding... bindings) {
+        ReportStream stream = new ReportStream(channel, node);
+        stream.full(bindings);
+        return stream;
+    }
+
+    @Test
+    void addressesAreThoseThatNodesReportWithPoolBlockNodeAndPod() {
+        claim(node(1), "r1");
+        claim(node(2), "r2");
+        Binding web = ReportStream.inUse("10.1.0.5", "web");
+        Binding cooling = ReportStream.cooling("10.1.0.66");
+        ReportStream one = report(node(1), web, ReportStream.inUse("10.1.0.9", "db"));
+        ReportStream two = report(node(2), cooling, ReportStream.inUse("10.1.0.5", "thief"));
+        one.awaitAck(1);
+        two.awaitAck(1);
+
+        List<Address> all = addresses(ListAddressesRequest.newBuilder());
+        assertThat(all)
+                .extracting(a ->
+                        a.getAddress() + " " + a.getNode() + " " + a.getPod().getName() + " " + a.getBlock() + " "
+                                + a.getState().getNumber() + " " + a.getOutsideOwnBlock())
+                .containsExactly(
+                        "10.1.0.5 n1 web 10.1.0.0/26 1 false",
+                        "10.1.0.5 n2 thief 10.1.0.0/26 1 true",
+                        "10.1.0.9 n1 db 10.1.0.0/26 1 false",
+                        "10.1.0.66 n2  10.1.0.64/26 2 false");
+        Address first = all.getFirst();
+        assertThat(first.getPool()).isEqualTo("default");
+        assertThat(first.getPod()).isEqualTo(web.getPod());
+        assertThat(first.getContainerId()).isEqualTo(web.getContainerId());
+        assertThat(first.getIfname()).isEqualTo("eth0");
+        assertThat(first.getNetwork()).isEqualTo("podwire");
+        assertThat(first.getSince()).isEqualTo(web.getSince());
+        assertThat(first.getReported().getConnected()).isTrue();
+        assertThat(first.getReported().getAge().getSeconds()).isLessThan(20);
+        assertThat(all.getLast().getSince()).isEqualTo(cooling.getSince());
+
+        one.delta(List.of(ReportStream.inUse("10.1.0.7", "new")), List.of("10.1.0.9"));
+        one.awaitAck(2);
+        assertThat(addresses(ListAddressesRequest.newBuilder().setNode("n1")))
+                .extracting(Address::getAddress)
+                .containsExactly("10.1.0.5", "10.1.0.7");
+        one.abandon();
+        await("n1 is away")
+                .untilAsserted(() -> assertThat(
+                                addresses(ListAddressesRequest.newBuilder().setNode("n1")))
+                        .as("what it reported stays")
+                        .hasSize(2)
+                        .allSatisfy(
+                                a -> assertThat(a.getReported().getConnected()).isFalse()));
+    }
+
+    @Test
+    void addressesAreFilteredAndPaged() {
+        update(Pool.newBuilder().addReserved("10.1.0.192/31"), "reserved");
+        create("tiny", "10.9.0.0/30", 31);
+        claim(node(1), "r1", "default", IpFamily.IP_FAMILY_IPV4);
+        claim(node(1), "r2", "tiny", IpFamily.IP_FAMILY_IPV4);
+        claim(node(2), "r3", "tiny", IpFamily.IP_FAMILY_IPV4);
+        report(
+                        node(1),
+                        ReportStream.inUse("10.1.0.1", "a"),
+                        ReportStream.inUse("10.1.0.2", "b"),
+                        ReportStream.cooling("10.1.0.3"),
+                        ReportStream.inUse("10.9.0.1", "c"))
+                .awaitAck(1);
+        assertThat(texts(ListAddressesRequest.newBuilder().setPod("default/b"))).containsExactly("10.1.0.2 IN_USE");
+        assertThat(texts(ListAddressesRequest.newBuilder().setNamespace("default")))
+                .hasSize(3);
+        assertThat(texts(ListAddressesRequest.newBuilder().setPool("tiny"))).containsExactly("10.9.0.1 IN_USE");
+        assertThat(texts(ListAddressesRequest.newBuilder().setPrefix("10.1.0.2/31")))
+                .containsExactly("10.1.0.2 IN_USE", "10.1.0.3 COOLING");
+        assertThat(texts(ListAddressesRequest.newBuilder().addStates(AddressState.ADDRESS_STATE_RESERVED)))
+                .containsExactly("10.1.0.192 RESERVED", "10.1.0.193 RESERVED");
+        assertThat(texts(ListAddressesRequest.newBuilder()
+                        .addStates(AddressState.ADDRESS_STATE_FREE)
+                        .setPool("tiny")))
+                .as("free in blocks whose owner has reported")
+                .containsExactly("10.9.0.0 FREE");
+        assertThat(texts(ListAddressesRequest.newBuilder().setAddress("10.1.0.8")))
+                .containsExactly("10.1.0.8 FREE");
+        assertThat(texts(ListAddressesRequest.newBuilder().setAddress("10.9.0.2")))
+                .as("its owner has not reported")
+                .containsExactly("10.9.0.2 UNKNOWN");
+        assertThat(texts(ListAddressesRequest.newBuilder().setAddress("10.1.0.193")))
+                .containsExactly("10.1.0.193 RESERVED");
+        assertThat(texts(ListAddressesRequest.newBuilder().setAddress("10.1.0.130")))
+                .as("in no block")
+                .containsExactly("10.1.0.130 FREE");
+        assertThat(texts(ListAddressesRequest.newBuilder().setAddress("192.0.2.1")))
+                .as("in no pool")
+                .isEmpty();
+
+        List<String> paged = new ArrayList<>();
+        ListAddressesRequest.Builder request = ListAddressesRequest.newBuilder().setPageSize(3);
+        ListAddressesResponse page;
+        do {
+            page = addresses().listAddresses(request.build());
+            page.getAddressesList().forEach(a -> paged.add(a.getAddress()));
+            request.setPageToken(page.getNextPageToken());
+        } while (!page.getNextPageToken().isEmpty());
+        assertThat(paged).containsExactly("10.1.0.1", "10.1.0.2", "10.1.0.3", "10.9.0.1");
+        for (ListAddressesRequest.Builder bad : List.of(
+                ListAddressesRequest.newBuilder().setPod("b"),
+                ListAddressesRequest.newBuilder().setPod("default/b").setNamespace("kube-system"),
+                ListAddressesRequest.newBuilder().setAddress("10.1.0.0/26"),
+                ListAddressesRequest.newBuilder().setPrefix("10.1.0.1/26"),
+                ListAddressesRequest.newBuilder().setPageToken("x"),
+                ListAddressesRequest.newBuilder().setPageSize(10_001),
+                ListAddressesRequest.newBuilder().addStatesValue(9))) {
+            assertThat(failure(() -> addresses(bad)).reason()).as("%s", bad).isEqualTo(ErrorReason.INVALID_ARGUMENT);
+        }
+    }
+
+    private List<String> texts(ListAddressesRequest.Builder request) {
+        return addresses(request).stream()
+                .map(a -> a.getAddress() + " " + a.getState().name().replace("ADDRESS_STATE_", ""))
+                .toList();
+    }
+
+    @Test
+    void reportsAreFencedByEpochAndGapsEndThem() {
+        ReportStream second = report(node("n1", "uid-1", 2), ReportStream.inUse("10.1.0.1", "a"));
+        second.awaitAck(1);
+        ServiceException stale = report(node("n1", "uid-1", 1)).awaitFailure();
+        assertThat(stale.reason()).isEqualTo(ErrorReason.STALE_EPOCH);
+        assertThat(stale).hasMessageContaining("start 2) in boot boot-2");
+        ServiceException other = report(node("n1", "uid-new", 1)).awaitFailure();
+        assertThat(other.reason()).isEqualTo(ErrorReason.OWNED_BY_OTHER);
+        assertThat(texts(ListAddressesRequest.newBuilder())).containsExactly("10.1.0.1 IN_USE");
+
+        second.deltaOf(node("n2", "uid-2", 1), 2);
+        assertThat(second.awaitFailure()).hasMessageContaining("this stream belongs to n1");
+        ReportStream third = report(node("n1", "uid-1", 3), ReportStream.inUse("10.1.0.2", "b"));
+        third.awaitAck(1);
+        assertThat(texts(ListAddressesRequest.newBuilder()))
+                .as("the newer life replaces")
+                .containsExactly("10.1.0.2 IN_USE");
+        third.deltaOf(node("n1", "uid-1", 3), 3);
+        assertThat(third.awaitFailure()).hasMessageContaining("came where 2 was expected");
+        ReportStream again = report(node("n1", "uid-1", 3), ReportStream.inUse("10.1.0.3", "c"));
+        again.awaitAck(1);
+        assertThat(texts(ListAddressesRequest.newBuilder())).containsExactly("10.1.0.3 IN_USE");
+        ReportStream newer = report(node("n1", "uid-1", 3));
+        newer.awaitAck(1);
+        assertThat(again.awaitFailure()).hasMessageContaining("a newer stream of n1");
+
+        ReportStream mute = new ReportStream(channel, node(4));
+        mute.deltaOf(node(4), 1);
+        assertThat(mute.awaitFailure()).hasMessageContaining("the first message of a stream has full");
+        ReportStream bad = report(
+                node(5),
+                ReportStream.inUse("10.1.0.1", "a").toBuilder().setAddress("x").build());
+        assertThat(bad.awaitFailure()).hasMessageContaining("address: 'x' is not an IP address");
+    }
+
+    @Test
+    void bindingsAreCounted() throws Exception {
+        report(node(1), ReportStream.inUse("10.1.0.1", "a"), ReportStream.cooling("10.1.0.2"))
+                .awaitAck(1);
+        ReportStream two = report(node(2));
+        two.awaitAck(1);
+        two.abandon();
+        addresses(ListAddressesRequest.newBuilder());
+        await().untilAsserted(() -> assertThat(metrics())
+                .contains("podwire_ipam_nodes{state=\"connected\"} 1.0")
+                .contains("podwire_ipam_nodes{state=\"away\"} 1.0")
+                .contains("podwire_ipam_bindings{state=\"in_use\"} 1.0")
+                .contains("podwire_ipam_bindings{state=\"cooling\"} 1.0")
+                .contains("podwire_ipam_list_addresses_seconds_count 1"));
     }
 
     @Test

@@ -1,0 +1,224 @@
+package io.podwire.ipam.binding;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.ipam.core.Block;
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Answers who has which address, from what nodes reported and from pools and blocks. Pure. A page costs one pass over
+ * all bindings: no index is kept up to date for questions that few ask.
+ */
+public final class AddressList {
+    /**
+     * Of a block, and of a reserved range, only so many addresses are listed as free or reserved: a node hands out no
+     * others of a block.
+     */
+    public static final int MOST_OF_A_RANGE = 1 << 12;
+
+    private final List<NodeReport> reports;
+    private final Places places;
+    private final AddressQuery query;
+    private final Optional<AddressEntry.Place> after;
+    private final int most;
+
+    private AddressList(
+            List<NodeReport> reports, Places places, AddressQuery query, Optional<AddressEntry.Place> after, int most) {
+        this.reports = reports;
+        this.places = places;
+        this.query = query;
+        this.after = after;
+        this.most = most;
+    }
+
+    /**
+     * The first entries, in the order of their places.
+     *
+     * @param reports one per node
+     * @param after only entries behind this place
+     * @param most how many at the most, 1 or more
+     */
+    public static List<AddressEntry> first(
+            List<NodeReport> reports, Places places, AddressQuery query, Optional<AddressEntry.Place> after, int most) {
+        return new AddressList(reports, places, query, after, most).answer();
+    }
+
+    private List<AddressEntry> answer() {
+        List<AddressEntry> found = new ArrayList<>();
+        for (NodeReport report : reports) {
+            if (query.fits(report.node())) {
+                addReported(report, found);
+            }
+        }
+        if (!query.ofPods()) {
+            addUnreported(found);
+        }
+        found.sort(Comparator.comparing(AddressEntry::place));
+        return List.copyOf(found.subList(0, Math.min(most, found.size())));
+    }
+
+    private void addReported(NodeReport report, List<AddressEntry> found) {
+        List<Binding> bindings = report.bindings();
+        Optional<IpAddress> start = query.exact()
+                .or(() -> query.prefix().map(IpPrefix::address))
+                .filter(address ->
+                        after.isEmpty() || address.compareTo(after.get().address()) > 0)
+                .or(() -> after.map(AddressEntry.Place::address));
+        for (int i = start.map(report::indexFrom).orElse(0); i < bindings.size(); i++) {
+            Binding binding = bindings.get(i);
+            if (isPast(binding.address())) {
+                return;
+            }
+            if (query.fits(binding) && ofPool(binding.address())) {
+                AddressEntry entry = AddressEntry.reported(report, binding);
+                if (isBehind(entry)) {
+                    found.add(entry);
+                }
+            }
+        }
+    }
+
+    private boolean isPast(IpAddress address) {
+        return query.exact().filter(exact -> address.compareTo(exact) > 0).isPresent()
+                || query.prefix()
+                        .filter(prefix -> address.compareTo(prefix.last()) > 0)
+                        .isPresent();
+    }
+
+    private boolean ofPool(IpAddress address) {
+        return query.pool().isEmpty()
+                || places.pool(address)
+                        .filter(pool -> pool.name().equals(query.pool()))
+                        .isPresent();
+    }
+
+    private boolean isBehind(AddressEntry entry) {
+        return after.isEmpty() || entry.place().compareTo(after.get()) > 0;
+    }
+
+    /** What no node reported: free and reserved addresses, where they are asked for. */
+    private void addUnreported(List<AddressEntry> found) {
+        boolean free = query.states().contains(AddressState.FREE)
+                || (query.states().contains(AddressState.UNKNOWN)
+                        && query.exact().isPresent());
+        boolean reserved =
+                query.states().contains(AddressState.RESERVED) && query.node().isEmpty();
+        if (!free && !reserved) {
+            return;
+        }
+        Set<IpAddress> reported = reported();
+        if (query.exact().isPresent()) {
+            if (!reported.contains(query.exact().get())) {
+                addExact(query.exact().get(), found);
+            }
+            return;
+        }
+        if (free) {
+            addFree(reported, found);
+        }
+        if (reserved) {
+            int left = most;
+            for (Places.Reserved range : places.reserved()) {
+                if (left > 0 && isOf(range.pool().name()) && query.touches(range.range())) {
+                    left -= addRange(range.range(), AddressState.RESERVED, Optional.empty(), reported, left, found);
+                }
+            }
+        }
+    }
+
+    /** Every address that any node reported, of those that matter. */
+    private Set<IpAddress> reported() {
+        Set<IpAddress> reported = new HashSet<>();
+        for (NodeReport report : reports) {
+            if (query.exact().isPresent()) {
+                report.binding(query.exact().get()).ifPresent(binding -> reported.add(binding.address()));
+            } else {
+                report.bindings().forEach(binding -> reported.add(binding.address()));
+            }
+        }
+        return reported;
+    }
+
+    private void addFree(Set<IpAddress> reported, List<AddressEntry> found) {
+        Map<String, NodeReport> byNode = new HashMap<>();
+        reports.forEach(report -> byNode.put(report.node().value(), report));
+        int left = most;
+        for (Block block : places.blocks()) {
+            NodeReport report = byNode.get(block.owner().node().value());
+            // What its owner has not reported may be in use.
+            if (left > 0
+                    && report != null
+                    && report.epoch().sameOwner(block.owner())
+                    && query.fits(report.node())
+                    && isOf(block.pool())
+                    && query.touches(block.cidr())) {
+                left -= addRange(block.cidr(), AddressState.FREE, Optional.of(report), reported, left, found);
+            }
+        }
+    }
+
+    private boolean isOf(String pool) {
+        return query.pool().isEmpty() || query.pool().equals(pool);
+    }
+
+    /** Adds at most {@code left} addresses of a range that nobody reported; gives their number. */
+    private int addRange(
+            IpPrefix range,
+            AddressState state,
+            Optional<NodeReport> owner,
+            Set<IpAddress> reported,
+            int left,
+            List<AddressEntry> found) {
+        int added = 0;
+        int size = range.size().min(BigInteger.valueOf(MOST_OF_A_RANGE)).intValueExact();
+        if (after.isPresent() && range.last().compareTo(after.get().address()) < 0) {
+            return 0;
+        }
+        for (int i = 0; i < size && added < left; i++) {
+            IpAddress address = range.address().plus(i);
+            AddressEntry entry = AddressEntry.unreported(address, state, owner.map(NodeReport::node), owner);
+            if (query.fits(address) && !reported.contains(address) && isBehind(entry)) {
+                found.add(entry);
+                added++;
+            }
+        }
+        return added;
+    }
+
+    private void addExact(IpAddress address, List<AddressEntry> found) {
+        AddressEntry entry;
+        Optional<Block> block = places.block(address);
+        if (places.pool(address).isEmpty()) {
+            return;
+        }
+        if (places.pool(address).get().reserved().stream().anyMatch(range -> range.contains(address))) {
+            entry = AddressEntry.unreported(address, AddressState.RESERVED, Optional.empty(), Optional.empty());
+        } else if (block.isEmpty()) {
+            entry = AddressEntry.unreported(address, AddressState.FREE, Optional.empty(), Optional.empty());
+        } else {
+            Optional<NodeReport> owner = reports.stream()
+                    .filter(report -> report.epoch().sameOwner(block.get().owner()))
+                    .findFirst();
+            entry = AddressEntry.unreported(
+                    address,
+                    owner.isPresent() ? AddressState.FREE : AddressState.UNKNOWN,
+                    Optional.of(block.get().owner().node()),
+                    owner);
+        }
+        if (query.states().contains(entry.state())
+                && query.fits(address)
+                && ofPool(address)
+                && (query.node().isEmpty() || query.node().equals(entry.node()))
+                && isBehind(entry)) {
+            found.add(entry);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+package io.podwire.ipam.service;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.podwire.common.error.GrpcErrors;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.loop.TimeSource;
+import io.podwire.ipam.binding.BindingTable;
+import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.proto.ipam.v1.BindingsGrpc;
+import io.podwire.proto.ipam.v1.ReportBindingsRequest;
+import io.podwire.proto.ipam.v1.ReportBindingsResponse;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** podwire.ipam.v1.Bindings: brings what nodes report into the table. */
+public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
+    private static final Logger log = LoggerFactory.getLogger(BindingsGrpcService.class);
+
+    private final BindingTable table;
+    private final TimeSource time;
+
+    /** The service over its table. */
+    public BindingsGrpcService(BindingTable table, TimeSource time) {
+        this.table = table;
+        this.time = time;
+    }
+
+    @Override
+    public StreamObserver<ReportBindingsRequest> reportBindings(StreamObserver<ReportBindingsResponse> node) {
+        return new Session((ServerCallStreamObserver<ReportBindingsResponse>) node);
+    }
+
+    /** One stream. Messages come one after the other; its end may come from another node's thread. */
+    private final class Session implements StreamObserver<ReportBindingsRequest> {
+        private final ServerCallStreamObserver<ReportBindingsResponse> node;
+        private final BindingTable.Stream stream = new BindingTable.Stream(this::fail);
+        /** Guarded by this. */
+        private boolean over;
+
+        Session(ServerCallStreamObserver<ReportBindingsResponse> node) {
+            this.node = node;
+            node.setOnCancelHandler(() -> end(() -> {}));
+        }
+
+        @Override
+        public void onNext(ReportBindingsRequest message) {
+            try {
+                take(message);
+                acknowledge(message.getSequence());
+            } catch (ServiceException e) {
+                fail(e);
+            }
+        }
+
+        private void take(ReportBindingsRequest message) {
+            NodeEpoch caller = IpamMapping.epoch(message.getNode());
+            switch (message.getReportCase()) {
+                case FULL -> {
+                    BindingMapping.check(message.getHandshake());
+                    if (message.getSequence() != 1) {
+                        throw BindingMapping.invalid("sequence: of a stream's first message must be 1, got "
+                                + Long.toUnsignedString(message.getSequence()));
+                    }
+                    table.full(
+                            stream,
+                            caller,
+                            BindingMapping.bindings(message.getFull().getBindingsList()),
+                            time.monotonic());
+                }
+                case DELTA ->
+                    table.delta(
+                            stream,
+                            caller,
+                            message.getSequence(),
+                            BindingMapping.bindings(message.getDelta().getUpdatedList()),
+                            BindingMapping.removed(message.getDelta().getRemovedList()),
+                            time.monotonic());
+                case REPORT_NOT_SET -> throw BindingMapping.invalid("report: must be full or delta");
+            }
+        }
+
+        private synchronized void acknowledge(long sequence) {
+            if (!over) {
+                node.onNext(ReportBindingsResponse.newBuilder()
+                        .setSequence(sequence)
+                        .build());
+            }
+        }
+
+        private void fail(ServiceException why) {
+            end(() -> {
+                // What a node sent stands in the message: it stays one line.
+                log.warn("stream of bindings ended: {}", why.getMessage().replaceAll("\\p{Cntrl}", "?"));
+                node.onError(GrpcErrors.toGrpc(why));
+            });
+        }
+
+        private void end(Runnable last) {
+            table.ended(stream);
+            synchronized (this) {
+                if (!over) {
+                    over = true;
+                    last.run();
+                }
+            }
+        }
+
+        @Override
+        public void onError(Throwable failure) {
+            end(() -> {});
+        }
+
+        @Override
+        public void onCompleted() {
+            end(node::onCompleted);
+        }
+    }
+}
