@@ -22,6 +22,10 @@ public record AddressEntry(
         Optional<NodeReport> report,
         Optional<Binding> binding) {
 
+    /** By address, then node; nobody first. */
+    static final Comparator<AddressEntry> BY_PLACE = Comparator.comparing(AddressEntry::address)
+            .thenComparing(entry -> entry.node().map(NodeName::value).orElse(""));
+
     /**
      * Where an entry stands among all.
      *

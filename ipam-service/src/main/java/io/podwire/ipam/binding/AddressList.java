@@ -5,17 +5,17 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.ipam.core.Block;
 import java.math.BigInteger;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.PriorityQueue;
 import java.util.Set;
 
 /**
- * Answers who has which address, from what nodes reported and from pools and blocks. Pure. A page costs one pass over
- * all bindings: no index is kept up to date for questions that few ask.
+ * Answers who has which address, from what nodes reported and from pools and blocks. Pure. No index is kept up to
+ * date for questions that few ask: a page merges the reports of all nodes, each in order, as far as it goes.
  */
 public final class AddressList {
     /**
@@ -53,36 +53,60 @@ public final class AddressList {
 
     private List<AddressEntry> answer() {
         List<AddressEntry> found = new ArrayList<>();
-        for (NodeReport report : reports) {
-            if (query.fits(report.node())) {
-                addReported(report, found);
-            }
-        }
+        addReported(found);
         if (!query.ofPods()) {
             addUnreported(found);
         }
-        found.sort(Comparator.comparing(AddressEntry::place));
+        found.sort(AddressEntry.BY_PLACE);
         return List.copyOf(found.subList(0, Math.min(most, found.size())));
     }
 
-    private void addReported(NodeReport report, List<AddressEntry> found) {
-        List<Binding> bindings = report.bindings();
-        Optional<IpAddress> start = query.exact()
-                .or(() -> query.prefix().map(IpPrefix::address))
-                .filter(address ->
-                        after.isEmpty() || address.compareTo(after.get().address()) > 0)
-                .or(() -> after.map(AddressEntry.Place::address));
-        for (int i = start.map(report::indexFrom).orElse(0); i < bindings.size(); i++) {
-            Binding binding = bindings.get(i);
-            if (isPast(binding.address())) {
-                return;
+    /** A merge of what each node reported, which is in order already: it ends when the page is full. */
+    private void addReported(List<AddressEntry> found) {
+        PriorityQueue<Cursor> next = new PriorityQueue<>();
+        for (NodeReport report : reports) {
+            if (query.fits(report.node())) {
+                add(next, new Cursor(report, start().map(report::indexFrom).orElse(0)));
             }
+        }
+        while (!next.isEmpty() && found.size() < most) {
+            Cursor cursor = next.remove();
+            Binding binding = cursor.binding();
             if (query.fits(binding) && ofPool(binding.address())) {
-                AddressEntry entry = AddressEntry.reported(report, binding);
+                AddressEntry entry = AddressEntry.reported(cursor.report(), binding);
                 if (isBehind(entry)) {
                     found.add(entry);
                 }
             }
+            add(next, new Cursor(cursor.report(), cursor.index() + 1));
+        }
+    }
+
+    private void add(PriorityQueue<Cursor> next, Cursor cursor) {
+        if (cursor.index() < cursor.report().bindings().size()
+                && !isPast(cursor.binding().address())) {
+            next.add(cursor);
+        }
+    }
+
+    /** Before it no address fits. */
+    private Optional<IpAddress> start() {
+        return query.exact()
+                .or(() -> query.prefix().map(IpPrefix::address))
+                .filter(address -> after.isEmpty() || address.compareTo(after.get().address()) > 0)
+                .or(() -> after.map(AddressEntry.Place::address));
+    }
+
+    /** A place in a node's report. */
+    private record Cursor(NodeReport report, int index) implements Comparable<Cursor> {
+        private Binding binding() {
+            return report.bindings().get(index);
+        }
+
+        @Override
+        public int compareTo(Cursor other) {
+            int byAddress = binding().address().compareTo(other.binding().address());
+            return byAddress != 0 ? byAddress : report.node().compareTo(other.report.node());
         }
     }
 
