@@ -56,6 +56,7 @@ import io.podwire.node.netns.Netns;
 import io.podwire.node.nft.backend.KernelNft;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.upstream.BindingClient;
 import io.podwire.node.upstream.Channels;
 import io.podwire.node.upstream.IpamClient;
 import io.podwire.node.upstream.NodeIdentity;
@@ -193,8 +194,11 @@ public final class Main {
                         underlay.ends(),
                         served,
                         routes));
+        BindingClient bindings = context.own(new BindingClient(
+                context.own(new EventLoop("bindings")), time, self, options.ipamReplicas(), book, attachments::get));
+        attachments.afterSettling(bindings::changed);
         Upstreams upstreams = new Upstreams(
-                options, self, journal, book, time, underlay, vxlan, routes, ruleset, bridge, policy, route);
+                options, self, journal, book, time, underlay, vxlan, routes, ruleset, bridge, bindings, policy, route);
         IpamClient ipam = new IpamClient(
                 channel(context, options.ipamService()),
                 context.own(new EventLoop("ipam")),

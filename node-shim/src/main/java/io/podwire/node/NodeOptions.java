@@ -3,6 +3,7 @@ package io.podwire.node;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.service.CommonOptions;
+import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceOptions;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -38,6 +39,13 @@ public final class NodeOptions implements ServiceOptions {
 
     @Option(names = "--ipam-service", required = true, paramLabel = "HOST:PORT", description = "Where blocks come from")
     private String ipamService;
+
+    @Option(
+            names = "--ipam-replicas",
+            paramLabel = "HOST:PORT",
+            description = "Where each replica of ipam-service is told who has which address: of a name with several"
+                    + " addresses each is one, looked up every 30 s. Default: what --ipam-service says")
+    private String ipamReplicas = "";
 
     @Option(
             names = "--policy-service",
@@ -133,6 +141,9 @@ public final class NodeOptions implements ServiceOptions {
             throw new IllegalArgumentException("--pool must be given once for each family of --ip-families "
                     + ipFamilies + ", or never, got " + pools);
         }
+        if (!(ListenAddress.parse("--ipam-replicas", ipamReplicas()) instanceof ListenAddress.Tcp)) {
+            throw new IllegalArgumentException("--ipam-replicas needs HOST:PORT, got '" + ipamReplicas() + "'");
+        }
         range("--vxlan-vni", vxlanVni, 1, (1 << 24) - 1);
         range("--vxlan-port", vxlanPort, 1, 65_535);
         range("--low-water", lowWater, 1, 1024);
@@ -189,6 +200,11 @@ public final class NodeOptions implements ServiceOptions {
     /** HOST:PORT of ipam-service. */
     public String ipamService() {
         return ipamService;
+    }
+
+    /** HOST:PORT of ipam-service's replicas. */
+    public String ipamReplicas() {
+        return ipamReplicas.isEmpty() ? ipamService : ipamReplicas;
     }
 
     /** HOST:PORT of policy-service, where one is. */

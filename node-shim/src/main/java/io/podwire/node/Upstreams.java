@@ -16,6 +16,7 @@ import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.upstream.BindingClient;
 import io.podwire.node.upstream.IpamClient;
 import io.podwire.node.upstream.NodeIdentity;
 import io.podwire.node.upstream.PolicyClient;
@@ -47,6 +48,7 @@ final class Upstreams implements Node.Services {
     private final RulesetReconciler ruleset;
     private final BridgeWiring wiring;
     private Optional<IpamClient> ipam = Optional.empty();
+    private final BindingClient bindings;
     private final Optional<PolicyClient> policy;
     private final Optional<RouteClient> route;
 
@@ -61,6 +63,7 @@ final class Upstreams implements Node.Services {
             RouteReconciler routes,
             RulesetReconciler ruleset,
             BridgeWiring wiring,
+            BindingClient bindings,
             Optional<PolicyClient> policy,
             Optional<RouteClient> route) {
         this.options = options;
@@ -73,6 +76,7 @@ final class Upstreams implements Node.Services {
         this.routes = routes;
         this.ruleset = ruleset;
         this.wiring = wiring;
+        this.bindings = bindings;
         this.policy = policy;
         this.route = route;
     }
@@ -89,6 +93,7 @@ final class Upstreams implements Node.Services {
         known.forEach(this::up);
         policy.ifPresent(PolicyClient::start);
         client.start();
+        bindings.start();
     }
 
     private static String tunnelFact(IpFamily family) {
@@ -147,6 +152,11 @@ final class Upstreams implements Node.Services {
     @Override
     public void addressesTaken() {
         ipam.ifPresent(IpamClient::used);
+    }
+
+    @Override
+    public void addressesReleased() {
+        bindings.changed();
     }
 
     @Override
@@ -225,6 +235,10 @@ final class Upstreams implements Node.Services {
                 .setName("ipam")
                 .setTarget(options.ipamService())
                 .setConnected(ipam.map(IpamClient::connected).orElse(false));
+        status.addUpstreamsBuilder()
+                .setName("bindings")
+                .setTarget(options.ipamReplicas())
+                .setConnected(bindings.connected());
         policy.ifPresent(p -> status.addUpstreamsBuilder()
                 .setName("policy")
                 .setTarget(options.policyService().orElseThrow())

@@ -23,6 +23,7 @@ final class NodeOptionsTest {
         NodeOptions options = parse(Map.of(), "--ipam-service=ipam:1", "--node-name=n1");
         options.check();
         assertThat(options.ipamService()).isEqualTo("ipam:1");
+        assertThat(options.ipamReplicas()).as("where nobody says so").isEqualTo("ipam:1");
         assertThat(options.policyService()).isEmpty();
         assertThat(options.routeReflector()).isEmpty();
         assertThat(options.underlayInterface()).isEmpty();
@@ -36,6 +37,7 @@ final class NodeOptionsTest {
         NodeOptions options = parse(
                 Map.ofEntries(
                         Map.entry("PODWIRE_IPAM_SERVICE", "i:1"),
+                        Map.entry("PODWIRE_IPAM_REPLICAS", "r:9"),
                         Map.entry("PODWIRE_POLICY_SERVICE", "p:2"),
                         Map.entry("PODWIRE_ROUTE_REFLECTOR", "r:3"),
                         Map.entry("PODWIRE_NODE_NAME", "n9"),
@@ -52,6 +54,7 @@ final class NodeOptionsTest {
                 "--pool=red");
         options.check();
         assertThat(options.nodeName().value()).isEqualTo("n9");
+        assertThat(options.ipamReplicas()).isEqualTo("r:9");
         assertThat(options.policyService()).hasValue("p:2");
         assertThat(options.routeReflector()).hasValue("r:3");
         assertThat(options.stateDir()).isEqualTo(Path.of("/s"));

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -299,6 +300,18 @@ public final class AddressBook<O> {
     public synchronized List<IpAddress> cooling(Duration now) {
         expire(now);
         return List.copyOf(coolingByAddress.keySet());
+    }
+
+    /**
+     * Who has which address, and which cool down, all at one moment.
+     *
+     * @param now a monotonic time
+     */
+    public synchronized Holdings<O> holdings(Duration now) {
+        expire(now);
+        SortedMap<IpAddress, Duration> ago = new TreeMap<>();
+        cooling.forEach(c -> ago.put(c.address(), now.minus(c.until().minus(coolDown))));
+        return new Holdings<>(new TreeMap<>(byAddress), ago);
     }
 
     /**

@@ -77,6 +77,9 @@ public record Node(
         /** Addresses were taken from the node's blocks: few may be left. */
         void addressesTaken();
 
+        /** Addresses were given back: what ipam-service is told of them has changed. */
+        void addressesReleased();
+
         /**
          * Asks ipam-service for addresses and waits for its answer.
          *
@@ -150,6 +153,7 @@ public record Node(
         addresses.release(attachment.key(), time.monotonic());
         failPoints.reach("del.release");
         attachments.remove(attachment, addresses.cooling(time.monotonic()));
+        services.addressesReleased();
         failPoints.reach("del.commit");
     }
 }

@@ -26,6 +26,8 @@ public final class AttachmentTable {
     /** Done, and in the folder of intents alone. */
     private final ConcurrentHashMap<EndpointKey, Attachment> unsettled = new ConcurrentHashMap<>();
 
+    private volatile Runnable afterSettling = () -> {};
+
     /**
      * Reads the attachments.
      *
@@ -56,6 +58,14 @@ public final class AttachmentTable {
             log.info("{} attachments of the last life come into the journal now", completed.size());
             journal.keep(completed);
         }
+    }
+
+    /**
+     * What is to be run some milliseconds after an ADD was done, instead of what was before: its answer is on its way by
+     * then.
+     */
+    public void afterSettling(Runnable task) {
+        afterSettling = task;
     }
 
     /** One attachment. */
@@ -101,7 +111,10 @@ public final class AttachmentTable {
         intents.complete(attached);
         table.put(attached.key(), attached);
         unsettled.put(attached.key(), attached);
-        soon.execute(this::settle);
+        soon.execute(() -> {
+            settle();
+            afterSettling.run();
+        });
     }
 
     /** Writes what is kept in memory or as an intent to the journal, if it can be written now. */

@@ -39,6 +39,7 @@ final class ReconnectingStream<Q, A> {
     private ClientCallStreamObserver<Q> requests;
     private int generation;
     private boolean complained;
+    private boolean closed;
     private volatile boolean connected;
 
     /**
@@ -87,12 +88,28 @@ final class ReconnectingStream<Q, A> {
         }
     }
 
+    /** Ends this stream for good. On the loop only. */
+    void close() {
+        ClientCallStreamObserver<Q> ending = requests;
+        requests = null;
+        // What is under way belongs to an older generation, and opens nothing.
+        generation++;
+        closed = true;
+        connected = false;
+        if (ending != null) {
+            ending.cancel("closed", null);
+        }
+    }
+
     /** True while the stream has brought an answer and has not ended. */
     boolean connected() {
         return connected;
     }
 
     private void open() {
+        if (closed) {
+            return;
+        }
         int mine = ++generation;
         requests = null;
         channel.resetConnectBackoff();

@@ -21,6 +21,9 @@ class NoServices implements Node.Services {
     public void addressesTaken() {}
 
     @Override
+    public void addressesReleased() {}
+
+    @Override
     public boolean supply(Duration longest) {
         return false;
     }
