@@ -161,7 +161,34 @@ class ManifestsTest {
                             .getName()
                             .toUpperCase(java.util.Locale.ROOT)
                             .replace('-', '_');
-            assertThat(node).containsEntry(option, "10.96.0.10:" + port.getPort());
+            boolean headless = "None".equals(service.getSpec().getClusterIP());
+            assertThat(node)
+                    .containsEntry(
+                            option,
+                            (headless ? service.getMetadata().getName() + ".podwire.svc" : "10.96.0.10") + ":"
+                                    + port.getPort());
+        }
+    }
+
+    @Test
+    void nodesLookUpReplicasInTheClustersDns() {
+        Workload node = workloads().stream()
+                .filter(w -> w.deployed() == Deployed.NODE_SHIM)
+                .findFirst()
+                .orElseThrow();
+        assertThat(node.template().getSpec().getHostNetwork()).isTrue();
+        assertThat(node.template().getSpec().getDnsPolicy())
+                .as("ClusterFirst is the node's own resolver for a pod in the host's network")
+                .isEqualTo("ClusterFirstWithHostNet");
+        for (Service service : Manifests.all(Service.class)) {
+            if ("None".equals(service.getSpec().getClusterIP())) {
+                assertThat(service.getSpec().getPublishNotReadyAddresses())
+                        .as("a replica that is not ready is told all the same")
+                        .isTrue();
+                assertThat(service.getSpec().getPorts().getFirst().getPort())
+                        .as("a headless Service forwards nothing: the port is the one listened on")
+                        .isEqualTo(7471);
+            }
         }
     }
 

@@ -60,7 +60,9 @@ record Workload(HasMetadata object, LabelSelector selector, PodTemplateSpec temp
     Map<String, String> environment() {
         Map<String, String> known = new LinkedHashMap<>();
         if (template.getSpec().getEnableServiceLinks()) {
-            Manifests.all(io.fabric8.kubernetes.api.model.Service.class)
+            // kubelet sets none for a headless one.
+            Manifests.all(io.fabric8.kubernetes.api.model.Service.class).stream()
+                    .filter(service -> !"None".equals(service.getSpec().getClusterIP()))
                     .forEach(service -> known.put(
                             service.getMetadata()
                                             .getName()
