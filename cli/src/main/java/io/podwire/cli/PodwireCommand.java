@@ -19,6 +19,7 @@ import picocli.CommandLine.IVersionProvider;
             PodwireCommand.Ipam.class,
             PodwireCommand.Policy.class,
             PodwireCommand.Route.class,
+            AddressesCommand.class,
             AuditCommand.class,
             LabCommand.class,
             CniConformanceCommand.class,

@@ -3,6 +3,7 @@ package io.podwire.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Duration;
+import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.JsonFormat;
 import io.grpc.BindableService;
 import io.grpc.Server;
@@ -12,12 +13,19 @@ import io.grpc.stub.StreamObserver;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolResponse;
+import io.podwire.proto.common.v1.PodRef;
+import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.AddressState;
+import io.podwire.proto.ipam.v1.AddressesGrpc;
+import io.podwire.proto.ipam.v1.ListAddressesRequest;
+import io.podwire.proto.ipam.v1.ListAddressesResponse;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
 import io.podwire.proto.ipam.v1.Pool;
 import io.podwire.proto.ipam.v1.PoolPurpose;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.ipam.v1.Reported;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import io.podwire.proto.node.v1.AuditRequest;
 import io.podwire.proto.node.v1.AuditResponse;
@@ -53,6 +61,87 @@ class CommandsTest {
             JsonFormat.parser().merge(json.out(), read);
             assertThat(read.getPoolsList()).as("JSON").containsExactly(TwoPages.A, TwoPages.B, TwoPages.SIX);
             assertThat(read.getNextPageToken()).as("the last page's token").isEmpty();
+        }
+    }
+
+    @Test
+    void oneCommandSaysWhoHasAnAddress() throws Exception {
+        Listed listed = new Listed();
+        try (Serving addresses = new Serving(listed)) {
+            Ended one = run("addresses", "10.1.0.7", "--server", addresses.target());
+            assertThat(one).isEqualTo(new Ended(0, """
+                    ADDRESS   STATE                               POD                     NODE  POOL     BLOCK        SINCE                 REPORT
+                    10.1.0.7  in_use                              default/web             n1    default  10.1.0.0/26  1970-01-01T00:00:05Z  now
+                    10.1.0.7  in_use, not of a block of its node  container 0123456789ab  n2    default  10.1.0.0/26  1970-01-01T00:00:05Z  61 s old, node is away
+                    """, ""));
+            assertThat(listed.last.getAddress()).isEqualTo("10.1.0.7");
+            assertThat(listed.last.getStatesList()).isEmpty();
+
+            assertThat(run(
+                                    "addresses",
+                                    "--pool",
+                                    "p",
+                                    "--node",
+                                    "n",
+                                    "--namespace",
+                                    "ns",
+                                    "--pod",
+                                    "ns/a",
+                                    "--prefix",
+                                    "10.0.0.0/8",
+                                    "--state",
+                                    "free,in_use",
+                                    "--server",
+                                    addresses.target())
+                            .code())
+                    .isZero();
+            assertThat(listed.last)
+                    .isEqualTo(ListAddressesRequest.newBuilder()
+                            .setPool("p")
+                            .setNode("n")
+                            .setNamespace("ns")
+                            .setPod("ns/a")
+                            .setPrefix("10.0.0.0/8")
+                            .addStates(AddressState.ADDRESS_STATE_FREE)
+                            .addStates(AddressState.ADDRESS_STATE_IN_USE)
+                            .build());
+
+            listed.answer = ListAddressesResponse.getDefaultInstance();
+            Ended nobody = run("addresses", "192.0.2.1", "--server", addresses.target());
+            assertThat(nobody.code()).isEqualTo(1);
+            assertThat(nobody.err()).contains("192.0.2.1 is in no pool, and no node");
+        }
+    }
+
+    private static final class Listed extends AddressesGrpc.AddressesImplBase {
+        private static final Address WEB = Address.newBuilder()
+                .setAddress("10.1.0.7")
+                .setState(AddressState.ADDRESS_STATE_IN_USE)
+                .setPool("default")
+                .setBlock("10.1.0.0/26")
+                .setNode("n1")
+                .setPod(PodRef.newBuilder().setNamespace("default").setName("web"))
+                .setSince(Timestamp.newBuilder().setSeconds(5))
+                .setReported(Reported.newBuilder().setConnected(true))
+                .build();
+
+        private volatile ListAddressesRequest last = ListAddressesRequest.getDefaultInstance();
+        private volatile ListAddressesResponse answer = ListAddressesResponse.newBuilder()
+                .addAddresses(WEB)
+                .addAddresses(WEB.toBuilder()
+                        .setNode("n2")
+                        .clearPod()
+                        .setContainerId("0123456789abcdef")
+                        .setOutsideOwnBlock(true)
+                        .setReported(Reported.newBuilder()
+                                .setAge(Duration.newBuilder().setSeconds(61))))
+                .build();
+
+        @Override
+        public void listAddresses(ListAddressesRequest request, StreamObserver<ListAddressesResponse> reply) {
+            last = request;
+            reply.onNext(answer);
+            reply.onCompleted();
         }
     }
 

@@ -5,8 +5,12 @@ import static org.awaitility.Awaitility.await;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.StatusRuntimeException;
+import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.AddressesGrpc;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.policy.v1.GetProgramRequest;
 import io.podwire.proto.policy.v1.Program;
@@ -160,6 +164,23 @@ public final class Mesh implements AutoCloseable {
                     .stream()
                     .map(Block::getCidr)
                     .toList();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    /** What ipam-service says of a node's addresses; empty while nobody answers. */
+    public List<Address> addressesOf(String node) {
+        ManagedChannel channel = Grpc.newChannelBuilder(IPAM, InsecureChannelCredentials.create())
+                .build();
+        try {
+            return AddressesGrpc.newBlockingStub(channel)
+                    .withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS)
+                    .listAddresses(
+                            ListAddressesRequest.newBuilder().setNode(node).build())
+                    .getAddressesList();
+        } catch (StatusRuntimeException _) {
+            return List.of();
         } finally {
             channel.shutdownNow();
         }

@@ -22,8 +22,8 @@ import java.util.stream.Stream;
 
 /**
  * A node: a network namespace on the mesh's underlay, a node-shim that can be killed and started
- * again, and a container runtime that executes cni-shim there. Released addresses do not cool down, so
- * that a test sees at once whether one came back. One thread starts and stops it.
+ * again, and a container runtime that executes cni-shim there. Released addresses do not cool down
+ * unless the test says so, so that it sees at once whether one came back. One thread starts and stops it.
  */
 public final class MeshNode implements AutoCloseable {
     private static final Duration READY = Duration.ofSeconds(90);
@@ -73,9 +73,10 @@ public final class MeshNode implements AutoCloseable {
                 "--route-reflector",
                 Mesh.ROUTE,
                 "--underlay-interface",
-                "eth0",
-                "--cool-down",
-                "PT0S"));
+                "eth0"));
+        if (!options.contains("--cool-down")) {
+            command.addAll(List.of("--cool-down", "PT0S"));
+        }
         command.addAll(options);
         shim = new Daemon(
                 name, folder.resolve("log"), List.of("nsenter", "--net=" + netns(), "--"), List.copyOf(command));
