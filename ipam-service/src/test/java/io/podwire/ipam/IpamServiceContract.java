@@ -356,8 +356,11 @@ abstract class IpamServiceContract {
         assertThat(any).hasMessageContaining("pool default is DRAINING");
         ServiceException named = failure(() -> claim(node(2), "r2", "default", IpFamily.IP_FAMILY_IPV4));
         assertThat(named.reason()).isEqualTo(ErrorReason.FAILED_PRECONDITION);
-        assertThat(claim(node(1), "r1")).as("a retry").isEqualTo(held);
-        assertThat(list("")).containsExactly(held);
+        Block told =
+                held.toBuilder().setPoolState(PoolState.POOL_STATE_DRAINING).build();
+        assertThat(held.getPoolState()).isEqualTo(PoolState.POOL_STATE_ACTIVE);
+        assertThat(claim(node(1), "r1")).as("a retry").isEqualTo(told);
+        assertThat(list("")).as("its owner learns that it is to move off").containsExactly(told);
 
         ServiceException owned = failure(() -> state(PoolState.POOL_STATE_RETIRED));
         assertThat(owned.reason()).isEqualTo(ErrorReason.FAILED_PRECONDITION);

@@ -8,7 +8,6 @@ import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimDecision;
 import io.podwire.ipam.core.ClaimRequest;
-import io.podwire.ipam.core.CoolDown;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.OwnedBlock;
@@ -19,6 +18,7 @@ import io.podwire.ipam.service.CasFlow.Step;
 import io.podwire.ipam.store.LedgerSnapshot;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,7 +52,7 @@ public final class BlockFlow {
             case ClaimDecision.Assign(Pool pool, Block block) ->
                 new Step.Write<>(
                         snapshot.assign(pool, block),
-                        new OwnedBlock(block, pool.coolDown()),
+                        OwnedBlock.of(block, Optional.of(pool)),
                         () -> log.info(
                                 "block {} of pool {} now belongs to {}, request {}",
                                 block.cidr(),
@@ -142,8 +142,7 @@ public final class BlockFlow {
     }
 
     private static OwnedBlock owned(Ledger ledger, Block block) {
-        return new OwnedBlock(
-                block, ledger.pool(block.pool()).map(Pool::coolDown).orElse(CoolDown.OF_NODE));
+        return OwnedBlock.of(block, ledger.pool(block.pool()));
     }
 
     private static ServiceException stale(String attempted, NodeEpoch newest) {

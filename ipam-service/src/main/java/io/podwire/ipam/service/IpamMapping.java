@@ -78,6 +78,7 @@ final class IpamMapping {
             case CoolDown.OfNode _ -> {}
             case CoolDown.Of(Duration length) -> block.setCoolDown(toProto(length));
         }
+        owned.poolState().ifPresent(state -> block.setPoolState(toProto(state)));
         return block.build();
     }
 

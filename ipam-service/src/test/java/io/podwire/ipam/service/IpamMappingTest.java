@@ -28,6 +28,7 @@ import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class IpamMappingTest {
@@ -207,6 +208,7 @@ class IpamMappingTest {
         assertThat(IpamMapping.prefix(message.getCidr())).isEqualTo(PoolBlocks.block(POOL, 3));
         assertThat(IpamMapping.epoch(message.getOwner())).isEqualTo(NODE);
         assertThat(message.hasCoolDown()).isFalse();
+        assertThat(message.getPoolState()).isEqualTo(io.podwire.proto.ipam.v1.PoolState.POOL_STATE_DRAINING);
         assertThat(IpamMapping.toProto(owned(new CoolDown.Of(Duration.ofMillis(1_500))))
                         .getCoolDown())
                 .isEqualTo(com.google.protobuf.Duration.newBuilder()
@@ -216,6 +218,6 @@ class IpamMappingTest {
     }
 
     private static OwnedBlock owned(CoolDown coolDown) {
-        return new OwnedBlock(new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"), coolDown);
+        return new OwnedBlock(new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"), coolDown, Optional.of(PoolState.DRAINING));
     }
 }
