@@ -179,8 +179,9 @@ final class BindingBench {
         String token = "";
         do {
             ListAddressesResponse page = AddressesGrpc.newBlockingStub(channel)
-                    .listAddresses(
-                            ListAddressesRequest.newBuilder().setPageToken(token).build());
+                    .listAddresses(ListAddressesRequest.newBuilder()
+                            .setPageToken(token)
+                            .build());
             listed += page.getAddressesCount();
             token = page.getNextPageToken();
         } while (!token.isEmpty());

@@ -70,18 +70,18 @@ final class BindingsLabTest {
 
             List<Address> before = mesh.addressesOf(node(1).name());
             node(1).shim().kill();
-            await("the killed node is away").atMost(AWAY).untilAsserted(() -> assertThat(mesh.addressesOf(
-                            node(1).name()))
-                    .isNotEmpty()
-                    .allSatisfy(address ->
-                            assertThat(address.getReported().getConnected()).isFalse()));
+            await("the killed node is away")
+                    .atMost(AWAY)
+                    .untilAsserted(() -> assertThat(mesh.addressesOf(node(1).name()))
+                            .isNotEmpty()
+                            .allSatisfy(
+                                    address -> assertThat(address.getReported().getConnected())
+                                            .isFalse()));
             assertThat(plain(mesh.addressesOf(node(1).name())))
                     .as("what it reported stays")
                     .isEqualTo(plain(before));
             node(1).start();
-            await("it is back")
-                    .atMost(SOON)
-                    .untilAsserted(() -> assertListed(given));
+            await("it is back").atMost(SOON).untilAsserted(() -> assertListed(given));
         } finally {
             for (int i = 0; i < pods.size(); i++) {
                 if (node(i).shim().alive()) {
@@ -98,24 +98,24 @@ final class BindingsLabTest {
     }
 
     private void assertListed(Map<String, String> given) {
-            Map<String, String> listed = new TreeMap<>();
-            for (MeshNode node : nodes) {
-                List<String> blocks = mesh.blocksOf(node.name());
-                for (Address address : mesh.addressesOf(node.name())) {
-                    assertThat(address.getNode()).as("node of %s", address).isEqualTo(node.name());
-                    assertThat(blocks).as("block of %s", address).contains(address.getBlock());
-                    assertThat(address.getPool()).as("pool of %s", address).isNotEmpty();
-                    assertThat(address.getOutsideOwnBlock()).as("%s", address).isFalse();
-                    assertThat(address.getReported().getConnected())
-                            .as("%s is connected", node.name())
-                            .isTrue();
-                    if (!address.getPod().getName().isEmpty()) {
-                        assertThat(address.getState()).isEqualTo(AddressState.ADDRESS_STATE_IN_USE);
-                        listed.put(address.getPod().getName(), address.getAddress());
-                    }
+        Map<String, String> listed = new TreeMap<>();
+        for (MeshNode node : nodes) {
+            List<String> blocks = mesh.blocksOf(node.name());
+            for (Address address : mesh.addressesOf(node.name())) {
+                assertThat(address.getNode()).as("node of %s", address).isEqualTo(node.name());
+                assertThat(blocks).as("block of %s", address).contains(address.getBlock());
+                assertThat(address.getPool()).as("pool of %s", address).isNotEmpty();
+                assertThat(address.getOutsideOwnBlock()).as("%s", address).isFalse();
+                assertThat(address.getReported().getConnected())
+                        .as("%s is connected", node.name())
+                        .isTrue();
+                if (!address.getPod().getName().isEmpty()) {
+                    assertThat(address.getState()).isEqualTo(AddressState.ADDRESS_STATE_IN_USE);
+                    listed.put(address.getPod().getName(), address.getAddress());
                 }
             }
-            assertThat(listed).as("addresses by pod").isEqualTo(given);
+        }
+        assertThat(listed).as("addresses by pod").isEqualTo(given);
     }
 
     private void assertCooling(String address) {

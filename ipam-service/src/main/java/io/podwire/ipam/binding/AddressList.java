@@ -93,7 +93,8 @@ public final class AddressList {
     private Optional<IpAddress> start() {
         return query.exact()
                 .or(() -> query.prefix().map(IpPrefix::address))
-                .filter(address -> after.isEmpty() || address.compareTo(after.get().address()) > 0)
+                .filter(address ->
+                        after.isEmpty() || address.compareTo(after.get().address()) > 0)
                 .or(() -> after.map(AddressEntry.Place::address));
     }
 

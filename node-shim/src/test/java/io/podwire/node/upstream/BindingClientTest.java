@@ -3,6 +3,7 @@ package io.podwire.node.upstream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.google.common.net.InetAddresses;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import io.podwire.common.loop.EventLoop;
@@ -138,9 +139,9 @@ final class BindingClientTest {
                         throw new UnknownHostException("no DNS yet");
                     }
                     return new InetAddress[] {
-                        InetAddress.getByName("127.0.0.1"),
-                        InetAddress.getByName("::1"),
-                        InetAddress.getByName("127.0.0.1")
+                        InetAddresses.forString("127.0.0.1"),
+                        InetAddresses.forString("::1"),
+                        InetAddresses.forString("127.0.0.1")
                     };
                 },
                 book,
@@ -161,10 +162,10 @@ final class BindingClientTest {
     @Test
     void addressesOfOneFamilyAreTheReplicas() throws Exception {
         InetAddress[] found = {
-            InetAddress.getByName("10.0.0.2"), InetAddress.getByName("fd00::2"), InetAddress.getByName("10.0.0.1")
+            InetAddresses.forString("10.0.0.2"), InetAddresses.forString("fd00::2"), InetAddresses.forString("10.0.0.1")
         };
         assertThat(Replicas.of("ipam:7471", _ -> found)).containsExactly("10.0.0.1:7471", "10.0.0.2:7471");
-        InetAddress[] six = {InetAddress.getByName("fd00::2")};
+        InetAddress[] six = {InetAddresses.forString("fd00::2")};
         assertThat(Replicas.of("ipam:7471", _ -> six)).containsExactly("[fd00::2]:7471");
         assertThat(Replicas.isAddress("[fd00::2]:7471")).isTrue();
         assertThat(Replicas.isAddress("10.0.0.1:7471")).isTrue();

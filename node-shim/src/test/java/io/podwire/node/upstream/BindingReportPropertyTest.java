@@ -34,7 +34,7 @@ class BindingReportPropertyTest {
         BindingReport last = BindingReport.EMPTY;
         for (int step = 0; step < 100; step++) {
             Duration now = Duration.ofSeconds(step);
-            long second = 1000 + step;
+            long second = 1000L + step;
             EndpointKey key = new EndpointKey("c" + random.nextInt(9), "eth0");
             if (random.nextBoolean()) {
                 var _ = book.take(key, Set.of(IpFamily.V4), now);
