@@ -10,9 +10,8 @@ import io.podwire.ipam.binding.Binding.Holder;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
-import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
-import io.podwire.ipam.core.PoolState;
+import io.podwire.ipam.core.PoolEdit;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -26,13 +25,9 @@ import org.junit.jupiter.api.Test;
 
 /** Pages of any size, one after the other, are the whole list of the slow obvious version. */
 class AddressListPropertyTest {
-    private static final Pool POOL = new Pool(
-            "default",
-            IpPrefix.parse("10.1.0.0/27"),
-            29,
-            PoolState.ACTIVE,
-            List.of(IpPrefix.parse("10.1.0.24/30"), IpPrefix.parse("10.1.0.26/32"), IpPrefix.parse("10.1.0.29/32")),
-            NodeSelector.EVERY_NODE);
+    private static final Pool POOL = new Pool("default", IpPrefix.parse("10.1.0.0/27"), 29)
+            .with(List.of(new PoolEdit.Reserved(List.of(
+                    IpPrefix.parse("10.1.0.24/30"), IpPrefix.parse("10.1.0.26/32"), IpPrefix.parse("10.1.0.29/32")))));
 
     @Test
     void pagesAreTheWholeList() {
@@ -54,7 +49,7 @@ class AddressListPropertyTest {
                         Duration.ZERO));
             }
         }
-        Ledger ledger = new Ledger(List.of(POOL), blocks, List.of());
+        Ledger ledger = Ledger.of(List.of(POOL), blocks, List.of());
         AddressQuery query = query(random);
         List<AddressEntry> expected = slow(reports, ledger, query);
 

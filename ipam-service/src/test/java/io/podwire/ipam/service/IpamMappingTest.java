@@ -218,6 +218,7 @@ class IpamMappingTest {
     }
 
     private static OwnedBlock owned(CoolDown coolDown) {
-        return new OwnedBlock(new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"), coolDown, Optional.of(PoolState.DRAINING));
+        return new OwnedBlock(
+                new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"), coolDown, Optional.of(PoolState.DRAINING));
     }
 }
