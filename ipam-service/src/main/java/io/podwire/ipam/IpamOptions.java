@@ -86,6 +86,13 @@ public final class IpamOptions implements ServiceOptions {
     private Duration storeTimeout = Duration.ofSeconds(2);
 
     @Option(
+            names = "--cool-down",
+            paramLabel = "DURATION",
+            description = "How long a released single address is given to nobody, ISO-8601, where its pool has no"
+                    + " cool-down of its own. Default: ${DEFAULT-VALUE}")
+    private Duration coolDown = Duration.ofSeconds(60);
+
+    @Option(
             names = "--pool",
             paramLabel = "NAME=CIDR[/BLOCK-LENGTH]",
             split = ",",
@@ -128,6 +135,9 @@ public final class IpamOptions implements ServiceOptions {
         if (storeTimeout.compareTo(Duration.ofMillis(100)) < 0 || storeTimeout.compareTo(Duration.ofMinutes(1)) > 0) {
             throw new IllegalArgumentException("--store-timeout must be PT0.1S to PT1M, got " + storeTimeout);
         }
+        if (coolDown.isNegative() || coolDown.compareTo(Duration.ofHours(24)) > 0) {
+            throw new IllegalArgumentException("--cool-down must be PT0S to PT24H, got " + coolDown);
+        }
         if (!etcdPrefix.startsWith("/") || !etcdPrefix.endsWith("/")) {
             throw new IllegalArgumentException("--etcd-prefix must start and end with '/', got '" + etcdPrefix + "'");
         }
@@ -154,6 +164,10 @@ public final class IpamOptions implements ServiceOptions {
 
     Duration storeTimeout() {
         return storeTimeout;
+    }
+
+    Duration coolDown() {
+        return coolDown;
     }
 
     /** Pools to create at start. */

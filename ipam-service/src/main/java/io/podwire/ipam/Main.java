@@ -6,6 +6,7 @@ import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.ipam.binding.BindingTable;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.service.AddressFlow;
 import io.podwire.ipam.service.AddressesGrpcService;
 import io.podwire.ipam.service.AwayNodes;
 import io.podwire.ipam.service.BindingGauges;
@@ -13,6 +14,7 @@ import io.podwire.ipam.service.BindingsGrpcService;
 import io.podwire.ipam.service.BlockFlow;
 import io.podwire.ipam.service.BlocksGrpcService;
 import io.podwire.ipam.service.CasFlow;
+import io.podwire.ipam.service.CoolDowns;
 import io.podwire.ipam.service.PoolFlow;
 import io.podwire.ipam.service.PoolGauges;
 import io.podwire.ipam.service.PoolWatch;
@@ -29,6 +31,7 @@ import java.util.Random;
 /** ipam-service: which node owns which block of addresses, and who has which address. */
 public final class Main {
     private static final Duration GAUGE_PERIOD = Duration.ofSeconds(10);
+    private static final Duration COOL_DOWN_PERIOD = Duration.ofSeconds(1);
     private static final Duration WATCH_PERIOD = Duration.ofSeconds(1);
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(10);
     private static final Duration AWAY_PERIOD = Duration.ofMinutes(1);
@@ -64,7 +67,9 @@ public final class Main {
         BindingGauges.register(bindings, context.meters());
         context.own(new AwayNodes(blocks, bindings, TimeSource.SYSTEM, AWAY_PERIOD));
         context.serve(new BindingsGrpcService(bindings, TimeSource.SYSTEM));
-        context.serve(new AddressesGrpcService(blocks, bindings, TimeSource.SYSTEM, context.meters()));
+        AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM);
+        context.own(new CoolDowns(addresses, TimeSource.SYSTEM, options.coolDown(), COOL_DOWN_PERIOD));
+        context.serve(new AddressesGrpcService(addresses, bindings, TimeSource.SYSTEM, context.meters()));
         context.readyWhen("store", store::connected);
     }
 

@@ -14,15 +14,20 @@ import io.podwire.common.service.RunningService;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.proto.common.v1.IpFamily;
 import io.podwire.proto.common.v1.NodeEpoch;
+import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.AddressOwner;
 import io.podwire.proto.ipam.v1.AddressState;
+import io.podwire.proto.ipam.v1.AddressWish;
 import io.podwire.proto.ipam.v1.AddressesGrpc;
+import io.podwire.proto.ipam.v1.AllocateAddressesRequest;
 import io.podwire.proto.ipam.v1.Binding;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolRequest;
+import io.podwire.proto.ipam.v1.GetAddressRequest;
 import io.podwire.proto.ipam.v1.GetPoolRequest;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.ListAddressesResponse;
@@ -34,10 +39,14 @@ import io.podwire.proto.ipam.v1.Pool;
 import io.podwire.proto.ipam.v1.PoolPurpose;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.ipam.v1.ReleaseAddressesRequest;
 import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
+import io.podwire.proto.ipam.v1.ReserveAddressesRequest;
+import io.podwire.proto.ipam.v1.UnreserveAddressesRequest;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import io.podwire.proto.ipam.v1.WatchPoolsRequest;
 import io.podwire.proto.ipam.v1.WatchPoolsResponse;
+import io.podwire.proto.ipam.v1.Workload;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -729,5 +738,104 @@ abstract class IpamServiceContract {
                             HttpResponse.BodyHandlers.ofString())
                     .body();
         }
+    }
+
+    private static AllocateAddressesRequest allocation(String owner, AddressWish... wishes) {
+        return AllocateAddressesRequest.newBuilder()
+                .setOwner(AddressOwner.newBuilder()
+                        .setId(owner)
+                        .setNode("n7")
+                        .setPod(PodRef.newBuilder().setNamespace("shop").setName("web")))
+                .addAllWishes(List.of(wishes))
+                .build();
+    }
+
+    private static AddressWish anyFour() {
+        return AddressWish.newBuilder().setFamily(IpFamily.IP_FAMILY_IPV4).build();
+    }
+
+    @Test
+    void singleAddressesAreGivenToOwnersListedAndTakenBack() {
+        claim(node(1), "r1");
+        Address given =
+                addresses().allocateAddresses(allocation("vm-1", anyFour())).getAddresses(0);
+        assertThat(given.getAddress()).as("of a block of the service's own").isEqualTo("10.1.0.64");
+        assertThat(addresses().allocateAddresses(allocation("vm-1", anyFour())).getAddresses(0))
+                .as("the same owner again")
+                .isEqualTo(given);
+        assertThatThrownBy(() -> addresses()
+                        .allocateAddresses(allocation(
+                                "vm-2",
+                                AddressWish.newBuilder().setAddress("10.1.0.64").build())))
+                .isInstanceOfSatisfying(
+                        StatusRuntimeException.class,
+                        e -> assertThat(GrpcErrors.fromGrpc("allocate", e).reason())
+                                .isEqualTo(ErrorReason.OWNED_BY_OTHER))
+                .hasMessageContaining("pod shop/web (vm-1) on node n7");
+        Address listed =
+                addresses(ListAddressesRequest.newBuilder().setOwnerId("vm-1")).getFirst();
+        assertThat(listed.getAddress()).isEqualTo("10.1.0.64");
+        assertThat(listed.getOwnerId()).isEqualTo("vm-1");
+        assertThat(listed.getNode()).isEqualTo("n7");
+        assertThat(listed.getPool()).isEqualTo("default");
+        assertThat(listed.getBlock()).isEqualTo("10.1.0.64/26");
+        assertThat(listed.getPod().getName()).isEqualTo("web");
+        assertThat(listed.getState()).isEqualTo(AddressState.ADDRESS_STATE_IN_USE);
+        assertThat(texts(ListAddressesRequest.newBuilder().setNode("n7"))).containsExactly("10.1.0.64 IN_USE");
+        assertThat(texts(ListAddressesRequest.newBuilder().setNode("n1"))).isEmpty();
+        assertThat(addresses()
+                        .getAddress(GetAddressRequest.newBuilder()
+                                .setAddress("10.1.0.64")
+                                .build())
+                        .getOwnerId())
+                .isEqualTo("vm-1");
+
+        var _ = addresses()
+                .releaseAddresses(
+                        ReleaseAddressesRequest.newBuilder().setOwnerId("vm-1").build());
+        assertThat(texts(ListAddressesRequest.newBuilder())).containsExactly("10.1.0.64 COOLING");
+        assertThat(addresses()
+                        .allocateAddresses(allocation("vm-2", anyFour()))
+                        .getAddresses(0)
+                        .getAddress())
+                .as("nobody gets it yet")
+                .isEqualTo("10.1.0.65");
+    }
+
+    @Test
+    void reservedAddressesAreTheirWorkloadsAlone() {
+        Workload first = Workload.newBuilder().setNamespace("db").setName("pg").build();
+        List<Address> reserved = addresses()
+                .reserveAddresses(ReserveAddressesRequest.newBuilder()
+                        .setFirst(first)
+                        .setCount(3)
+                        .addWishes(anyFour())
+                        .build())
+                .getAddressesList();
+        assertThat(reserved)
+                .extracting(a -> a.getAddress() + " " + a.getReservedFor().getOrdinal())
+                .containsExactly("10.1.0.0 0", "10.1.0.1 1", "10.1.0.2 2");
+        assertThat(addresses()
+                        .allocateAddresses(allocation("c1/eth0", anyFour()).toBuilder()
+                                .setWorkload(first.toBuilder().setOrdinal(1))
+                                .build())
+                        .getAddresses(0)
+                        .getAddress())
+                .isEqualTo("10.1.0.1");
+        assertThat(texts(ListAddressesRequest.newBuilder().addStates(AddressState.ADDRESS_STATE_RESERVED)))
+                .containsExactly("10.1.0.0 RESERVED", "10.1.0.2 RESERVED");
+        var _ = addresses()
+                .unreserveAddresses(UnreserveAddressesRequest.newBuilder()
+                        .setFirst(first)
+                        .setCount(3)
+                        .build());
+        assertThat(texts(ListAddressesRequest.newBuilder()))
+                .containsExactly("10.1.0.0 COOLING", "10.1.0.1 IN_USE", "10.1.0.2 COOLING");
+    }
+
+    @Test
+    void noNodeHasTheNameOfTheServicesBlocks() {
+        assertThatThrownBy(() -> claim(node("podwire-ipam-service", "service", 1), "r1"))
+                .hasMessageContaining("no node may be named podwire-ipam-service");
     }
 }

@@ -2,6 +2,7 @@ package io.podwire.ipam.binding;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.ipam.core.AddressRules;
 import io.podwire.ipam.core.Block;
 import java.math.BigInteger;
 import java.util.ArrayList;
@@ -65,7 +66,8 @@ public final class AddressList {
     private void addReported(List<AddressEntry> found) {
         PriorityQueue<Cursor> next = new PriorityQueue<>();
         for (NodeReport report : reports) {
-            if (query.fits(report.node())) {
+            // Which single addresses are of a node was decided as that report was made.
+            if (query.fits(report.node()) || report.epoch().sameOwner(AddressRules.SERVICE)) {
                 add(next, new Cursor(report, start().map(report::indexFrom).orElse(0)));
             }
         }

@@ -6,7 +6,7 @@ public enum AddressState {
     IN_USE,
     /** It was released a moment ago. */
     COOLING,
-    /** In a reserved range of its pool. */
+    /** In a reserved range of its pool, or reserved for a workload. */
     RESERVED,
     /** Nobody has it. */
     FREE,
@@ -17,6 +17,7 @@ public enum AddressState {
         return switch (state) {
             case IN_USE -> IN_USE;
             case COOLING -> COOLING;
+            case RESERVED -> RESERVED;
         };
     }
 }

@@ -21,7 +21,9 @@ public record Binding(IpAddress address, State state, Holder holder, Instant sin
         /** A container has it, or is just getting it. */
         IN_USE,
         /** It was released a moment ago. */
-        COOLING
+        COOLING,
+        /** It is reserved for a workload that does not use it now. Of single addresses alone. */
+        RESERVED
     }
 
     /**

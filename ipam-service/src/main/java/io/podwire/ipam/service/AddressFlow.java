@@ -10,11 +10,14 @@ import io.podwire.ipam.core.AddressRules;
 import io.podwire.ipam.core.AddressRules.Forgotten;
 import io.podwire.ipam.core.AddressWish;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.core.Workload;
 import io.podwire.ipam.service.CasFlow.Step;
 import io.podwire.ipam.store.LedgerSnapshot;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -54,7 +57,7 @@ public final class AddressFlow {
         String attempted =
                 "allocation for " + owner + workload.map(w -> " as " + w).orElse("");
         return flow.run(attempted, snapshot -> {
-            AddressDecision decision = AddressRules.allocate(snapshot.ledger(), owner, wishes, workload, time.wall());
+            AddressDecision decision = AddressRules.allocate(snapshot.ledger(), owner, wishes, workload, now());
             return switch (decision) {
                 case AddressDecision.Assign(List<SingleAddress> addresses, List<Block> blocks) ->
                     new Step.Write<>(
@@ -75,7 +78,7 @@ public final class AddressFlow {
      */
     public void release(String ownerId, Collection<IpAddress> addresses) {
         var _ = flow.run("release by " + ownerId, snapshot -> {
-            List<SingleAddress> released = AddressRules.release(snapshot.ledger(), ownerId, addresses, time.wall());
+            List<SingleAddress> released = AddressRules.release(snapshot.ledger(), ownerId, addresses, now());
             return turned(snapshot, released, ownerId + " released " + text(released));
         });
     }
@@ -90,7 +93,7 @@ public final class AddressFlow {
     public void reserve(List<Workload> workloads, List<AddressWish.Any> wishes) {
         String attempted = "reservation for " + workloads.getFirst() + " to " + workloads.getLast();
         var _ = flow.run(attempted, snapshot -> {
-            AddressDecision decision = AddressRules.reserve(snapshot.ledger(), workloads, wishes, time.wall());
+            AddressDecision decision = AddressRules.reserve(snapshot.ledger(), workloads, wishes, now());
             return switch (decision) {
                 case AddressDecision.Assign(List<SingleAddress> addresses, List<Block> blocks) ->
                     new Step.Write<>(
@@ -111,7 +114,7 @@ public final class AddressFlow {
     public void unreserve(List<Workload> workloads) {
         String attempted = "end of reservation for " + workloads.getFirst() + " to " + workloads.getLast();
         var _ = flow.run(attempted, snapshot -> {
-            List<SingleAddress> ended = AddressRules.unreserve(snapshot.ledger(), workloads, time.wall());
+            List<SingleAddress> ended = AddressRules.unreserve(snapshot.ledger(), workloads, now());
             return turned(snapshot, ended, attempted + ": " + text(ended));
         });
     }
@@ -140,6 +143,16 @@ public final class AddressFlow {
     /** What the store holds now. */
     LedgerSnapshot read() {
         return flow.read();
+    }
+
+    /** What this process knew at its last write or reading. */
+    Ledger known() {
+        return flow.known().ledger();
+    }
+
+    /** As the store keeps it. */
+    private Instant now() {
+        return time.wall().truncatedTo(ChronoUnit.MILLIS);
     }
 
     private static Step<Boolean> turned(LedgerSnapshot snapshot, List<SingleAddress> addresses, String said) {

@@ -11,6 +11,8 @@ import io.podwire.ipam.binding.AddressState;
 import io.podwire.ipam.binding.Binding;
 import io.podwire.ipam.binding.Binding.Holder;
 import io.podwire.ipam.binding.Places;
+import io.podwire.ipam.binding.SingleReport;
+import io.podwire.ipam.core.Ledger;
 import io.podwire.proto.common.v1.Handshake;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
@@ -166,7 +168,7 @@ final class BindingMapping {
         return last.address() + "/" + last.node();
     }
 
-    static Address toProto(AddressEntry entry, Places places, Duration now) {
+    static Address toProto(AddressEntry entry, Ledger ledger, Places places, Duration now) {
         Address.Builder message = Address.newBuilder()
                 .setAddress(entry.address().toString())
                 .setState(toProto(entry.state()))
@@ -193,17 +195,18 @@ final class BindingMapping {
                             .setUid(holder.uid()))
                     .setSince(timestamp(binding.since()));
         });
+        SingleReport.single(ledger, entry).ifPresent(single -> AddressMapping.tell(single, message));
         return message.build();
     }
 
-    private static Timestamp timestamp(Instant time) {
+    static Timestamp timestamp(Instant time) {
         return Timestamp.newBuilder()
                 .setSeconds(time.getEpochSecond())
                 .setNanos(time.getNano())
                 .build();
     }
 
-    private static io.podwire.proto.ipam.v1.AddressState toProto(AddressState state) {
+    static io.podwire.proto.ipam.v1.AddressState toProto(AddressState state) {
         return switch (state) {
             case IN_USE -> io.podwire.proto.ipam.v1.AddressState.ADDRESS_STATE_IN_USE;
             case COOLING -> io.podwire.proto.ipam.v1.AddressState.ADDRESS_STATE_COOLING;
@@ -217,7 +220,7 @@ final class BindingMapping {
         return text.isEmpty() ? Optional.empty() : Optional.of(reader.apply(text));
     }
 
-    private static IpAddress address(String field, String text) {
+    static IpAddress address(String field, String text) {
         return parse(field, text, IpAddress::parse);
     }
 

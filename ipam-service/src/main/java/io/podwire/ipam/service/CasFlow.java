@@ -82,6 +82,11 @@ public final class CasFlow {
         return now;
     }
 
+    /** What the store held at the last reading or write of this process. */
+    LedgerSnapshot known() {
+        return known.get();
+    }
+
     /** The store's revision, see {@link IpamStore#revision}. */
     long revision() {
         return store.revision();

@@ -5,6 +5,7 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
+import io.podwire.ipam.core.AddressRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.CoolDown;
 import io.podwire.ipam.core.NamespaceSelector;
@@ -36,8 +37,14 @@ final class IpamMapping {
     private IpamMapping() {}
 
     static NodeEpoch epoch(io.podwire.proto.common.v1.NodeEpoch message) {
-        return checked(() -> new NodeEpoch(
+        NodeEpoch epoch = checked(() -> new NodeEpoch(
                 new NodeName(message.getNode()), message.getNodeUid(), message.getBootId(), message.getCounter()));
+        if (epoch.node().equals(AddressRules.SERVICE.node())) {
+            throw new ServiceException(
+                    ErrorReason.INVALID_ARGUMENT,
+                    "no node may be named " + epoch.node() + ": it owns the blocks of single addresses");
+        }
+        return epoch;
     }
 
     static io.podwire.proto.common.v1.NodeEpoch toProto(NodeEpoch epoch) {

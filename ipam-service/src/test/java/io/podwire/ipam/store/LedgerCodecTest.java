@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
+import io.podwire.ipam.core.AddressOwner;
+import io.podwire.ipam.core.AddressUse;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.NodeSelector;
@@ -17,9 +21,13 @@ import io.podwire.ipam.core.PoolEdit;
 import io.podwire.ipam.core.PoolPurpose;
 import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
+import io.podwire.ipam.core.SingleAddress;
+import io.podwire.ipam.core.Workload;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -128,6 +136,34 @@ class LedgerCodecTest {
                     .as("%s alone", edit)
                     .isEqualTo(one);
         }
+    }
+
+    @Test
+    void singleAddressesStayAsTheyAreAndReadBack() {
+        SingleAddress used = new SingleAddress(
+                "default",
+                IpAddress.parse("10.1.2.3"),
+                new AddressUse.InUse(
+                        new AddressOwner("c1/eth0", "n1", "db", "pg-0"), Optional.of(new Workload("db", "pg", 0))),
+                Instant.ofEpochMilli(1_700_000_000_000L));
+        assertThat(LedgerCodec.key(used)).isEqualTo("addresses/10.1.2.3");
+        assertThat(LedgerCodec.encode(used))
+                .isEqualTo("{\"v\":1,\"pool\":\"default\",\"address\":\"10.1.2.3\",\"since\":1700000000000,"
+                        + "\"use\":\"IN_USE\",\"owner\":{\"id\":\"c1/eth0\",\"node\":\"n1\",\"namespace\":\"db\",\"pod\":\"pg-0\"},"
+                        + "\"reservedFor\":{\"namespace\":\"db\",\"name\":\"pg\",\"ordinal\":0}}");
+        for (AddressUse use : List.of(
+                used.use(),
+                new AddressUse.InUse(new AddressOwner("vm", "", "", ""), Optional.empty()),
+                new AddressUse.Cooling(),
+                new AddressUse.Reserved(new Workload("db", "pg", 7)))) {
+            SingleAddress one = used.turned(use, used.since());
+            Entry entry = new Entry(LedgerCodec.key(one), 3, LedgerCodec.encode(one));
+            assertThat(LedgerCodec.address(entry)).isEqualTo(one);
+            Ledger ledger = LedgerCodec.with(Ledger.EMPTY, entry);
+            assertThat(ledger.addresses()).containsExactly(one);
+            assertThat(LedgerCodec.without(ledger, entry.key())).isEqualTo(Ledger.EMPTY);
+        }
+        assertThat(LedgerCodec.ownerKey("vm-1")).isEqualTo("owners/" + Math.floorMod("vm-1".hashCode(), 256));
     }
 
     @Test
