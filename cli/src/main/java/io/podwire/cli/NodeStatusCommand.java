@@ -1,5 +1,6 @@
 package io.podwire.cli;
 
+import io.podwire.proto.common.v1.IpFamily;
 import io.podwire.proto.node.v1.GetNodeStatusRequest;
 import io.podwire.proto.node.v1.NodeGrpc;
 import io.podwire.proto.node.v1.NodeStatus;
@@ -29,10 +30,18 @@ final class NodeStatusCommand implements Callable<Integer> {
                 .row("ready", status.getReady() ? "yes" : "no: " + String.join("; ", status.getReasonsList()))
                 .row("blocks", String.join(" ", status.getBlocksList()))
                 .row("free addresses", status.getFreeAddresses())
+                .row("draining blocks", String.join(" ", status.getDrainingBlocksList()))
+                .row("returning blocks", String.join(" ", status.getReturningBlocksList()))
                 .row("policy", status.getPolicyEnforced() ? "revision " + status.getPolicyRevision() : "not enforced");
         status.getUpstreamsList()
                 .forEach(up -> table.row(
                         up.getName() + " service", up.getTarget() + (up.getConnected() ? " connected" : " lost")));
+        status.getAddressesList()
+                .forEach(of -> table.row(
+                        (of.getFamily() == IpFamily.IP_FAMILY_IPV6 ? "IPv6" : "IPv4") + " addresses",
+                        of.getFree() + " free, " + of.getUsed() + " used, " + of.getCooling()
+                                + " cooling down; low water " + of.getLowWater()));
+        status.getWarningsList().forEach(warning -> table.row("warning", warning));
         output.print(status, table);
         return 0;
     }

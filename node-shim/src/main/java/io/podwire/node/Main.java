@@ -2,6 +2,7 @@ package io.podwire.node;
 
 import com.google.common.util.concurrent.Striped;
 import io.grpc.ManagedChannel;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.podwire.common.loop.EventLoop;
@@ -97,6 +98,9 @@ public final class Main {
     private static final Duration SWEEP = Duration.ofMinutes(1);
     /** From a DEL to the look at the kernel's connections that it shares with others, at most. */
     private static final Duration FORGETTING = Duration.ofSeconds(1);
+
+    private static final String BLOCKS =
+            "blocks of this node: owned, those of them whose pool drains, and those on their way back";
 
     private Main() {}
 
@@ -306,7 +310,7 @@ public final class Main {
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);
         context.readyWhen("journal", () -> journal.problem().isEmpty());
-        meters(context.meters(), options, journal, attachments, book, ruleset, time);
+        meters(context.meters(), options, journal, attachments, book, ipam, ruleset, time);
     }
 
     /**
@@ -365,6 +369,7 @@ public final class Main {
             Journal journal,
             AttachmentTable attachments,
             AddressBook<EndpointKey> book,
+            IpamClient ipam,
             RulesetReconciler ruleset,
             TimeSource time) {
         Gauge.builder("podwire.endpoints", attachments, a -> a.all().size())
@@ -379,6 +384,24 @@ public final class Main {
                     .tag("family", family.label())
                     .register(meters);
         }
+        Gauge.builder("podwire.blocks", book, b -> b.blocks().size())
+                .tag("state", "owned")
+                .description(BLOCKS)
+                .register(meters);
+        Gauge.builder("podwire.blocks", ipam, client -> client.draining().size())
+                .tag("state", "draining")
+                .description(BLOCKS)
+                .register(meters);
+        Gauge.builder("podwire.blocks", ipam, client -> client.returning().size())
+                .tag("state", "returning")
+                .description(BLOCKS)
+                .register(meters);
+        FunctionCounter.builder("podwire.blocks.returned", ipam, IpamClient::returned)
+                .description("blocks that were given back to ipam-service")
+                .register(meters);
+        Gauge.builder("podwire.node.fenced", ipam, client -> client.fenced() ? 1 : 0)
+                .description("1 when ipam-service knows a newer life of this node: no address is given, else 0")
+                .register(meters);
         Gauge.builder("podwire.policy.revision", ruleset, RulesetReconciler::revision)
                 .description("revision of the program in the kernel, 0 without one")
                 .register(meters);

@@ -3,9 +3,11 @@ package io.podwire.node;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.node.address.AddressBook;
+import io.podwire.node.address.BlockUse;
 import io.podwire.node.cni.Node;
 import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.RouteReconciler;
@@ -27,6 +29,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 
 /**
@@ -88,7 +92,7 @@ final class Upstreams implements Node.Services {
             journal.fact(tunnelFact(family)).map(IpAddress::parse).ifPresent(address -> book.restore(TUNNEL, address));
         }
         if (!book.blocks().isEmpty()) {
-            blocksChanged();
+            var _ = blocksChanged();
         }
         known.forEach(this::up);
         policy.ifPresent(PolicyClient::start);
@@ -103,33 +107,41 @@ final class Upstreams implements Node.Services {
         };
     }
 
-    /** The node has other blocks than before: its tunnel gets its addresses, and the others learn them. */
-    void blocksChanged() {
+    /**
+     * The node has other blocks than before, or gives addresses of others: its tunnel gets its addresses, and the others
+     * learn them.
+     *
+     * @return done once no other node takes another block for this one's, and the tunnel has no other address
+     */
+    CompletableFuture<Void> blocksChanged() {
         if (route.isEmpty()) {
-            return;
+            return CompletableFuture.completedFuture(null);
         }
         Optional<PodAddresses> tunnel = tunnelAddresses();
-        tunnel.ifPresent(routes::tunnelAddresses);
-        route.get()
+        CompletableFuture<Void> moved =
+                tunnel.map(routes::tunnelAddresses).orElseGet(() -> CompletableFuture.completedFuture(null));
+        CompletableFuture<Void> told = route.get()
                 .announce(new RemoteNode(
                         self.name(),
                         underlay.ends(),
                         tunnel.map(addresses -> new RemoteNode.Vtep(vxlan.mac(), addresses.first())),
                         book.blocks()));
+        return CompletableFuture.allOf(moved, told);
     }
 
-    /** Unlike a pod's, one of them is better than none: the tunnel carries both families with either. */
+    /**
+     * Unlike a pod's, one of them is better than none: the tunnel carries both families with either. It leaves a block
+     * that drains when another has an address, and until then that block is not empty.
+     */
     private Optional<PodAddresses> tunnelAddresses() {
         List<IpAddress> taken = new ArrayList<>();
         for (IpFamily family : options.families()) {
-            book.take(TUNNEL, Set.of(family), time.monotonic())
-                    .map(PodAddresses::first)
-                    .ifPresent(address -> {
-                        if (!journal.fact(tunnelFact(family)).equals(Optional.of(address.toString()))) {
-                            journal.putFact(tunnelFact(family), address.toString());
-                        }
-                        taken.add(address);
-                    });
+            book.renew(TUNNEL, family, time.monotonic()).ifPresent(address -> {
+                if (!journal.fact(tunnelFact(family)).equals(Optional.of(address.toString()))) {
+                    journal.putFact(tunnelFact(family), address.toString());
+                }
+                taken.add(address);
+            });
         }
         return taken.isEmpty() ? Optional.empty() : Optional.of(new PodAddresses(taken));
     }
@@ -205,7 +217,7 @@ final class Upstreams implements Node.Services {
                     .filter(family -> book.free(family, time.monotonic()) == 0)
                     .map(IpFamily::label)
                     .collect(Collectors.joining(" and "));
-            reasons.add("no free " + missing + " address in this node's blocks " + book.blocks()
+            reasons.add("no free " + missing + " address in this node's blocks " + book.blocks() + drainingToo()
                     + (problem.isEmpty() ? "" : "; " + problem));
         }
         if (!policyReady()) {
@@ -219,6 +231,38 @@ final class Upstreams implements Node.Services {
         return reasons;
     }
 
+    private String drainingToo() {
+        Set<IpPrefix> draining = draining();
+        return draining.isEmpty()
+                ? ""
+                : ", of which " + new TreeSet<>(draining) + " are of pools that drain and give none to a new pod";
+    }
+
+    private Set<IpPrefix> draining() {
+        return ipam.map(IpamClient::draining).orElse(Set.of());
+    }
+
+    /** What is wrong though ADDs are served, one sentence each. */
+    private List<String> warnings(List<BlockUse> uses) {
+        String problem = supplyProblem();
+        if (problem.isEmpty() || !hasAddresses()) {
+            return List.of();
+        }
+        String left = options.families().stream()
+                .map(family -> free(uses, family) + " " + family.label())
+                .collect(Collectors.joining(" and "));
+        return List.of(problem + ": pods get the addresses that are left, " + left + ", and running pods keep theirs;"
+                + " ipam-service at " + options.ipamService() + " is asked again every few seconds, and once none is"
+                + " left an ADD ends with code 11 and STATUS with 50");
+    }
+
+    private static int free(List<BlockUse> uses, IpFamily family) {
+        return uses.stream()
+                .filter(use -> use.gives() && use.block().family() == family)
+                .mapToInt(BlockUse::free)
+                .sum();
+    }
+
     /** All of it for operators. */
     NodeStatus status() {
         List<String> reasons = reasons();
@@ -230,7 +274,27 @@ final class Upstreams implements Node.Services {
                 .setFreeAddresses(free())
                 .setPolicyRevision(ruleset.revision())
                 .setPolicyEnforced(policy.isPresent());
-        book.blocks().forEach(b -> status.addBlocks(b.toString()));
+        List<BlockUse> uses = book.usage(time.monotonic());
+        uses.forEach(use -> status.addBlocks(use.block().toString()));
+        status.addAllWarnings(warnings(uses));
+        for (IpFamily family : options.families()) {
+            List<BlockUse> of =
+                    uses.stream().filter(use -> use.block().family() == family).toList();
+            status.addAddressesBuilder()
+                    .setFamily(
+                            switch (family) {
+                                case V4 -> io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4;
+                                case V6 -> io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV6;
+                            })
+                    .setFree(free(uses, family))
+                    .setUsed(of.stream().mapToInt(BlockUse::used).sum())
+                    .setCooling(of.stream().mapToInt(BlockUse::cooling).sum())
+                    .setLowWater(options.lowWater());
+        }
+        draining().stream().sorted().forEach(block -> status.addDrainingBlocks(block.toString()));
+        ipam.map(IpamClient::returning).orElse(Set.of()).stream()
+                .sorted()
+                .forEach(block -> status.addReturningBlocks(block.toString()));
         status.addUpstreamsBuilder()
                 .setName("ipam")
                 .setTarget(options.ipamService())

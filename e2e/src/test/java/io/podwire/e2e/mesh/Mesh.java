@@ -2,6 +2,7 @@ package io.podwire.e2e.mesh;
 
 import static org.awaitility.Awaitility.await;
 
+import com.google.protobuf.FieldMask;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
@@ -10,8 +11,13 @@ import io.podwire.proto.ipam.v1.Address;
 import io.podwire.proto.ipam.v1.AddressesGrpc;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
+import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolState;
+import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import io.podwire.proto.policy.v1.GetProgramRequest;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
@@ -26,6 +32,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 
 /**
  * The three control services as processes of the distribution, and an underlay for nodes: a bridge in
@@ -44,7 +51,7 @@ public final class Mesh implements AutoCloseable {
     /** A pool of two blocks of eight addresses. */
     public static final String TINY_POOL = "tiny";
 
-    /** Another such pool: nodes do not give blocks back, so one of these is used up by one test. */
+    /** Another such pool: a node that is taken away keeps its blocks, so one of these is used up by one test. */
     public static final String FEW_POOL = "few";
 
     private static final Duration READY = Duration.ofSeconds(90);
@@ -181,6 +188,39 @@ public final class Mesh implements AutoCloseable {
                     .getAddressesList();
         } catch (StatusRuntimeException _) {
             return List.of();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    /**
+     * Makes a pool that gives blocks to one node alone.
+     *
+     * @param node that gets its blocks
+     */
+    public void createPool(String name, String cidr, int blockLength, String node) {
+        var _ = pools(stub -> stub.createPool(CreatePoolRequest.newBuilder()
+                .setPool(Pool.newBuilder()
+                        .setName(name)
+                        .setCidr(cidr)
+                        .setBlockLength(blockLength)
+                        .putNodeSelector("podwire.io/node", node))
+                .build()));
+    }
+
+    /** Changes a pool's state. */
+    public void setPoolState(String name, PoolState state) {
+        var _ = pools(stub -> stub.updatePool(UpdatePoolRequest.newBuilder()
+                .setPool(Pool.newBuilder().setName(name).setState(state))
+                .setUpdateMask(FieldMask.newBuilder().addPaths("state"))
+                .build()));
+    }
+
+    private static Pool pools(Function<PoolsGrpc.PoolsBlockingStub, Pool> call) {
+        ManagedChannel channel = Grpc.newChannelBuilder(IPAM, InsecureChannelCredentials.create())
+                .build();
+        try {
+            return call.apply(PoolsGrpc.newBlockingStub(channel).withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS));
         } finally {
             channel.shutdownNow();
         }

@@ -68,6 +68,8 @@ public final class AddressBook<O> {
     private final Map<IpPrefix, String> pools = new HashMap<>();
     /** The cool-down of each block that has one of its own. */
     private final Map<IpPrefix, Duration> coolDowns = new HashMap<>();
+    /** Blocks, there or not, that give no address. */
+    private Set<IpPrefix> closed = Set.of();
 
     private final Map<O, EnumMap<IpFamily, IpAddress>> byOwner = new HashMap<>();
     private final Map<IpAddress, O> byAddress = new HashMap<>();
@@ -142,9 +144,60 @@ public final class AddressBook<O> {
         return coolDowns.isEmpty() ? coolDown : Collections.min(coolDowns.values());
     }
 
+    /**
+     * These blocks, and no others, give no address from now on, whether they are in the book yet or not. Owners keep
+     * theirs.
+     */
+    public synchronized void close(Set<IpPrefix> these) {
+        closed = Set.copyOf(these);
+    }
+
+    /**
+     * Removes a block, of which no address is given any more then, unless one is in use or cools down.
+     *
+     * @param now a monotonic time
+     * @return true when it was removed
+     */
+    public synchronized boolean removeIfUnused(IpPrefix block, Duration now) {
+        expire(now);
+        boolean unused = blocks.containsKey(block)
+                && Stream.concat(byAddress.keySet().stream(), coolingByAddress.keySet().stream())
+                        .noneMatch(block::contains);
+        if (unused) {
+            removeBlock(block);
+            // Others have it meanwhile: when an address was released here says nothing, should it come back.
+            released.keySet().removeIf(block::contains);
+        }
+        return unused;
+    }
+
     /** The blocks, in order. */
     public synchronized List<IpPrefix> blocks() {
         return List.copyOf(blocks.keySet());
+    }
+
+    /**
+     * What the addresses of each block are, in the order of blocks.
+     *
+     * @param now a monotonic time
+     */
+    public synchronized List<BlockUse> usage(Duration now) {
+        expire(now);
+        Map<IpPrefix, Integer> used = new HashMap<>();
+        byAddress.keySet().forEach(address -> blockAround(address).ifPresent(b -> used.merge(b, 1, Integer::sum)));
+        Map<IpPrefix, Integer> cools = new HashMap<>();
+        coolingByAddress
+                .keySet()
+                .forEach(address -> blockAround(address).ifPresent(b -> cools.merge(b, 1, Integer::sum)));
+        return blocks.entrySet().stream()
+                .map(entry -> new BlockUse(
+                        entry.getKey(),
+                        pools.get(entry.getKey()),
+                        entry.getValue().size(),
+                        used.getOrDefault(entry.getKey(), 0),
+                        cools.getOrDefault(entry.getKey(), 0),
+                        !closed.contains(entry.getKey())))
+                .toList();
     }
 
     /**
@@ -215,6 +268,30 @@ public final class AddressBook<O> {
         return new Taking.Taken<>(new PodAddresses(addresses));
     }
 
+    /**
+     * An owner's address of a family, from a block that gives addresses where one has any: one that it has from no
+     * such block is released for it, and cools down.
+     *
+     * @param now a monotonic time
+     * @return empty when it has none and there is none
+     */
+    public synchronized Optional<IpAddress> renew(O owner, IpFamily family, Duration now) {
+        expire(now);
+        Optional<IpAddress> has = Optional.ofNullable(held(owner).get(family));
+        boolean stays = has.flatMap(this::blockAround)
+                .filter(block -> !closed.contains(block))
+                .isPresent();
+        Optional<IpAddress> other = stays ? Optional.empty() : next(family, "");
+        other.ifPresent(address -> {
+            has.ifPresent(old -> {
+                byAddress.remove(old);
+                cool(old, now);
+            });
+            put(owner, address);
+        });
+        return other.or(() -> has);
+    }
+
     private Optional<Taking<O>> refusal(O owner, IpAddress address, String pool) {
         IpAddress held = held(owner).get(address.family());
         if (held != null) {
@@ -234,6 +311,9 @@ public final class AddressBook<O> {
         String of = pools.get(block.get());
         if (!pool.isEmpty() && !of.equals(pool)) {
             return Optional.of(new Taking.OtherPool<>(address, block.get(), of));
+        }
+        if (closed.contains(block.get())) {
+            return Optional.of(new Taking.Closed<>(address, block.get(), of));
         }
         return coolingByAddress.containsKey(address) ? Optional.of(new Taking.Cooling<>(address)) : Optional.empty();
     }
@@ -338,10 +418,11 @@ public final class AddressBook<O> {
         return byOwner.getOrDefault(owner, new EnumMap<>(IpFamily.class));
     }
 
-    /** Free addresses of each block of a family and a pool, or of any pool, in the order of blocks. */
+    /** Free addresses of each block of a family and a pool, or of any pool, that gives any, in the order of blocks. */
     private Stream<SortedSet<Free>> freeOf(IpFamily family, String pool) {
         return blocks.entrySet().stream()
                 .filter(block -> block.getKey().family() == family)
+                .filter(block -> !closed.contains(block.getKey()))
                 .filter(block -> pool.isEmpty() || pool.equals(pools.get(block.getKey())))
                 .map(Map.Entry::getValue);
     }

@@ -35,4 +35,7 @@ public sealed interface Taking<O> {
 
     /** An address that was named is in a block of another pool than the one that was named. */
     record OtherPool<O>(IpAddress address, IpPrefix block, String pool) implements Taking<O> {}
+
+    /** An address that was named is in a block that gives none any more, as of a pool that drains. */
+    record Closed<O>(IpAddress address, IpPrefix block, String pool) implements Taking<O> {}
 }

@@ -386,6 +386,14 @@ public final class AddFlow {
                                     + node.addresses().blocks()
                                     + ", and ipam-service does not hand out single addresses of other blocks yet:"
                                     + " take one of these, or run the pod on the node that has it");
+                case Taking.Closed<EndpointKey>(IpAddress address, IpPrefix block, String of) -> {
+                    String problem = node.services().supplyProblem();
+                    throw new CniException(
+                            Code.TRY_AGAIN,
+                            "address " + address + " is not given",
+                            "block " + block + " gives none to a new pod: its pool " + of + " drains, or the block is"
+                                    + " not certain to be this node's" + (problem.isEmpty() ? "" : "; " + problem));
+                }
                 case Taking.OtherPool<EndpointKey>(IpAddress address, IpPrefix block, String of) ->
                     throw new CniException(
                             Code.INVALID_CONFIG,

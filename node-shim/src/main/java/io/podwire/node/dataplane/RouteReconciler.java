@@ -81,11 +81,18 @@ public final class RouteReconciler {
      *
      * @param addresses of the node on it, from the node's blocks: the sources of what the node itself
      *     sends to pods behind the tunnel
+     * @return done when it has these and no others; fails when the kernel refuses, and the next look tries again
      */
-    public void tunnelAddresses(PodAddresses addresses) {
-        loop.execute(() -> {
+    public CompletableFuture<Void> tunnelAddresses(PodAddresses addresses) {
+        return loop.submit(() -> {
             tunnelAddresses = Optional.of(addresses);
-            planned();
+            try {
+                apply();
+            } catch (NetlinkException | IOException e) {
+                log.error("programming routes failed, next try at the next look", e);
+                throw e;
+            }
+            return null;
         });
     }
 

@@ -35,6 +35,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -311,6 +312,35 @@ public final class Journal implements AutoCloseable {
     /** Notes that a block is not this node's any more. */
     public synchronized void removeBlock(IpPrefix block) {
         file.change(maps -> maps.blocks().remove(block.toString()));
+    }
+
+    /**
+     * Notes that a block is on its way back to ipam-service: no address of it is given any more, and after a restart it
+     * is returned before anything else is done with it. Forced to the disk, past a loss of power: an older file
+     * would give addresses of a block that others have.
+     *
+     * @return true when that is done; false: it is kept in memory alone, repeat it before the block is returned
+     */
+    public synchronized boolean beginReturn(IpPrefix block) {
+        file.change(maps -> {
+            maps.blocks().remove(block.toString());
+            maps.returning().put(block.toString(), "");
+        });
+        return file.force();
+    }
+
+    /** Notes that a block was returned. */
+    public synchronized void endReturn(IpPrefix block) {
+        file.change(maps -> maps.returning().remove(block.toString()));
+    }
+
+    /** Blocks that were on their way back when last written. */
+    public Set<IpPrefix> returning() {
+        return intact(() -> {
+            Set<IpPrefix> all = new TreeSet<>();
+            file.maps().returning().all().keySet().forEach(cidr -> all.add(IpPrefix.parse(cidr)));
+            return all;
+        });
     }
 
     /** A small fact of the node, such as the address of its VXLAN device. */

@@ -47,6 +47,7 @@ final class JournalFile implements AutoCloseable {
             SealedMap<String> meta,
             SealedMap<String> attachments,
             SealedMap<String> blocks,
+            SealedMap<String> returning,
             SealedMap<Long> cooling,
             SealedMap<String> programEndpoints,
             SealedMap<String> programSets,
@@ -56,6 +57,7 @@ final class JournalFile implements AutoCloseable {
                     new SealedMap<>(store.openMap("meta")),
                     new SealedMap<>(store.openMap("attachments")),
                     new SealedMap<>(store.openMap("blocks")),
+                    new SealedMap<>(store.openMap("returning")),
                     new SealedMap<>(store.openMap("cooling")),
                     new SealedMap<>(store.openMap("program.endpoints")),
                     new SealedMap<>(store.openMap("program.sets")),
@@ -63,7 +65,8 @@ final class JournalFile implements AutoCloseable {
         }
 
         List<SealedMap<?>> all() {
-            return List.of(meta, attachments, blocks, cooling, programEndpoints, programSets, programExpected);
+            return List.of(
+                    meta, attachments, blocks, returning, cooling, programEndpoints, programSets, programExpected);
         }
     }
 
@@ -212,6 +215,24 @@ final class JournalFile implements AutoCloseable {
         behind.clear();
         problem = Optional.empty();
         return true;
+    }
+
+    /**
+     * Forces what was written to the disk, past a loss of power.
+     *
+     * @return true when the file holds every change, and the disk the file
+     */
+    boolean force() {
+        if (!current()) {
+            return false;
+        }
+        try {
+            store.sync();
+            return true;
+        } catch (MVStoreException e) {
+            log.error("the journal {} cannot be forced to the disk", file, e);
+            return false;
+        }
     }
 
     /** What the file holds and what is kept, for readers; reading needs no room on the disk. */

@@ -1,12 +1,12 @@
 package io.podwire.node.upstream;
 
+import io.grpc.ConnectivityState;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
-import io.podwire.common.loop.Backoff;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
@@ -16,24 +16,27 @@ import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.plan.EndpointKey;
-import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +49,11 @@ public final class IpamClient {
     private static final Logger log = LoggerFactory.getLogger(IpamClient.class);
     private static final Duration CALL = Duration.ofSeconds(5);
     private static final Duration LOOK = Duration.ofSeconds(1);
+    /** Between two readings of the node's blocks, at most; a part of it is left to chance. */
+    static final Duration READ = Duration.ofSeconds(30);
+
+    private static final Duration READ_SPREAD = Duration.ofSeconds(6);
+    private static final String NOT_ASKED = "ipam-service was not asked yet";
     /** After these nobody knows whether a claim was granted: it is repeated with its id. */
     private static final Set<Status.Code> UNANSWERED =
             Set.of(Status.Code.UNAVAILABLE, Status.Code.DEADLINE_EXCEEDED, Status.Code.CANCELLED, Status.Code.UNKNOWN);
@@ -55,29 +63,31 @@ public final class IpamClient {
     private final EventLoop loop;
     private final TimeSource time;
     private final NodeIdentity self;
-    private final Journal journal;
     private final AddressBook<EndpointKey> book;
+    private final OwnBlocks own;
     private final List<Supply> supplies;
     /** Claims for pods that name a pool, by pool and family, whose answer was lost. */
     private final Map<String, Supply> named = new HashMap<>();
 
-    private final int lowWater;
-    private final Runnable changed;
-    private boolean reconciled;
+    private final Supplier<CompletableFuture<Void>> changed;
+    private final Retrying reading;
+    private final Retrying returns;
+    private Optional<Duration> readAgain = Optional.empty();
+    private boolean away;
+    /** Done when the others know which blocks are this node's. */
+    private CompletableFuture<Void> told = CompletableFuture.completedFuture(null);
 
     /** One family's blocks: the one may run out while the other does not. */
     private static final class Supply {
         private final IpFamily family;
         private final String pool;
-        private final Backoff backoff =
-                new Backoff(Duration.ofMillis(100), Duration.ofSeconds(5), ThreadLocalRandom.current());
-        private boolean waiting;
+        private final Retrying retrying;
         private String claim = UUID.randomUUID().toString();
-        private volatile String problem = "ipam-service was not asked yet";
 
-        Supply(IpFamily family, String pool) {
+        Supply(EventLoop loop, IpFamily family, String pool) {
             this.family = family;
             this.pool = pool;
+            this.retrying = new Retrying(loop, NOT_ASKED);
         }
     }
 
@@ -86,7 +96,8 @@ public final class IpamClient {
      *
      * @param pools families to claim blocks of, each with the pool to claim from; empty for any
      * @param lowWater claim a further block when fewer addresses of a family are free
-     * @param changed called on the loop after the set of blocks changed
+     * @param changed called on the loop after the set of blocks changed, or which of them give addresses; its result
+     *     is done once nobody takes other blocks for this node's
      */
     public IpamClient(
             ManagedChannel channel,
@@ -97,31 +108,32 @@ public final class IpamClient {
             AddressBook<EndpointKey> book,
             Map<IpFamily, String> pools,
             int lowWater,
-            Runnable changed) {
+            Supplier<CompletableFuture<Void>> changed) {
         this.channel = channel;
         this.blocks = BlocksGrpc.newBlockingStub(channel);
         this.loop = loop;
         this.time = time;
         this.self = self;
-        this.journal = journal;
         this.book = book;
+        this.own = new OwnBlocks(self, journal, book, lowWater);
         this.supplies = pools.entrySet().stream()
-                .map(entry -> new Supply(entry.getKey(), entry.getValue()))
+                .map(entry -> new Supply(loop, entry.getKey(), entry.getValue()))
                 .toList();
-        this.lowWater = lowWater;
         this.changed = changed;
+        this.reading = new Retrying(loop, NOT_ASKED);
+        this.returns = new Retrying(loop, "");
     }
 
     /** Begins: compares the journal's blocks with the service's, then keeps the book above its low water. */
     public void start() {
-        loop.execute(this::lookAll);
-        loop.every(LOOK, this::lookAll);
+        loop.execute(this::look);
+        loop.every(LOOK, this::look);
     }
 
     /** Looks now: an ADD has taken addresses. */
     public void used() {
-        if (supplies.stream().anyMatch(supply -> free(supply) < lowWater)) {
-            loop.execute(this::lookAll);
+        if (supplies.stream().anyMatch(this::low)) {
+            loop.execute(this::look);
         }
     }
 
@@ -134,7 +146,7 @@ public final class IpamClient {
     public boolean supply(Duration longest) {
         CompletableFuture<Boolean> supplied = new CompletableFuture<>();
         loop.execute(() -> {
-            lookAll();
+            look();
             supplied.complete(supplies.stream().allMatch(supply -> free(supply) > 0));
         });
         try {
@@ -178,18 +190,20 @@ public final class IpamClient {
         }
         for (Supply any : supplies) {
             String claim = pool + " " + any.family;
-            Supply supply = named.computeIfAbsent(claim, _ -> new Supply(any.family, pool));
+            Supply supply = named.computeIfAbsent(claim, _ -> new Supply(loop, any.family, pool));
             boolean answered = true;
             try {
-                if (!reconciled) {
-                    reconcile();
-                    reconciled = true;
+                if (readAgain.isEmpty()) {
+                    read();
+                }
+                if (own.fence().isPresent()) {
+                    return own.fence().get();
                 }
                 claimOne(supply);
                 return "";
             } catch (StatusRuntimeException e) {
                 answered = !UNANSWERED.contains(e.getStatus().getCode());
-                problem = GrpcErrors.fromGrpc("asking ipam-service for a block of pool " + pool, e)
+                problem = understood("asking ipam-service for a block of pool " + pool, e)
                         .getMessage();
             } catch (ServiceException e) {
                 problem = e.getMessage();
@@ -210,7 +224,7 @@ public final class IpamClient {
      */
     public List<Finding> audit(List<Attachment> attachments, Duration longest) {
         try {
-            return loop.submit(() -> OwnershipAudit.compare(book.blocks(), owned().keySet(), attachments))
+            return loop.submit(() -> OwnershipAudit.compare(book.blocks(), ownCidrs(), attachments))
                     .get(longest.toNanos(), TimeUnit.NANOSECONDS);
         } catch (ExecutionException e) {
             String why = e.getCause() instanceof StatusRuntimeException status
@@ -230,133 +244,222 @@ public final class IpamClient {
         return new Finding("service", "ipam-service", "cannot be compared with: " + why);
     }
 
-    /** True when the last call to ipam-service for each family succeeded. */
+    /** True when the last call to ipam-service for each purpose succeeded. */
     public boolean connected() {
         return problem().isEmpty();
     }
 
-    /** What is wrong with the supply of addresses, one sentence for each family; empty when nothing is. */
+    /** What is wrong with the supply of addresses, one sentence for each cause; empty when nothing is. */
     public String problem() {
-        return supplies.stream()
-                .map(supply -> supply.problem)
+        if (own.fence().isPresent()) {
+            return own.fence().get();
+        }
+        return Stream.concat(supplies.stream().map(supply -> supply.retrying), Stream.of(reading, returns))
+                .map(Retrying::problem)
                 .filter(problem -> !problem.isEmpty())
                 .distinct()
                 .collect(Collectors.joining("; "));
+    }
+
+    /** Blocks of pools that drain: they give no address to a new pod, and go back when they are empty. */
+    public Set<IpPrefix> draining() {
+        return own.draining();
+    }
+
+    /** Blocks on their way back to ipam-service. */
+    public Set<IpPrefix> returning() {
+        return own.returning();
+    }
+
+    /** How many blocks this life of node-shim gave back. */
+    public long returned() {
+        return own.returned();
+    }
+
+    /** True when ipam-service knows a newer life of this node: no address is given. */
+    public boolean fenced() {
+        return own.fence().isPresent();
     }
 
     private int free(Supply supply) {
         return book.free(supply.family, time.monotonic());
     }
 
-    private void lookAll() {
-        supplies.forEach(this::look);
+    private boolean low(Supply supply) {
+        return own.low(supply.family, time.monotonic());
     }
 
-    private void look(Supply supply) {
-        if (supply.waiting || (reconciled && supply.problem.isEmpty() && free(supply) >= lowWater)) {
+    /** What is true now decides: whether the blocks are to be read, more to be claimed, others to be given back. */
+    private void look() {
+        if (own.fence().isPresent()) {
             return;
         }
-        try {
-            if (!reconciled) {
-                reconcile();
-                reconciled = true;
+        boolean awayBefore = away;
+        away = channel.getState(true) != ConnectivityState.READY;
+        if (awayBefore && !away) {
+            reading.now();
+        }
+        boolean due = away
+                || !reading.problem().isEmpty()
+                || readAgain.filter(at -> at.compareTo(time.monotonic()) > 0).isEmpty();
+        if (due && !tried(reading, "reading this node's blocks from ipam-service", this::read)) {
+            return;
+        }
+        if (due && !reading.problem().isEmpty()) {
+            supplies.forEach(supply -> supply.retrying.now());
+            returns.now();
+        }
+        for (Supply supply : supplies) {
+            if (low(supply) || !supply.retrying.problem().isEmpty()) {
+                tried(supply.retrying, "asking ipam-service for addresses", () -> claim(supply));
             }
-            while (free(supply) < lowWater) {
-                claimOne(supply);
-            }
-            supply.problem = "";
-            supply.backoff.reset();
-        } catch (StatusRuntimeException e) {
-            failed(supply, GrpcErrors.fromGrpc("asking ipam-service for addresses", e));
-        } catch (ServiceException e) {
-            failed(supply, e);
+        }
+        tried(returns, "giving blocks back to ipam-service", this::giveBack);
+        if (due) {
+            reading.succeeded();
         }
     }
 
-    private void failed(Supply supply, ServiceException failure) {
-        if (!failure.getMessage().equals(supply.problem)) {
-            log.warn("{}; {} {} addresses are left", failure.getMessage(), free(supply), supply.family.label());
+    /**
+     * Tries now, unless it waits for its next try.
+     *
+     * @return true when it succeeded
+     */
+    private boolean tried(Retrying what, String attempted, Runnable action) {
+        if (what.waiting()) {
+            return false;
         }
-        supply.problem = failure.getMessage();
-        supply.waiting = true;
-        loop.schedule(supply.backoff.next(), () -> {
-            supply.waiting = false;
+        try {
+            action.run();
+            if (!what.equals(reading)) {
+                what.succeeded();
+            }
+            return true;
+        } catch (StatusRuntimeException e) {
+            failed(what, understood(attempted, e));
+        } catch (ServiceException e) {
+            failed(what, e);
+        }
+        return false;
+    }
+
+    private void failed(Retrying what, ServiceException failure) {
+        boolean news = what.failed(failure.getMessage(), () -> {
             // Its own pause between two tries grows to two minutes.
             channel.resetConnectBackoff();
-            look(supply);
+            look();
         });
+        if (news) {
+            log.warn(
+                    "{}; {} addresses are left",
+                    failure.getMessage(),
+                    supplies.stream()
+                            .map(supply -> free(supply) + " " + supply.family.label())
+                            .collect(Collectors.joining(" and ")));
+        }
     }
 
-    /** What ipam-service says are this node's blocks. */
-    private Map<IpPrefix, Block> owned() {
-        Map<IpPrefix, Block> owned = new TreeMap<>();
+    /** A failed call; one that says that this life is over ends the giving of addresses. */
+    private ServiceException understood(String attempted, StatusRuntimeException e) {
+        ServiceException failure = GrpcErrors.fromGrpc(attempted, e);
+        if (failure.reason() == ErrorReason.STALE_EPOCH) {
+            own.fence(failure.getMessage());
+        }
+        return failure;
+    }
+
+    private void read() {
+        boolean first = readAgain.isEmpty();
+        if (own.listed(list(), time.monotonic()) || first) {
+            told = changed.get();
+        }
+        readAgain = Optional.of(time.monotonic()
+                .plus(READ)
+                .minusNanos(ThreadLocalRandom.current().nextLong(READ_SPREAD.toNanos())));
+    }
+
+    private void claim(Supply supply) {
+        while (low(supply)) {
+            claimOne(supply);
+        }
+    }
+
+    private void giveBack() {
+        if (told.isCompletedExceptionally()) {
+            told = changed.get();
+        }
+        if (!told.isDone()) {
+            return;
+        }
+        if (own.beginReturns(time.monotonic())) {
+            told = changed.get();
+        }
+        if (told.isDone() && !told.isCompletedExceptionally()) {
+            own.finishReturns(time.monotonic(), this::release);
+        }
+    }
+
+    private void release(IpPrefix block) {
+        try {
+            var _ = stub().releaseBlock(ReleaseBlockRequest.newBuilder()
+                    .setNode(self.toProto())
+                    .setCidr(block.toString())
+                    .build());
+        } catch (StatusRuntimeException e) {
+            ServiceException failure = understood("giving block " + block + " back to ipam-service", e);
+            if (failure.reason() != ErrorReason.OWNED_BY_OTHER) {
+                throw failure;
+            }
+            log.warn("{}: it is not this node's to give back", failure.getMessage());
+        }
+    }
+
+    /** What ipam-service says are the blocks of this node's name. */
+    private List<ListedBlock> list() {
+        List<ListedBlock> all = new ArrayList<>();
         String token = "";
         do {
             ListBlocksResponse page = stub().listBlocks(ListBlocksRequest.newBuilder()
                     .setNode(self.name().value())
                     .setPageToken(token)
                     .build());
-            for (Block block : page.getBlocksList()) {
-                if (block.getOwner().getNodeUid().equals(self.uid())) {
-                    owned.put(IpPrefix.parse(block.getCidr()), block);
-                }
-            }
+            page.getBlocksList().forEach(block -> all.add(StreamMapping.block(block)));
             token = page.getNextPageToken();
         } while (!token.isEmpty());
-        return owned;
+        return all;
     }
 
-    private void reconcile() {
-        Map<IpPrefix, Block> owned = owned();
-        for (IpPrefix known : journal.blocks().keySet()) {
-            if (!owned.containsKey(known)) {
-                log.error(
-                        "block {} is in the journal, but ipam-service does not name this node as its owner: no"
-                                + " address of it is given to a new pod; pods that have one keep it",
-                        known);
-                journal.removeBlock(known);
-                book.removeBlock(known);
-            }
-        }
-        owned.forEach(this::add);
-        changed.run();
+    /** Those of this installation that are not on their way back. */
+    private Set<IpPrefix> ownCidrs() {
+        return list().stream()
+                .filter(block -> block.owner().uid().equals(self.uid()))
+                .map(ListedBlock::cidr)
+                .filter(block -> !own.withheld(block, time.monotonic()))
+                .collect(Collectors.toSet());
     }
 
     private void claimOne(Supply supply) {
-        Block block = stub().claimBlock(ClaimBlockRequest.newBuilder()
+        ListedBlock block = StreamMapping.block(stub().claimBlock(ClaimBlockRequest.newBuilder()
                 .setNode(self.toProto())
                 .setPool(supply.pool)
                 .setRequestId(supply.claim)
                 .setFamily(StreamMapping.family(supply.family))
-                .build());
-        IpPrefix cidr = IpPrefix.parse(block.getCidr());
-        add(cidr, block);
-        changed.run();
+                .build()));
+        if (own.claimed(block, time.monotonic())) {
+            told = changed.get();
+        }
+        IpPrefix cidr = block.cidr();
         if (cidr.family() != supply.family) {
             // The same id again gives the same block again: no second one is lost to this claim.
             throw new ServiceException(
                     ErrorReason.FAILED_PRECONDITION,
-                    "ipam-service gave block " + cidr + " of pool " + block.getPool() + " for a claim of "
+                    "ipam-service gave block " + cidr + " of pool " + block.pool() + " for a claim of "
                             + supply.family.label() + ": name a pool of that family by --pool, and upgrade an"
                             + " ipam-service that is older than this node");
         }
         // Only an answer ends a claim: until then each retry repeats its id and gets the same block.
         supply.claim = UUID.randomUUID().toString();
-        log.info("claimed block {} of pool {}", block.getCidr(), block.getPool());
-    }
-
-    private void add(IpPrefix cidr, Block block) {
-        journal.putBlock(cidr, block.getPool());
-        if (block.hasCoolDown()) {
-            book.addBlock(
-                    cidr,
-                    block.getPool(),
-                    Duration.ofSeconds(
-                            block.getCoolDown().getSeconds(),
-                            block.getCoolDown().getNanos()));
-        } else {
-            book.addBlock(cidr, block.getPool());
-        }
+        log.info("claimed block {} of pool {}", cidr, block.pool());
     }
 
     private BlocksGrpc.BlocksBlockingStub stub() {

@@ -106,6 +106,11 @@ final class ReconnectingStream<Q, A> {
         return connected;
     }
 
+    /** True when what is sent now goes to a service that has answered on this stream. On the loop only. */
+    boolean reaches() {
+        return connected && requests != null;
+    }
+
     private void open() {
         if (closed) {
             return;

@@ -13,9 +13,11 @@ import io.podwire.proto.route.v1.Announcement;
 import io.podwire.proto.route.v1.RouteUpdate;
 import io.podwire.proto.route.v1.RoutesGrpc;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +40,8 @@ public final class RouteClient {
     private String epoch = "";
     private long sequence;
     private boolean started;
+    /** Those that wait until the reflector knows the newest announcement. */
+    private final List<CompletableFuture<Void>> untold = new ArrayList<>();
 
     /**
      * A client that is not connected yet.
@@ -75,20 +79,35 @@ public final class RouteClient {
         return stream.connected();
     }
 
-    /** Announces this node, whole; the first call connects. */
-    public void announce(RemoteNode node) {
+    /**
+     * Announces this node, whole; the first call connects.
+     *
+     * @return done once this announcement or a later one was sent on a stream that the reflector answers
+     */
+    public CompletableFuture<Void> announce(RemoteNode node) {
+        CompletableFuture<Void> told = new CompletableFuture<>();
         loop.execute(() -> {
-            if (announced.equals(Optional.of(node))) {
-                return;
+            untold.add(told);
+            if (!announced.equals(Optional.of(node))) {
+                announced = Optional.of(node);
+                if (started) {
+                    stream.send(announcement());
+                } else {
+                    started = true;
+                    stream.start();
+                }
             }
-            announced = Optional.of(node);
-            if (started) {
-                stream.send(announcement());
-            } else {
-                started = true;
-                stream.start();
-            }
+            told();
         });
+        return told;
+    }
+
+    /** What was sent last says all: a stream's first message, and each change since. */
+    private void told() {
+        if (stream.reaches()) {
+            untold.forEach(told -> told.complete(null));
+            untold.clear();
+        }
     }
 
     private Announcement first() {
@@ -139,6 +158,7 @@ public final class RouteClient {
         }
         epoch = update.getEpoch();
         sequence = update.getSequence();
+        told();
         program();
     }
 

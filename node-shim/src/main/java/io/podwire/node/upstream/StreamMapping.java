@@ -19,12 +19,15 @@ import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
 import io.podwire.node.plan.RemoteNode;
 import io.podwire.node.plan.UnderlayEnd;
+import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.common.v1.Protocol;
+import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramDelta;
 import io.podwire.proto.policy.v1.Rule;
 import io.podwire.proto.route.v1.NodeRoute;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +53,29 @@ final class StreamMapping {
                         sets.put(s.getId(), new AddressSet(s.getId(), s.getDescription(), prefixes(s.getCidrsList()))));
         return new NodeProgram(
                 revision, endpoints(message.getEndpointsList()), sets, expected(message.getExpectedPodsList()));
+    }
+
+    /**
+     * A block of ipam-service. One that does not tell its pool's state gives addresses.
+     *
+     * @throws IllegalArgumentException when its addresses or its owner's name are none
+     */
+    static ListedBlock block(Block message) {
+        NodeEpoch owner = message.getOwner();
+        return new ListedBlock(
+                IpPrefix.parse(message.getCidr()),
+                message.getPool(),
+                switch (message.getPoolState()) {
+                    case POOL_STATE_DRAINING, POOL_STATE_RETIRED -> true;
+                    case POOL_STATE_UNSPECIFIED, POOL_STATE_ACTIVE, UNRECOGNIZED -> false;
+                },
+                message.hasCoolDown()
+                        ? Optional.of(Duration.ofSeconds(
+                                message.getCoolDown().getSeconds(),
+                                message.getCoolDown().getNanos()))
+                        : Optional.empty(),
+                new NodeIdentity(
+                        new NodeName(owner.getNode()), owner.getNodeUid(), owner.getBootId(), owner.getCounter()));
     }
 
     /** A delta; throws as {@link #program}. */

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /** Any sequence of calls gives what the slow book gives, and no address ever has two owners. */
@@ -51,6 +52,11 @@ final class AddressBookPropertyTest {
                         .as("shortest cool-down after step %d", step)
                         .isEqualTo(slow.shortestCoolDown());
                 assertThat(book.blocks()).as("blocks after step %d", step).isEqualTo(slow.blocks());
+                assertThat(book.usage(now)).as("usage after step %d", step).isEqualTo(slow.usage(now));
+                assertThat(book.usage(now))
+                        .as("free, used and cooling are the block's, after step %d", step)
+                        .allSatisfy(use -> assertThat(use.free() + use.used() + use.cooling())
+                                .isEqualTo(use.block().size().intValueExact()));
             }
         });
     }
@@ -59,7 +65,7 @@ final class AddressBookPropertyTest {
         String owner = "owner-" + random.nextInt(16);
         IpPrefix block = BLOCKS.get(random.nextInt(BLOCKS.size()));
         IpAddress address = block.address().plus(random.nextInt(block.size().intValueExact()));
-        switch (random.nextInt(14)) {
+        switch (random.nextInt(17)) {
             case 0 -> {
                 Duration coolDown = Duration.ofSeconds(random.nextInt(3) * 20L);
                 book.addBlock(block, "pool", coolDown);
@@ -86,6 +92,20 @@ final class AddressBookPropertyTest {
             }
             case 4, 5, 6, 7 ->
                 assertThat(book.release(owner, now)).as("released by %s", owner).isEqualTo(slow.release(owner, now));
+            case 14 -> {
+                Set<IpPrefix> closed =
+                        BLOCKS.stream().filter(_ -> random.nextInt(4) == 0).collect(Collectors.toSet());
+                book.close(closed);
+                slow.close(closed);
+            }
+            case 15 ->
+                assertThat(book.removeIfUnused(block, now))
+                        .as("%s is unused", block)
+                        .isEqualTo(slow.removeIfUnused(block, now));
+            case 16 ->
+                assertThat(book.renew(owner, block.family(), now))
+                        .as("renewed for %s", owner)
+                        .isEqualTo(slow.renew(owner, block.family(), now));
             case 12, 13 -> takeThis(random, book, slow, owner, address, now);
             default -> {
                 Set<IpFamily> wanted = WANTED.get(random.nextInt(WANTED.size()));

@@ -25,6 +25,7 @@ final class SlowAddressBook {
 
     private final Duration coolDown;
     private final TreeMap<IpPrefix, Duration> blocks = new TreeMap<>();
+    private final Set<IpPrefix> closed = new HashSet<>();
     private final Map<String, Set<IpAddress>> held = new HashMap<>();
     /** Every release that was not taken again, oldest first, whether it still cools or not. */
     private final List<Release> releases = new ArrayList<>();
@@ -58,6 +59,53 @@ final class SlowAddressBook {
         blocks.remove(block);
     }
 
+    void close(Set<IpPrefix> these) {
+        closed.clear();
+        closed.addAll(these);
+    }
+
+    boolean removeIfUnused(IpPrefix block, Duration now) {
+        boolean unused = blocks.containsKey(block)
+                && held().stream().noneMatch(block::contains)
+                && cooling(now).stream().noneMatch(block::contains);
+        if (unused) {
+            blocks.remove(block);
+            releases.removeIf(r -> block.contains(r.address()));
+        }
+        return unused;
+    }
+
+    /** Free, used and cooling addresses of each block, and whether it gives some. */
+    List<BlockUse> usage(Duration now) {
+        return blocks.keySet().stream()
+                .map(block -> new BlockUse(
+                        block,
+                        "pool",
+                        free(block, now).size(),
+                        (int) held().stream().filter(block::contains).count(),
+                        (int) cooling(now).stream().filter(block::contains).count(),
+                        !closed.contains(block)))
+                .toList();
+    }
+
+    Optional<IpAddress> renew(String owner, IpFamily family, Duration now) {
+        Optional<IpAddress> has = heldOf(owner, family);
+        if (has.isPresent()
+                && blocks.keySet().stream().anyMatch(block -> block.contains(has.get()) && !closed.contains(block))) {
+            return has;
+        }
+        Optional<IpAddress> other = best(family, now);
+        if (other.isEmpty()) {
+            return has;
+        }
+        has.ifPresent(old -> {
+            held.get(owner).remove(old);
+            releases.add(releaseOf(old, now));
+        });
+        hold(owner, other.get());
+        return other;
+    }
+
     List<IpPrefix> blocks() {
         return List.copyOf(blocks.keySet());
     }
@@ -79,7 +127,7 @@ final class SlowAddressBook {
     /** One that is named, and any of the other families; nothing: one of them cannot be had. */
     Optional<List<IpAddress>> takeThis(String owner, Set<IpFamily> families, IpAddress named, Duration now) {
         boolean holds = heldBy(owner).contains(named);
-        boolean can = blocks.keySet().stream().anyMatch(block -> block.contains(named))
+        boolean can = blocks.keySet().stream().anyMatch(block -> block.contains(named) && !closed.contains(block))
                 && !isHeld(named)
                 && !cooling(now).contains(named);
         List<IpAddress> all = new ArrayList<>(List.of(named));
@@ -102,7 +150,7 @@ final class SlowAddressBook {
 
     private Optional<IpAddress> best(IpFamily family, Duration now) {
         return blocks.keySet().stream()
-                .filter(block -> block.family() == family)
+                .filter(block -> block.family() == family && !closed.contains(block))
                 .map(block -> free(block, now))
                 .filter(free -> !free.isEmpty())
                 .findFirst()
@@ -153,7 +201,7 @@ final class SlowAddressBook {
 
     int free(IpFamily family, Duration now) {
         return blocks.keySet().stream()
-                .filter(block -> block.family() == family)
+                .filter(block -> block.family() == family && !closed.contains(block))
                 .mapToInt(block -> free(block, now).size())
                 .sum();
     }

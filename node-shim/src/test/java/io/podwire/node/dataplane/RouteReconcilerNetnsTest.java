@@ -172,8 +172,8 @@ final class RouteReconcilerNetnsTest {
     }
 
     private void tunnels() {
-        a.routes().tunnelAddresses(PodAddresses.of(a.block().address()));
-        b.routes().tunnelAddresses(PodAddresses.of(b.block().address()));
+        var _ = a.routes().tunnelAddresses(PodAddresses.of(a.block().address()));
+        var _ = b.routes().tunnelAddresses(PodAddresses.of(b.block().address()));
         a.settle();
         b.settle();
     }
@@ -203,8 +203,8 @@ final class RouteReconcilerNetnsTest {
     }
 
     private void bothTunnels() {
-        a.routes().tunnelAddresses(a.bothTunnelAddresses());
-        b.routes().tunnelAddresses(b.bothTunnelAddresses());
+        var _ = a.routes().tunnelAddresses(a.bothTunnelAddresses());
+        var _ = b.routes().tunnelAddresses(b.bothTunnelAddresses());
         a.settle();
         b.settle();
     }
@@ -279,7 +279,7 @@ final class RouteReconcilerNetnsTest {
     @Test
     void beforeTheFirstPlanNothingIsRemoved() {
         a.space().ip("route", "add", "10.1.9.0/26", "via", "192.0.2.9", "proto", "112", "onlink", "dev", "under");
-        a.routes().tunnelAddresses(PodAddresses.of(a.block().address()));
+        var _ = a.routes().tunnelAddresses(PodAddresses.of(a.block().address()));
         a.settle();
         assertThat(a.space().ip("route")).as("kept from the life before").contains("10.1.9.0/26");
         plan(NOTHING, NOTHING);
@@ -426,7 +426,7 @@ final class RouteReconcilerNetnsTest {
     @Test
     void anotherTunnelAddressReplacesTheFirst() {
         tunnels();
-        a.routes().tunnelAddresses(PodAddresses.of(IpAddress.parse("10.1.1.9")));
+        var _ = a.routes().tunnelAddresses(PodAddresses.of(IpAddress.parse("10.1.1.9")));
         a.settle();
         await().atMost(Duration.ofSeconds(2))
                 .untilAsserted(() -> assertThat(a.space().ip("addr", "show", "pwvx"))

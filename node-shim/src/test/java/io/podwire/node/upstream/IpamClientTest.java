@@ -15,6 +15,8 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.address.AddressBook;
+import io.podwire.node.address.BlockUse;
+import io.podwire.node.address.Taking;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.plan.EndpointKey;
@@ -25,6 +27,9 @@ import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import io.podwire.proto.ipam.v1.PoolState;
+import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
+import io.podwire.proto.ipam.v1.ReleaseBlockResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -32,6 +37,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -54,6 +61,7 @@ final class IpamClientTest {
     private final ManualTime time = new ManualTime();
     private final AddressBook<EndpointKey> book = new AddressBook<>(Duration.ofSeconds(60));
     private final AtomicInteger changes = new AtomicInteger();
+    private volatile CompletableFuture<Void> told = CompletableFuture.completedFuture(null);
     private Journal journal;
 
     /** ipam-service with blocks of 4 addresses: the same request id gives the same block. */
@@ -72,9 +80,44 @@ final class IpamClientTest {
 
         private final AtomicInteger loseReplies = new AtomicInteger();
 
+        /** Blocks whose pool drains. */
+        private volatile Set<String> draining = Set.of();
+        /** A newer life of every node is known. */
+        private volatile boolean stale;
+
+        private final List<String> releases = new CopyOnWriteArrayList<>();
+        private final AtomicInteger loseReleases = new AtomicInteger();
+
+        private Block told(Block block) {
+            return block.toBuilder()
+                    .setPoolState(
+                            draining.contains(block.getCidr())
+                                    ? PoolState.POOL_STATE_DRAINING
+                                    : PoolState.POOL_STATE_ACTIVE)
+                    .build();
+        }
+
+        @Override
+        public void releaseBlock(ReleaseBlockRequest request, StreamObserver<ReleaseBlockResponse> reply) {
+            releases.add(request.getCidr());
+            owned.values().removeIf(block -> block.getCidr().equals(request.getCidr()));
+            if (loseReleases.getAndDecrement() > 0) {
+                reply.onError(
+                        Status.UNAVAILABLE.withDescription("the reply was lost").asRuntimeException());
+                return;
+            }
+            reply.onNext(ReleaseBlockResponse.getDefaultInstance());
+            reply.onCompleted();
+        }
+
         @Override
         public void claimBlock(ClaimBlockRequest request, StreamObserver<Block> reply) {
             claims.add(request);
+            if (stale) {
+                reply.onError(GrpcErrors.toGrpc(
+                        new ServiceException(ErrorReason.STALE_EPOCH, "a newer life of that node is known, start 9")));
+                return;
+            }
             if (others.contains(request.getPool())) {
                 if (request.getFamily() != io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4) {
                     reply.onError(GrpcErrors.toGrpc(new ServiceException(
@@ -108,7 +151,7 @@ final class IpamClientTest {
                         Status.UNAVAILABLE.withDescription("the reply was lost").asRuntimeException());
                 return;
             }
-            reply.onNext(block);
+            reply.onNext(told(block));
             reply.onCompleted();
         }
 
@@ -122,7 +165,7 @@ final class IpamClientTest {
             int page = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
             ListBlocksResponse.Builder response = ListBlocksResponse.newBuilder();
             if (page < all.size()) {
-                response.addBlocks(all.get(page));
+                response.addBlocks(told(all.get(page)));
             }
             if (page + 1 < all.size()) {
                 response.setNextPageToken(Integer.toString(page + 1));
@@ -163,7 +206,10 @@ final class IpamClientTest {
     }
 
     private IpamClient client(Map<IpFamily, String> pools, int lowWater) {
-        return new IpamClient(channel, loop, time, SELF, journal, book, pools, lowWater, changes::incrementAndGet);
+        return new IpamClient(channel, loop, time, SELF, journal, book, pools, lowWater, () -> {
+            changes.incrementAndGet();
+            return told;
+        });
     }
 
     @Test
@@ -210,6 +256,24 @@ final class IpamClientTest {
         client(4).start();
         await().atMost(SOON).until(() -> book.shortestCoolDown().equals(Duration.ofMinutes(10)));
         assertThat(ipam.claims).as("4 addresses are enough").isEmpty();
+    }
+
+    @Test
+    void anotherCoolDownOfAPoolIsLearnedWithTheNextReadOfTheBlocks() {
+        Block mine = block("10.1.0.0/30", SELF.toProto());
+        ipam.owned.put("a", mine);
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(book.shortestCoolDown()).as("the node's own").isEqualTo(Duration.ofSeconds(60));
+        ipam.owned.put(
+                "a",
+                mine.toBuilder()
+                        .setCoolDown(com.google.protobuf.Duration.newBuilder().setSeconds(7))
+                        .build());
+        awaitLater(() -> book.shortestCoolDown().equals(Duration.ofSeconds(7)));
+        ipam.owned.put("a", mine);
+        awaitLater(() -> book.shortestCoolDown().equals(Duration.ofSeconds(60)));
     }
 
     @Test
@@ -369,5 +433,222 @@ final class IpamClientTest {
                 .as("one claim")
                 .hasSize(1);
         assertThat(book.blocks()).as("none lost").hasSize(1);
+    }
+
+    private void take(int pods) {
+        for (int i = 0; i < pods; i++) {
+            assertThat(book.take(pod(i), Set.of(IpFamily.V4), time.monotonic())).isPresent();
+        }
+    }
+
+    private static EndpointKey pod(int i) {
+        return new EndpointKey("c" + i, "eth0");
+    }
+
+    /** Four blocks of four addresses, of which none is in use, and two are enough. */
+    private IpamClient withUnusedBlocks() {
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        for (int i = 0; i < 9; i++) {
+            EndpointKey key = pod(i);
+            await().atMost(SOON).until(() -> {
+                client.used();
+                return book.take(key, Set.of(IpFamily.V4), time.monotonic()).isPresent();
+            });
+        }
+        client.used();
+        await().atMost(SOON).until(() -> book.blocks().size() == 4);
+        assertThat(client.supply(SOON)).as("the claims are over").isTrue();
+        for (int i = 0; i < 9; i++) {
+            book.release(pod(i), time.monotonic());
+        }
+        return client;
+    }
+
+    /** Time goes on from look to look. */
+    private void awaitLater(Callable<Boolean> condition) {
+        await().atMost(SOON).until(() -> {
+            time.advance(Duration.ofSeconds(5));
+            return condition.call();
+        });
+    }
+
+    @Test
+    void unusedBlocksGoBackDownToLowWaterAndOneMore() {
+        IpamClient client = withUnusedBlocks();
+        awaitLater(() -> client.returned() == 2);
+        assertThat(ipam.releases).containsExactlyInAnyOrder("10.1.2.0/30", "10.1.3.0/30");
+        assertThat(book.blocks()).containsExactly(IpPrefix.parse("10.1.0.0/30"), IpPrefix.parse("10.1.1.0/30"));
+        assertThat(journal.blocks()).containsOnlyKeys(book.blocks());
+        assertThat(journal.returning()).isEmpty();
+        int claims = ipam.claims.size();
+        int lists = ipam.lists.size();
+        awaitLater(() -> ipam.lists.size() > lists + 3);
+        assertThat(ipam.releases).as("and no further").hasSize(2);
+        assertThat(ipam.claims).as("none is claimed again").hasSize(claims);
+    }
+
+    @Test
+    void aBlockGoesBackOnceTheOthersKnowAndALostAnswerIsRepeated() {
+        IpamClient client = withUnusedBlocks();
+        ipam.loseReleases.set(1);
+        CompletableFuture<Void> others = new CompletableFuture<>();
+        told = others;
+        // The one that no pod ever had; the others were unused a minute later.
+        IpPrefix leaving = IpPrefix.parse("10.1.3.0/30");
+        awaitLater(() -> client.returning().contains(leaving));
+        assertThat(book.blocks()).as("no address of it is given").doesNotContain(leaving);
+        assertThat(journal.returning()).as("known after a kill").containsExactly(leaving);
+        int lists = ipam.lists.size();
+        awaitLater(() -> ipam.lists.size() > lists + 3);
+        assertThat(ipam.releases).as("still announced").isEmpty();
+        assertThat(book.blocks()).as("listed as the node's, and not used").doesNotContain(leaving);
+        others.complete(null);
+        awaitLater(() -> client.returned() == 2);
+        assertThat(ipam.releases).as("one of them twice").hasSize(3);
+        assertThat(ipam.releases.get(1)).isEqualTo(ipam.releases.getFirst());
+        assertThat(Set.copyOf(ipam.releases)).isEqualTo(Set.of("10.1.2.0/30", "10.1.3.0/30"));
+        await().atMost(SOON).until(client::connected);
+    }
+
+    @Test
+    void aReturnThatAKillCutOffIsDoneBeforeAnythingElse() {
+        IpPrefix leaving = IpPrefix.parse("10.1.0.0/30");
+        ipam.owned.put("a", block("10.1.0.0/30", SELF.toProto()));
+        ipam.owned.put("b", block("10.1.7.0/30", SELF.toProto()));
+        journal.putBlock(leaving, "default");
+        assertThat(journal.beginReturn(leaving)).isTrue();
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(() -> client.returned() == 1);
+        assertThat(ipam.releases).containsExactly("10.1.0.0/30");
+        assertThat(book.blocks()).containsExactly(IpPrefix.parse("10.1.7.0/30"));
+        // An earlier life's release may arrive still: what is the node's again is not used before that is over.
+        ipam.owned.put("c", block("10.1.0.0/30", SELF.toProto()));
+        int lists = ipam.lists.size();
+        time.advance(IpamClient.READ);
+        await().atMost(SOON).until(() -> ipam.lists.size() >= lists + 2);
+        assertThat(book.blocks()).hasSize(1);
+        awaitLater(() -> book.blocks().contains(leaving));
+        assertThat(journal.returning()).isEmpty();
+    }
+
+    @Test
+    void aDrainingBlockGivesNothingIsReplacedAndGoesBackOnceItIsEmpty() {
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        IpPrefix drained = book.blocks().getFirst();
+        take(1);
+        ipam.draining = Set.of(drained.toString());
+        awaitLater(() -> client.draining().contains(drained));
+        await().atMost(SOON).until(() -> book.free(IpFamily.V4, time.monotonic()) == 4);
+        assertThat(book.take(pod(7), Set.of(IpFamily.V4), time.monotonic())
+                        .orElseThrow()
+                        .list())
+                .as("of the other block")
+                .noneMatch(drained::contains);
+        assertThat(ipam.releases).as("a pod has an address of it").isEmpty();
+        assertThat(client.problem()).isEmpty();
+
+        ipam.draining = Set.of();
+        awaitLater(() -> client.draining().isEmpty());
+        assertThat(book.take(pod(8), Set.of(IpFamily.V4), time.monotonic())
+                        .orElseThrow()
+                        .list())
+                .as("a pool that is active again is used again")
+                .allMatch(drained::contains);
+
+        ipam.draining = Set.of(drained.toString());
+        book.release(pod(0), time.monotonic());
+        book.release(pod(8), time.monotonic());
+        awaitLater(() -> client.returned() == 1);
+        assertThat(ipam.releases).containsExactly(drained.toString());
+        assertThat(book.blocks()).doesNotContain(drained);
+        assertThat(journal.blocks()).doesNotContainKey(drained);
+    }
+
+    @Test
+    void aStartKnowsWhatDrainedBefore() {
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        IpPrefix drained = book.blocks().getFirst();
+        take(1);
+        ipam.draining = Set.of(drained.toString());
+        awaitLater(() -> client.draining().contains(drained));
+        book.close(Set.of());
+        assertThat(client(4).draining()).as("before it has asked").containsExactly(drained);
+        assertThat(book.takeThis(
+                        pod(5), Set.of(IpFamily.V4), List.of(drained.address().plus(3)), "", time.monotonic()))
+                .isInstanceOf(Taking.Closed.class);
+    }
+
+    @Test
+    void aStaleLifeGivesNothingAndKeepsItsBlocks() {
+        IpPrefix known = IpPrefix.parse("10.1.0.0/30");
+        ipam.owned.put("a", block("10.1.0.0/30", SELF.toProto()));
+        journal.putBlock(known, "default");
+        book.addBlock(known, "default");
+        take(1);
+        ipam.stale = true;
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::fenced);
+        assertThat(client.problem()).contains("newer life", "start 3", "start 9", "running pods keep theirs");
+        assertThat(client.connected()).isFalse();
+        assertThat(book.free(IpFamily.V4, time.monotonic())).isZero();
+        assertThat(book.blocks()).as("still announced: its pods go on").containsExactly(known);
+        assertThat(book.heldBy(pod(0))).hasSize(1);
+        assertThat(client.supplyOf("default", SOON)).contains("newer life");
+        int claims = ipam.claims.size();
+        assertThat(client.supply(SOON)).isFalse();
+        assertThat(ipam.claims).as("it does not ask again").hasSize(claims);
+    }
+
+    @Test
+    void aListThatNamesANewerLifeIsEnough() {
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        ipam.owned.replaceAll((_, block) -> block.toBuilder()
+                .setOwner(block.getOwner().toBuilder().setCounter(SELF.counter() + 1))
+                .build());
+        awaitLater(client::fenced);
+        assertThat(book.free(IpFamily.V4, time.monotonic())).isZero();
+        assertThat(client.problem()).contains("it lists start 4");
+    }
+
+    @Test
+    void theBlocksAreReadAgainAfterEachReconnect() {
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        server.kill();
+        await().atMost(SOON).until(() -> !client.connected());
+        ipam.draining = Set.of(book.blocks().getFirst().toString());
+        server.revive();
+        await("no time has passed").atMost(SOON).until(() -> client.draining().size() == 1);
+        await().atMost(SOON).until(client::connected);
+    }
+
+    @Test
+    void aListThatIsEmptyAllAtOnceIsNotBelievedTheFirstTime() {
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        IpPrefix first = book.blocks().getFirst();
+        Map<String, Block> all = Map.copyOf(ipam.owned);
+        ipam.owned.clear();
+        time.advance(IpamClient.READ);
+        await().atMost(SOON)
+                .until(() -> book.usage(time.monotonic()).stream()
+                        .anyMatch(use -> use.block().equals(first) && !use.gives()));
+        assertThat(book.blocks()).as("announced, and it gives nothing").contains(first);
+        ipam.owned.putAll(all);
+        time.advance(IpamClient.READ);
+        await().atMost(SOON).until(() -> book.usage(time.monotonic()).stream().allMatch(BlockUse::gives));
+        assertThat(book.blocks()).contains(first);
     }
 }

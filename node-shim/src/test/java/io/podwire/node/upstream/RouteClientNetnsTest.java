@@ -93,7 +93,7 @@ final class RouteClientNetnsTest {
 
     @Test
     void theFirstAnnouncementConnectsAndEachIsWhole() {
-        client.announce(self("10.1.1.0/26"));
+        var _ = client.announce(self("10.1.1.0/26"));
         Announcement first = received(0, 0);
         assertThat(first.getNode()).isEqualTo(SELF.toProto());
         assertThat(first.getRoute())
@@ -105,8 +105,8 @@ final class RouteClientNetnsTest {
                         .setVtepAddress("10.1.1.0")
                         .addPrefixes("10.1.1.0/26")
                         .build());
-        client.announce(self("10.1.1.0/26"));
-        client.announce(self("10.1.1.64/26", "10.1.1.0/26"));
+        var _ = client.announce(self("10.1.1.0/26"));
+        var _ = client.announce(self("10.1.1.64/26", "10.1.1.0/26"));
         assertThat(received(0, 1).getRoute().getPrefixesList())
                 .as("what did not change is not sent")
                 .containsExactly("10.1.1.0/26", "10.1.1.64/26");
@@ -193,7 +193,7 @@ final class RouteClientNetnsTest {
     }
 
     private void connect() {
-        client.announce(self("10.1.1.0/26"));
+        var _ = client.announce(self("10.1.1.0/26"));
         received(0, 0);
     }
 
