@@ -112,9 +112,10 @@ final class OwnBlocks {
                 + self.uid() + ", start " + self.counter() + "), as after a copy or a roll-back of its disk: " + why
                 + "; no address is given to a new pod, running pods keep theirs. Stop the other machine or this one;"
                 + " a copy needs an empty --state-dir, the original a start of node-shim";
+        // Whoever sees the fence gets no address any more.
+        book.close(Set.copyOf(book.blocks()));
         fence = Optional.of(sentence);
         log.error(sentence);
-        close();
     }
 
     /**

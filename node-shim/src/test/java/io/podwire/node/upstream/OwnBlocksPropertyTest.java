@@ -161,28 +161,29 @@ final class OwnBlocksPropertyTest {
 
         void step() {
             String owner = "pod-" + random.nextInt(12);
-            switch (random.nextInt(16)) {
+            switch (random.nextInt(22)) {
                 case 0, 1, 2 -> take(owner);
                 case 3, 4, 5 -> {
                     book.release(owner, now);
                     attached.remove(owner);
                 }
-                case 6, 7 -> now = now.plusMillis(random.nextInt(30_000));
-                case 8, 9 -> claim();
+                case 6, 7 -> now = now.plusMillis(random.nextInt(20_000));
+                case 8, 9, 16, 17 -> claim();
                 case 10 -> list();
-                case 11 -> giveBack();
+                case 11, 18, 19 -> giveBack();
                 case 12 -> others();
                 case 13 -> {
                     if (!service.draining.remove("red")) {
                         service.draining.add("red");
                     }
                 }
-                case 14 -> late();
-                default -> {
+                case 14, 20 -> late();
+                case 15 -> {
                     if (random.nextInt(3) == 0) {
                         killed();
                     }
                 }
+                default -> now = now.plusSeconds(1);
             }
             check();
         }
@@ -231,14 +232,14 @@ final class OwnBlocksPropertyTest {
         }
 
         private void release(IpPrefix block) {
-            switch (random.nextInt(8)) {
+            switch (random.nextInt(10)) {
                 case 0 -> throw new Lost();
                 case 1 -> throw new Killed();
-                case 2, 3 -> {
+                case 2, 3, 4 -> {
                     service.late.add(new Late(block, self, now.plus(LATEST)));
                     throw new Lost();
                 }
-                case 4 -> {
+                case 6 -> {
                     service.release(self, block);
                     throw new Lost();
                 }
@@ -306,9 +307,9 @@ final class OwnBlocksPropertyTest {
     @Test
     void noAddressIsEverGivenThatIsNotTheNodes() {
         int[] runs = {0};
-        Seeds.forEach(OwnBlocksPropertyTest.class, 60, random -> {
+        Seeds.forEach(OwnBlocksPropertyTest.class, 100, random -> {
             Run run = new Run(random, folder.resolve("journal-" + runs[0]++ + ".mv"));
-            for (int i = 0; i < 200; i++) {
+            for (int i = 0; i < 300; i++) {
                 run.step();
             }
             run.settle();
