@@ -390,7 +390,7 @@ public final class AddressBook<O> {
     public synchronized Holdings<O> holdings(Duration now) {
         expire(now);
         SortedMap<IpAddress, Duration> ago = new TreeMap<>();
-        cooling.forEach(c -> ago.put(c.address(), now.minus(c.until().minus(coolDown))));
+        cooling.forEach(c -> ago.put(c.address(), now.minus(c.since())));
         return new Holdings<>(new TreeMap<>(byAddress), ago);
     }
 

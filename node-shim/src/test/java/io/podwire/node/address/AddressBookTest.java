@@ -3,6 +3,7 @@ package io.podwire.node.address;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.entry;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
@@ -46,6 +47,9 @@ final class AddressBookTest {
 
         assertThat(book.cooling(T0)).containsExactly(IpAddress.parse("10.0.0.1"));
         assertThat(book.take("b", Set.of(IpFamily.V6), T0)).as("at once").isPresent();
+        assertThat(book.holdings(T0.plusSeconds(3)).cooling())
+                .as("since its release, however long it cools")
+                .containsExactly(entry(IpAddress.parse("10.0.0.1"), Duration.ofSeconds(3)));
         assertThat(book.take("b", V4, T0.plus(COOL)))
                 .as("the book's own is over")
                 .isEmpty();
