@@ -1,39 +1,12 @@
 package io.podwire.ipam.service;
 
-import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
-import io.podwire.ipam.core.AddressUse;
-import io.podwire.ipam.core.CoolDown;
-import io.podwire.ipam.core.Ledger;
-import io.podwire.ipam.core.Pool;
-import io.podwire.ipam.core.SingleAddress;
-import io.podwire.ipam.store.LedgerSnapshot;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/**
- * Makes single addresses free once they have cooled down. Each replica counts for itself, from its first look at a
- * released address on its own monotonic clock: no two clocks are compared, and after a restart an address cools longer.
- * Its loop owns what it has seen.
- */
+/** Makes single addresses free once they have cooled down, see {@link CoolDownLook}, on a loop of its own. */
 public final class CoolDowns implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(CoolDowns.class);
-    /** So many in one write, which takes 120 keys: each address has one, and may be all of a block. */
-    private static final int MOST_AT_ONCE = 50;
-
-    private final AddressFlow flow;
-    private final TimeSource time;
-    private final Duration usual;
     private final EventLoop loop = new EventLoop("cool-downs");
-    private Map<SingleAddress, Seen> seen = new HashMap<>();
-
-    /** A released address as it was first seen. */
-    private record Seen(long version, Duration at) {}
 
     /**
      * Starts looking.
@@ -42,52 +15,7 @@ public final class CoolDowns implements AutoCloseable {
      * @param period time between two looks
      */
     public CoolDowns(AddressFlow flow, TimeSource time, Duration usual, Duration period) {
-        this.flow = flow;
-        this.time = time;
-        this.usual = usual;
-        loop.every(period, this::look);
-    }
-
-    private void look() {
-        try {
-            Map<SingleAddress, Long> cooled = cooled(flow.read());
-            if (!cooled.isEmpty()) {
-                flow.forget(cooled);
-            }
-        } catch (ServiceException e) {
-            log.debug("released addresses go on cooling down: {}", e.getMessage());
-        }
-    }
-
-    private Map<SingleAddress, Long> cooled(LedgerSnapshot snapshot) {
-        Duration now = time.monotonic();
-        Ledger ledger = snapshot.ledger();
-        Map<SingleAddress, Seen> still = new HashMap<>();
-        Map<SingleAddress, Long> cooled = new LinkedHashMap<>();
-        for (SingleAddress address : ledger.addresses()) {
-            if (!(address.use() instanceof AddressUse.Cooling)) {
-                continue;
-            }
-            long version = snapshot.version(address.address());
-            Seen before = seen.get(address);
-            Seen at = before != null && before.version() == version ? before : new Seen(version, now);
-            still.put(address, at);
-            if (now.minus(at.at()).compareTo(coolDown(ledger, address)) >= 0 && cooled.size() < MOST_AT_ONCE) {
-                cooled.put(address, version);
-            }
-        }
-        seen = still;
-        return cooled;
-    }
-
-    private Duration coolDown(Ledger ledger, SingleAddress address) {
-        return ledger.pool(address.pool())
-                .map(Pool::coolDown)
-                .map(coolDown -> switch (coolDown) {
-                    case CoolDown.OfNode _ -> usual;
-                    case CoolDown.Of(Duration length) -> length;
-                })
-                .orElse(usual);
+        loop.every(period, new CoolDownLook(flow, time, usual)::look);
     }
 
     @Override

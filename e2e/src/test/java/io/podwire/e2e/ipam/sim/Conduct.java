@@ -1,0 +1,59 @@
+package io.podwire.e2e.ipam.sim;
+
+import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.store.Change;
+import io.podwire.ipam.store.Reading;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** What the parts of a simulation do where a {@link Bug} does something else. */
+interface Conduct {
+    /** As it should be. */
+    Conduct SOUND = new Conduct() {};
+
+    /** Whether the store takes a change of a key that has this version. */
+    default boolean matches(Change change, long version) {
+        return change.expected() == version;
+    }
+
+    /** Whether the store answers a write before it is on disk. */
+    default boolean answersEarly() {
+        return false;
+    }
+
+    /** What a replica writes. */
+    default List<Change> written(List<Change> changes) {
+        return changes;
+    }
+
+    /**
+     * What a replica takes a reading for.
+     *
+     * @param afterWrite whether it reads because a write has failed
+     */
+    default Reading read(Reading reading, long since, boolean afterWrite) {
+        return reading;
+    }
+
+    /** Which life a replica takes a caller for. */
+    default NodeEpoch caller(NodeEpoch caller, Supplier<Ledger> ledger) {
+        return caller;
+    }
+
+    /** How soon a replica frees what cools down this long, and a node gives it again. */
+    default Duration coolDown(Duration coolDown) {
+        return coolDown;
+    }
+
+    /** The request id of a node's next try of a claim. */
+    default String retried(String requestId, Supplier<String> another) {
+        return requestId;
+    }
+
+    /** Whether a node goes on with a block that it gives back. */
+    default boolean keepsReleased() {
+        return false;
+    }
+}

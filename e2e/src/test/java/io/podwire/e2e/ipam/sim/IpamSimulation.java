@@ -1,0 +1,237 @@
+package io.podwire.e2e.ipam.sim;
+
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.NamespaceSelector;
+import io.podwire.ipam.core.NodeSelector;
+import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolPurpose;
+import io.podwire.ipam.core.PoolSource;
+import io.podwire.ipam.core.PoolState;
+import io.podwire.ipam.service.PoolFlow;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * A cluster's address management under one seed: replicas of ipam-service and their store, nodes, tenants of single
+ * addresses, an operator who changes pools, and faults of them all and of the network between them.
+ */
+final class IpamSimulation {
+    /** Fewer addresses than are wanted, so that everybody contends. */
+    static final Pool PODS = new Pool("pods", IpPrefix.parse("10.1.0.0/27"), 30);
+
+    /** Of single addresses. */
+    static final Pool SINGLE = single("single", "10.2.0.0/29");
+
+    /** Comes, goes, is retired and active again. */
+    static final Pool FLIPPING = single("flipping", "10.3.0.0/29");
+
+    private static final int REPLICAS = 3;
+    private static final int NODES = 4;
+    private static final int TENANTS = 4;
+    private static final Duration TIMEOUT = Duration.ofSeconds(3);
+    private static final Duration LONGEST_REST = Duration.ofSeconds(3);
+    private static final Duration LONGEST_FAULT = Duration.ofSeconds(3);
+
+    private final long seed;
+    private final int operations;
+    private final World world;
+    private final Network network;
+    private final SimStore store;
+    private final List<Replica> replicas = new ArrayList<>();
+    private final List<SimNode> nodes = new ArrayList<>();
+    private final Checker checker;
+    private final Conduct conduct;
+    private int done;
+
+    /**
+     * What a run came to.
+     *
+     * @param digest of all that happened
+     */
+    record Result(long steps, int operations, Duration time, long digest) {}
+
+    /**
+     * A simulation.
+     *
+     * @param operations after which all faults end, and it with them
+     */
+    IpamSimulation(long seed, int operations, Conduct conduct) {
+        this.seed = seed;
+        this.operations = operations;
+        this.conduct = conduct;
+        this.world = new World(seed);
+        this.network = new Network(world);
+        this.checker = new Checker(world);
+        this.store = new SimStore(world, conduct, checker::stored);
+    }
+
+    private static Pool single(String name, String cidr) {
+        return new Pool(
+                name,
+                IpPrefix.parse(cidr),
+                30,
+                PoolState.ACTIVE,
+                List.of(),
+                NodeSelector.EVERY_NODE,
+                NamespaceSelector.EVERY_NAMESPACE,
+                PoolPurpose.STATIC,
+                CoolDown.OF_NODE,
+                PoolSource.GRPC,
+                0);
+    }
+
+    /**
+     * Runs to the end.
+     *
+     * @throws AssertionError with the seed, the step and the last steps, when something was seen that must not be
+     */
+    Result run() {
+        try {
+            world.start(this::setUp);
+            world.run(checker::check);
+            return new Result(world.steps(), done, world.monotonic(), world.digest());
+        } catch (AssertionError | RuntimeException e) {
+            throw new AssertionError(
+                    "-Dseed=" + seed + ", step " + world.steps() + ": " + e.getMessage() + "\nThe last steps:\n  "
+                            + String.join("\n  ", world.last()),
+                    e);
+        }
+    }
+
+    private void setUp() {
+        for (int i = 0; i < REPLICAS; i++) {
+            replicas.add(new Replica(world, network, store, conduct, "replica-" + i, this::over));
+        }
+        Process operator = new Process(world, "operator");
+        for (Pool pool : List.of(PODS, SINGLE, FLIPPING)) {
+            while (!changed(operator, "create " + pool.name(), pools -> pools.create(pool))) {
+                world.sleep(TIMEOUT);
+            }
+        }
+        for (int i = 0; i < NODES; i++) {
+            nodes.add(new SimNode(this, world, checker, conduct, "node-" + i));
+        }
+        for (int i = 0; i < TENANTS; i++) {
+            var _ = new Tenant(this, world, checker, "tenant-" + i);
+        }
+        world.start(() -> operate(operator));
+        world.start(this::trouble);
+        world.start(this::trouble);
+    }
+
+    /** True when it is enough. */
+    boolean over() {
+        return done >= operations;
+    }
+
+    /** Counts an operation, that is a call or a pod's begin or end. */
+    void done() {
+        done++;
+        if (done == operations) {
+            world.note("no more faults");
+            network.heal();
+        }
+    }
+
+    /**
+     * Calls any replica.
+     *
+     * @throws Network.Unanswered also where the replica does not know what became of it
+     * @throws ServiceException a refusal
+     */
+    <T> T ask(Process from, String what, Duration timeout, boolean twice, Function<Replica, T> body) {
+        Replica replica = replicas.get(world.random().nextInt(replicas.size()));
+        try {
+            return network.call(from, replica.name(), what, timeout, twice, () -> body.apply(replica));
+        } catch (ServiceException e) {
+            if (e.reason() == ErrorReason.UNAVAILABLE || e.reason() == ErrorReason.CONTENTION) {
+                throw new Network.Unanswered(what);
+            }
+            throw e;
+        }
+    }
+
+    private boolean changed(Process operator, String what, Consumer<PoolFlow> change) {
+        done();
+        try {
+            return ask(operator, what, TIMEOUT, true, replica -> replica.pools(change));
+        } catch (Network.Unanswered | ServiceException _) {
+            return false;
+        }
+    }
+
+    /** Changes a pool as often as it can be; a refusal is as good as not. */
+    private void operate(Process operator) {
+        while (!over()) {
+            world.sleep(world.upTo(Duration.ofMillis(100)));
+            String name = FLIPPING.name();
+            var _ = switch (world.random().nextInt(6)) {
+                case 0 -> changed(operator, "delete " + name, pools -> pools.delete(name));
+                case 1, 2 -> changed(operator, "create " + name, pools -> pools.create(FLIPPING));
+                case 3 -> changed(operator, "retire " + name, pools -> turn(pools, PoolState.RETIRED));
+                default -> changed(operator, "open " + name, pools -> turn(pools, PoolState.ACTIVE));
+            };
+        }
+    }
+
+    private static void turn(PoolFlow pools, PoolState state) {
+        var _ = pools.update(FLIPPING.name(), List.of(new PoolEdit.State(state)));
+    }
+
+    /** One fault after the other. */
+    private void trouble() {
+        while (!over()) {
+            world.sleep(world.upTo(LONGEST_REST));
+            switch (world.random().nextInt(5)) {
+                case 0 -> {
+                    Replica replica = replicas.get(world.random().nextInt(REPLICAS));
+                    replica.crash();
+                    world.sleep(world.upTo(LONGEST_FAULT));
+                    replica.restart();
+                }
+                case 1 -> {
+                    store.crash();
+                    world.sleep(world.upTo(LONGEST_FAULT));
+                    store.restart();
+                }
+                case 2 -> partition();
+                default -> {
+                    SimNode node = nodes.get(world.random().nextInt(NODES));
+                    boolean reboot = world.oneIn(3);
+                    node.crash();
+                    world.sleep(world.upTo(LONGEST_FAULT));
+                    node.restart(reboot);
+                }
+            }
+        }
+    }
+
+    private void partition() {
+        Set<String> side = new HashSet<>();
+        replicas.forEach(replica -> {
+            if (world.oneIn(2)) {
+                side.add(replica.name());
+            }
+        });
+        if (world.oneIn(3)) {
+            side.add(SimStore.NAME);
+        }
+        for (int i = 0; i < NODES; i++) {
+            if (world.oneIn(3)) {
+                side.add("node-" + i);
+            }
+        }
+        network.cutOff(side);
+        world.sleep(world.upTo(LONGEST_FAULT));
+        network.cutOff(Set.of());
+    }
+}

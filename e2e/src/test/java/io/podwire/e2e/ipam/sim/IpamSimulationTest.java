@@ -1,0 +1,81 @@
+package io.podwire.e2e.ipam.sim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import java.time.Duration;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.slf4j.LoggerFactory;
+
+/**
+ * No fault of any part makes two owners of an address, or loses one. {@code make soak WHAT=ipam-sim} does it with as many
+ * seeds as asked for; {@code -Dseed=N} repeats one.
+ */
+@Tag("simulation")
+final class IpamSimulationTest {
+    private static final int SEEDS = Integer.getInteger("podwire.soak.count", 100);
+    private static final int OPERATIONS = 1000;
+    private static final int MOST_SEEDS_FOR_A_BUG = 500;
+
+    @BeforeAll
+    static void prepare() {
+        // Thousands of claims, and writes without an answer by design.
+        ((Logger) LoggerFactory.getLogger("io.podwire.ipam")).setLevel(Level.ERROR);
+    }
+
+    private static LongStream seeds(int count) {
+        Long only = Long.getLong("seed");
+        long first = System.nanoTime();
+        return only == null ? LongStream.range(first, first + count) : LongStream.of(only);
+    }
+
+    @Test
+    void everyAddressHasOneOwnerWhateverHappens() {
+        long steps = 0;
+        long operations = 0;
+        Duration time = Duration.ZERO;
+        for (long seed : seeds(SEEDS).toArray()) {
+            System.out.println("ipam simulation: -Dseed=" + seed);
+            IpamSimulation.Result result = new IpamSimulation(seed, OPERATIONS, Conduct.SOUND).run();
+            steps += result.steps();
+            operations += result.operations();
+            time = time.plus(result.time());
+        }
+        System.out.println("ipam simulation: " + operations + " operations in " + steps + " steps and "
+                + time.toSeconds() + " s of simulated time");
+        assertThat(operations).isGreaterThanOrEqualTo(OPERATIONS);
+    }
+
+    @Test
+    void aSeedIsARun() {
+        long seed = seeds(1).findFirst().orElseThrow();
+        IpamSimulation.Result once = new IpamSimulation(seed, OPERATIONS, Conduct.SOUND).run();
+        assertThat(new IpamSimulation(seed, OPERATIONS, Conduct.SOUND).run())
+                .as("with -Dseed=%d", seed)
+                .isEqualTo(once);
+        System.out.println("ipam simulation: -Dseed=" + seed + " is " + once);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aBugIsFound(Bug bug) {
+        long[] seeds = seeds(MOST_SEEDS_FOR_A_BUG).toArray();
+        assertThatThrownBy(() -> {
+                    for (long seed : seeds) {
+                        new IpamSimulation(seed, OPERATIONS, bug).run();
+                    }
+                })
+                .as("%s with -Dseed=%d and those after it", bug, seeds[0])
+                .isInstanceOf(AssertionError.class)
+                .hasCauseInstanceOf(Checker.Violation.class)
+                .satisfies(e -> System.out.println("ipam simulation: " + bug + " is found, "
+                        + e.getMessage().lines().findFirst().orElseThrow()));
+    }
+}

@@ -1,0 +1,203 @@
+package io.podwire.e2e.ipam.sim;
+
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.ipam.core.AddressOwner;
+import io.podwire.ipam.core.AddressWish;
+import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.ClaimRequest;
+import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.SingleAddress;
+import io.podwire.ipam.service.AddressFlow;
+import io.podwire.ipam.service.BlockFlow;
+import io.podwire.ipam.service.CasFlow;
+import io.podwire.ipam.service.CoolDownLook;
+import io.podwire.ipam.service.PoolFlow;
+import io.podwire.ipam.store.Change;
+import io.podwire.ipam.store.IpamStore;
+import io.podwire.ipam.store.Outcome;
+import io.podwire.ipam.store.Reading;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.function.Supplier;
+
+/** A replica of ipam-service: its real flows, in lives that crash and begin anew, over the store's connection. */
+final class Replica {
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration STORE_TIMEOUT = Duration.ofSeconds(1);
+    private static final Duration LOOK = Duration.ofMillis(300);
+
+    private final World world;
+    private final Network network;
+    private final SimStore store;
+    private final Conduct conduct;
+    private final String name;
+    private final Supplier<Boolean> over;
+    private Life life;
+
+    /** One life, which knows what it has read itself. */
+    private final class Life {
+        private final Process process = new Process(world, name);
+        private final CasFlow flow = new CasFlow(
+                new Connection(process),
+                PATIENCE,
+                world,
+                process::sleep,
+                new SplittableRandom(world.random().nextLong()));
+        private final BlockFlow blocks = new BlockFlow(flow);
+        private final AddressFlow addresses = new AddressFlow(flow, world);
+        private final PoolFlow pools = new PoolFlow(flow);
+        private final CoolDownLook coolDowns = new CoolDownLook(addresses, world, conduct.coolDown(Checker.COOL_DOWN));
+    }
+
+    Replica(World world, Network network, SimStore store, Conduct conduct, String name, Supplier<Boolean> over) {
+        this.world = world;
+        this.network = network;
+        this.store = store;
+        this.conduct = conduct;
+        this.name = name;
+        this.over = over;
+        begin();
+    }
+
+    String name() {
+        return name;
+    }
+
+    void crash() {
+        life.process.crash();
+    }
+
+    void restart() {
+        if (!life.process.alive()) {
+            begin();
+        }
+    }
+
+    private void begin() {
+        Life next = new Life();
+        life = next;
+        world.start(() -> {
+            while (!over.get()) {
+                next.process.sleep(LOOK);
+                next.coolDowns.look();
+            }
+        });
+    }
+
+    /** What a replica does with a call, in the life that it came to. */
+    private interface Served<T> {
+        T by(Life life);
+    }
+
+    private <T> T serve(Served<T> served) {
+        Life at = life;
+        at.process.check();
+        T result = served.by(at);
+        at.process.check();
+        return result;
+    }
+
+    Block claim(ClaimRequest request) {
+        return serve(at -> at.blocks
+                .claim(new ClaimRequest(
+                        conduct.caller(request.caller(), at.blocks::ledger),
+                        request.nodeLabels(),
+                        request.pool(),
+                        request.family(),
+                        request.requestId()))
+                .block());
+    }
+
+    boolean release(NodeEpoch caller, IpPrefix cidr) {
+        return serve(at -> {
+            at.blocks.release(conduct.caller(caller, at.blocks::ledger), cidr);
+            return true;
+        });
+    }
+
+    Ledger ledger() {
+        return serve(at -> at.blocks.ledger());
+    }
+
+    List<SingleAddress> allocate(AddressOwner owner, List<AddressWish> wishes) {
+        return serve(at -> at.addresses.allocate(owner, wishes, Optional.empty()));
+    }
+
+    boolean release(String ownerId, List<IpAddress> addresses) {
+        return serve(at -> {
+            at.addresses.release(ownerId, addresses);
+            return true;
+        });
+    }
+
+    /** Does something with pools. */
+    boolean pools(java.util.function.Consumer<PoolFlow> change) {
+        return serve(at -> {
+            change.accept(at.pools);
+            return true;
+        });
+    }
+
+    /** The store as a replica reaches it. */
+    private final class Connection implements IpamStore {
+        private final Process process;
+        private boolean writeFailed;
+
+        Connection(Process process) {
+            this.process = process;
+        }
+
+        @Override
+        public Reading read(long since) {
+            process.check();
+            boolean afterWrite = writeFailed;
+            writeFailed = false;
+            try {
+                Reading reading =
+                        network.call(process, SimStore.NAME, "read", STORE_TIMEOUT, false, () -> store.read(since));
+                return conduct.read(reading, since, afterWrite);
+            } catch (Network.Unanswered e) {
+                throw new ServiceException(ErrorReason.UNAVAILABLE, "the store did not answer", e);
+            }
+        }
+
+        @Override
+        public long revision() {
+            return read(0).revision();
+        }
+
+        @Override
+        public Outcome compareAndSet(List<Change> changes) {
+            process.check();
+            List<Change> written = conduct.written(changes);
+            Outcome outcome;
+            try {
+                outcome = network.call(
+                        process,
+                        SimStore.NAME,
+                        "write " + written.stream().map(Change::key).toList(),
+                        STORE_TIMEOUT,
+                        false,
+                        () -> store.compareAndSet(written));
+            } catch (Network.Unanswered _) {
+                outcome = new Outcome.Unknown();
+            }
+            writeFailed = !(outcome instanceof Outcome.Applied);
+            return outcome;
+        }
+
+        @Override
+        public boolean connected() {
+            return process.alive();
+        }
+
+        @Override
+        public void close() {}
+    }
+}

@@ -1,0 +1,278 @@
+package io.podwire.e2e.ipam.sim;
+
+import static io.podwire.e2e.ipam.sim.Checker.require;
+
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.common.net.PodAddresses;
+import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.ClaimRequest;
+import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.node.address.AddressBook;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * A node: the real address book, and around it as much of a node as there is to address management. It claims a block
+ * when few addresses are left, repeating the request until it is answered, and gives one back that has no pod.
+ *
+ * <p>A release names no claim, so that one that comes late would end the next claim of the same block. After one without
+ * an answer the node therefore begins a new life: the blocks that it confirms in that no older life can give back.
+ */
+final class SimNode {
+    private static final Duration TIMEOUT = Duration.ofSeconds(3);
+    private static final Duration LONGEST_REST = Duration.ofMillis(60);
+    private static final Duration LONGEST_WAIT = Duration.ofMillis(300);
+    private static final int LOW_WATER = 2;
+    private static final int BLOCK_SIZE = 4;
+    private static final int MOST_PODS = 9;
+
+    private final IpamSimulation simulation;
+    private final World world;
+    private final Checker checker;
+    private final Conduct conduct;
+    private final NodeName name;
+    /** On the node's disk. */
+    private final TreeMap<String, IpAddress> pods = new TreeMap<>();
+
+    private List<IpAddress> cooling = List.of();
+    private long lives;
+    private long boots = 1;
+    private long names;
+    private Life life;
+
+    /** One life of the node's daemon. */
+    private final class Life {
+        private final Process process = new Process(world, name.value());
+        private final NodeEpoch epoch = new NodeEpoch(name, "uid", "boot-" + boots, ++lives);
+        private final AddressBook<String> book = new AddressBook<>(conduct.coolDown(Checker.COOL_DOWN));
+        /** The request that took each block. */
+        private final Map<IpPrefix, String> requests = new TreeMap<>();
+        /** Requests that may take a block, or have. */
+        private final Set<String> known = new HashSet<>();
+
+        private String claim = newRequestId();
+        private boolean toEnd;
+    }
+
+    SimNode(IpamSimulation simulation, World world, Checker checker, Conduct conduct, String name) {
+        this.simulation = simulation;
+        this.world = world;
+        this.checker = checker;
+        this.conduct = conduct;
+        this.name = new NodeName(name);
+        this.life = new Life();
+        checker.watch(this);
+        begin(life);
+    }
+
+    private String newRequestId() {
+        return name.value() + "-" + ++names;
+    }
+
+    /** Ends the daemon; its disk and the pods stay. */
+    void crash() {
+        if (life.process.alive()) {
+            cooling = life.book.cooling(world.monotonic());
+            life.process.crash();
+        }
+    }
+
+    /**
+     * Begins a new life.
+     *
+     * @param reboot whether the pods are gone, too
+     */
+    void restart(boolean reboot) {
+        if (life.process.alive()) {
+            return;
+        }
+        List<IpAddress> cold = new ArrayList<>(cooling);
+        if (reboot) {
+            boots++;
+            cold.addAll(pods.values());
+            pods.values().forEach(checker::unused);
+            pods.clear();
+        }
+        Life next = new Life();
+        pods.forEach(next.book::restore);
+        cold.forEach(address -> next.book.restoreCooling(address, world.monotonic()));
+        life = next;
+        begin(next);
+    }
+
+    private void begin(Life next) {
+        world.note(next.epoch + " begins");
+        world.start(() -> {
+            live(next);
+            if (next.toEnd) {
+                crash();
+                restart(false);
+            }
+        });
+    }
+
+    private void live(Life at) {
+        confirm(at);
+        while (!simulation.over() && !at.toEnd) {
+            at.process.sleep(world.upTo(LONGEST_REST));
+            switch (world.random().nextInt(8)) {
+                case 0, 1, 2, 3 -> add(at);
+                case 4, 5, 6 -> delete(at);
+                default -> giveBack(at);
+            }
+            if (!at.toEnd && at.book.free(IpFamily.V4, world.monotonic()) < LOW_WATER) {
+                claim(at, at.claim).ifPresent(_ -> at.claim = newRequestId());
+            }
+        }
+    }
+
+    /** Asks what is its own, and makes this life known where it goes on with it. */
+    private void confirm(Life at) {
+        Ledger ledger = untilAnswered(at, "list", replica -> replica.ledger());
+        for (Block block : ledger.blocks()) {
+            if (block.owner().sameOwner(at.epoch)) {
+                var _ = claim(at, block.requestId());
+            }
+        }
+    }
+
+    private void add(Life at) {
+        simulation.done();
+        if (pods.size() < MOST_PODS) {
+            String pod = name.value() + "-pod-" + ++names;
+            Optional<PodAddresses> taken = at.book.take(pod, EnumSet.of(IpFamily.V4), world.monotonic());
+            taken.ifPresent(addresses -> {
+                world.note(pod + " gets " + addresses.first());
+                pods.put(pod, addresses.first());
+                checker.used(addresses.first(), new Checker.User(pod, false));
+            });
+        }
+    }
+
+    private void delete(Life at) {
+        simulation.done();
+        if (!pods.isEmpty()) {
+            String pod = List.copyOf(pods.keySet()).get(world.random().nextInt(pods.size()));
+            world.note(pod + " ends");
+            checker.unused(pods.remove(pod));
+            var _ = at.book.release(pod, world.monotonic());
+        }
+    }
+
+    /** Claims a block with a request; empty when it is refused. */
+    private Optional<Block> claim(Life at, String requestId) {
+        String request = requestId;
+        at.known.add(request);
+        Checker.Witness full = checker.witness(Checker::noBlockFree);
+        while (true) {
+            simulation.done();
+            ClaimRequest wish = new ClaimRequest(at.epoch, Map.of(), ClaimRequest.ANY_POOL, IpFamily.V4, request);
+            try {
+                Block block = call(at, "claim " + request + " of " + at.epoch, true, replica -> replica.claim(wish));
+                checker.dismiss(full);
+                at.requests.put(block.cidr(), request);
+                at.book.addBlock(block.cidr());
+                checker.changed();
+                return Optional.of(block);
+            } catch (Network.Unanswered _) {
+                at.known.remove(request);
+                request = conduct.retried(request, this::newRequestId);
+                at.known.add(request);
+                at.process.sleep(world.upTo(LONGEST_WAIT));
+            } catch (ServiceException e) {
+                require(e.reason() == ErrorReason.EXHAUSTED, "the newest life of a node is refused: " + e.getMessage());
+                full.mustHaveSeen(e.getMessage());
+                return Optional.empty();
+            }
+        }
+    }
+
+    /** Gives a block back that has no pod and no address that cools down. */
+    private void giveBack(Life at) {
+        Set<IpAddress> inUse = new HashSet<>(pods.values());
+        inUse.addAll(at.book.cooling(world.monotonic()));
+        Optional<IpPrefix> empty = at.book.blocks().stream()
+                .filter(block -> inUse.stream().noneMatch(block::contains))
+                .findFirst();
+        if (empty.isEmpty()) {
+            return;
+        }
+        IpPrefix block = empty.get();
+        String request = at.requests.get(block);
+        if (!conduct.keepsReleased()) {
+            at.book.removeBlock(block);
+        }
+        Checker.Witness free = checker.witness(ledger ->
+                ledger.block(block).filter(b -> b.requestId().equals(request)).isEmpty());
+        var _ = untilAnswered(at, "release " + block + " by " + at.epoch, replica -> replica.release(at.epoch, block));
+        free.mustHaveSeen("it is answered that " + block + " is not " + at.epoch + "'s any more");
+    }
+
+    /** What a replica does. */
+    private interface Asked<T> {
+        T of(Replica replica);
+    }
+
+    private <T> T untilAnswered(Life at, String what, Asked<T> asked) {
+        while (true) {
+            simulation.done();
+            try {
+                return call(at, what, false, asked);
+            } catch (Network.Unanswered _) {
+                at.toEnd = what.startsWith("release");
+                at.process.sleep(world.upTo(LONGEST_WAIT));
+            }
+        }
+    }
+
+    private <T> T call(Life at, String what, boolean twice, Asked<T> asked) {
+        return simulation.ask(at.process, what, TIMEOUT, twice, asked::of);
+    }
+
+    /** Whatever it gives addresses of, and its pods use, is its own; and nothing else is, as far as it can know. */
+    void check(Ledger ledger) {
+        AddressBook<String> book = life.book;
+        if (life.process.alive()) {
+            for (IpPrefix block : book.blocks()) {
+                requireOwn(ledger, block, "gives addresses of ");
+            }
+            long held = pods.values().stream()
+                    .filter(address -> book.blocks().stream().anyMatch(block -> block.contains(address)))
+                    .count();
+            long cold = book.cooling(world.monotonic()).stream()
+                    .filter(address -> book.blocks().stream().anyMatch(block -> block.contains(address)))
+                    .count();
+            int free = book.free(IpFamily.V4, world.monotonic());
+            require(
+                    held + cold + free == (long) BLOCK_SIZE * book.blocks().size(),
+                    name + " has " + held + " addresses in use, " + cold + " cooling and " + free + " free of "
+                            + book.blocks());
+        }
+        pods.forEach(
+                (pod, address) -> requireOwn(ledger, IpPrefix.containing(address, 30), pod + " has an address of "));
+        for (Block block : ledger.blocks()) {
+            require(
+                    !block.owner().equals(life.epoch) || life.known.contains(block.requestId()),
+                    block + " is owned, and " + life.epoch + " has forgotten that request");
+        }
+    }
+
+    private void requireOwn(Ledger ledger, IpPrefix block, String what) {
+        require(
+                ledger.block(block).filter(b -> b.owner().sameOwner(life.epoch)).isPresent(),
+                name + " " + what + block + ", which is not its own: " + ledger.block(block));
+    }
+}
