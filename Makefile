@@ -5,6 +5,7 @@
 #   make bench WHAT=add   figures beside a peer's in the same run; no WHAT: all areas
 #   make soak WHAT=node COUNT=10000   so many pairs of ADD and DEL, and nothing may be left
 #   make soak WHAT=ipam-etcd COUNT=50   so many faults of a three-member etcd under claims and releases of blocks
+#   make soak WHAT=ipam-sim COUNT=1000   so many seeds of the simulated address management, 1000 operations each
 #   make fmt              formats the sources
 #   make setup            only the set-up: packages and the JDK
 
@@ -39,10 +40,12 @@ SOAK_node := NodeSoakLabTest
 SOAK_COUNT_node := 10000
 SOAK_ipam-etcd := EtcdFaultsLabTest
 SOAK_COUNT_ipam-etcd := 50
+SOAK_ipam-sim := IpamSimulationTest\#everyAddressHasOneOwnerWhateverHappens
+SOAK_COUNT_ipam-sim := 1000
 COUNT ?= $(SOAK_COUNT_$(WHAT))
 soak: setup-test $(STAMP)
-	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node, ipam-etcd))
-	$(MVN) package -pl e2e -am -Dtest=$(SOAK_$(WHAT)) -Dsurefire.failIfNoSpecifiedTests=false \
+	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node, ipam-etcd, ipam-sim))
+	$(MVN) package -pl e2e -am -Dtest='$(SOAK_$(WHAT))' -Dsurefire.failIfNoSpecifiedTests=false \
 		-Dpodwire.soak.count=$(COUNT)
 
 fmt:

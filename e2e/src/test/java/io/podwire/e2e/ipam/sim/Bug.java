@@ -81,11 +81,11 @@ enum Bug implements Conduct {
             return since == 0 ? reading : new Reading(reading.revision(), false, reading.entries());
         }
     },
-    /** Two tries of one claim do not meet. */
-    CLAIMS_WITHOUT_THE_REQUEST {
+    /** Two tries of one claim do not meet, at the key of their request or at that of their node. */
+    CLAIMS_WITHOUT_REQUEST_AND_NODE {
         @Override
         public List<Change> written(List<Change> changes) {
-            return without(changes, key -> key.startsWith("requests/"), "blocks/");
+            return without(changes, key -> key.startsWith("requests/") || key.startsWith("nodes/"), "blocks/");
         }
     };
 

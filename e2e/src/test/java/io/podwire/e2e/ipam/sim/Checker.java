@@ -209,7 +209,7 @@ final class Checker {
 
     /** Allocated and free are all there is, counted block by block. */
     private static void checkSizes(Ledger ledger, Pool pool) {
-        int size = pool.cidr().size().intValueExact() / blocks(pool);
+        long size = pool.cidr().size().longValueExact() / blocks(pool);
         int allocated = 0;
         int free = 0;
         for (int i = 0; i < blocks(pool); i++) {

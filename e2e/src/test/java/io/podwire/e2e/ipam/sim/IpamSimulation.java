@@ -25,8 +25,9 @@ import java.util.function.Function;
  * addresses, an operator who changes pools, and faults of them all and of the network between them.
  */
 final class IpamSimulation {
-    /** Fewer addresses than are wanted, so that everybody contends. */
-    static final Pool PODS = new Pool("pods", IpPrefix.parse("10.1.0.0/27"), 30);
+    /** Fewer addresses than are wanted, so that everybody contends; in two pools, between which a claim chooses. */
+    static final List<Pool> PODS = List.of(
+            new Pool("pods-0", IpPrefix.parse("10.1.0.0/28"), 30), new Pool("pods-1", IpPrefix.parse("10.1.1.0/28"), 30));
 
     /** Of single addresses. */
     static final Pool SINGLE = single("single", "10.2.0.0/29");
@@ -51,13 +52,18 @@ final class IpamSimulation {
     private final Checker checker;
     private final Conduct conduct;
     private int done;
+    private int answered;
+    private int unanswered;
 
     /**
      * What a run came to.
      *
+     * @param operations calls, and begins and ends of pods
+     * @param answered calls, refusals among them
+     * @param time that passed in it
      * @param digest of all that happened
      */
-    record Result(long steps, int operations, Duration time, long digest) {}
+    record Result(long steps, int operations, int answered, int unanswered, Duration time, long digest) {}
 
     /**
      * A simulation.
@@ -98,7 +104,7 @@ final class IpamSimulation {
         try {
             world.start(this::setUp);
             world.run(checker::check);
-            return new Result(world.steps(), done, world.monotonic(), world.digest());
+            return new Result(world.steps(), done, answered, unanswered, world.monotonic(), world.digest());
         } catch (AssertionError | RuntimeException e) {
             throw new AssertionError(
                     "-Dseed=" + seed + ", step " + world.steps() + ": " + e.getMessage() + "\nThe last steps:\n  "
@@ -112,7 +118,7 @@ final class IpamSimulation {
             replicas.add(new Replica(world, network, store, conduct, "replica-" + i, this::over));
         }
         Process operator = new Process(world, "operator");
-        for (Pool pool : List.of(PODS, SINGLE, FLIPPING)) {
+        for (Pool pool : List.of(PODS.getFirst(), PODS.getLast(), SINGLE, FLIPPING)) {
             while (!changed(operator, "create " + pool.name(), pools -> pools.create(pool))) {
                 world.sleep(TIMEOUT);
             }
@@ -151,11 +157,18 @@ final class IpamSimulation {
     <T> T ask(Process from, String what, Duration timeout, boolean twice, Function<Replica, T> body) {
         Replica replica = replicas.get(world.random().nextInt(replicas.size()));
         try {
-            return network.call(from, replica.name(), what, timeout, twice, () -> body.apply(replica));
+            T result = network.call(from, replica.name(), what, timeout, twice, () -> body.apply(replica));
+            answered++;
+            return result;
+        } catch (Network.Unanswered e) {
+            unanswered++;
+            throw e;
         } catch (ServiceException e) {
             if (e.reason() == ErrorReason.UNAVAILABLE || e.reason() == ErrorReason.CONTENTION) {
+                unanswered++;
                 throw new Network.Unanswered(what);
             }
+            answered++;
             throw e;
         }
     }

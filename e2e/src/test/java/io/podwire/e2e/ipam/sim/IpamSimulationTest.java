@@ -30,27 +30,35 @@ final class IpamSimulationTest {
         ((Logger) LoggerFactory.getLogger("io.podwire.ipam")).setLevel(Level.ERROR);
     }
 
+    /** So many, or the one that is asked for. */
     private static LongStream seeds(int count) {
-        Long only = Long.getLong("seed");
-        long first = System.nanoTime();
-        return only == null ? LongStream.range(first, first + count) : LongStream.of(only);
+        return Long.getLong("seed") == null ? from(System.nanoTime(), count) : from(Long.getLong("seed"), 1);
+    }
+
+    private static LongStream from(long first, int count) {
+        return LongStream.range(first, first + count);
     }
 
     @Test
     void everyAddressHasOneOwnerWhateverHappens() {
         long steps = 0;
         long operations = 0;
+        long answered = 0;
+        long unanswered = 0;
         Duration time = Duration.ZERO;
         for (long seed : seeds(SEEDS).toArray()) {
             System.out.println("ipam simulation: -Dseed=" + seed);
             IpamSimulation.Result result = new IpamSimulation(seed, OPERATIONS, Conduct.SOUND).run();
             steps += result.steps();
             operations += result.operations();
+            answered += result.answered();
+            unanswered += result.unanswered();
             time = time.plus(result.time());
         }
-        System.out.println("ipam simulation: " + operations + " operations in " + steps + " steps and "
+        System.out.println("ipam simulation: " + operations + " operations, " + answered + " calls answered and "
+                + unanswered + " not, in " + steps + " steps and "
                 + time.toSeconds() + " s of simulated time");
-        assertThat(operations).isGreaterThanOrEqualTo(OPERATIONS);
+        assertThat(answered).as("calls answered, in spite of %d that were not", unanswered).isGreaterThan(unanswered);
     }
 
     @Test
@@ -66,7 +74,8 @@ final class IpamSimulationTest {
     @ParameterizedTest
     @EnumSource
     void aBugIsFound(Bug bug) {
-        long[] seeds = seeds(MOST_SEEDS_FOR_A_BUG).toArray();
+        long[] seeds =
+                from(Long.getLong("seed", System.nanoTime()), MOST_SEEDS_FOR_A_BUG).toArray();
         assertThatThrownBy(() -> {
                     for (long seed : seeds) {
                         new IpamSimulation(seed, OPERATIONS, bug).run();

@@ -51,6 +51,7 @@ final class SimNode {
     private long lives;
     private long boots = 1;
     private long names;
+    private int wanted = MOST_PODS;
     private Life life;
 
     /** One life of the node's daemon. */
@@ -128,10 +129,15 @@ final class SimNode {
         confirm(at);
         while (!simulation.over() && !at.toEnd) {
             at.process.sleep(world.upTo(LONGEST_REST));
-            switch (world.random().nextInt(8)) {
-                case 0, 1, 2, 3 -> add(at);
-                case 4, 5, 6 -> delete(at);
-                default -> giveBack(at);
+            if (world.oneIn(10)) {
+                wanted = world.random().nextInt(MOST_PODS + 1);
+            }
+            if (world.oneIn(4)) {
+                giveBack(at);
+            } else if (pods.size() < wanted) {
+                add(at);
+            } else if (!pods.isEmpty()) {
+                delete(at);
             }
             if (!at.toEnd && at.book.free(IpFamily.V4, world.monotonic()) < LOW_WATER) {
                 claim(at, at.claim).ifPresent(_ -> at.claim = newRequestId());
@@ -151,25 +157,21 @@ final class SimNode {
 
     private void add(Life at) {
         simulation.done();
-        if (pods.size() < MOST_PODS) {
-            String pod = name.value() + "-pod-" + ++names;
-            Optional<PodAddresses> taken = at.book.take(pod, EnumSet.of(IpFamily.V4), world.monotonic());
-            taken.ifPresent(addresses -> {
-                world.note(pod + " gets " + addresses.first());
-                pods.put(pod, addresses.first());
-                checker.used(addresses.first(), new Checker.User(pod, false));
-            });
-        }
+        String pod = name.value() + "-pod-" + ++names;
+        Optional<PodAddresses> taken = at.book.take(pod, EnumSet.of(IpFamily.V4), world.monotonic());
+        taken.ifPresent(addresses -> {
+            world.note(pod + " gets " + addresses.first());
+            pods.put(pod, addresses.first());
+            checker.used(addresses.first(), new Checker.User(pod, false));
+        });
     }
 
     private void delete(Life at) {
         simulation.done();
-        if (!pods.isEmpty()) {
-            String pod = List.copyOf(pods.keySet()).get(world.random().nextInt(pods.size()));
-            world.note(pod + " ends");
-            checker.unused(pods.remove(pod));
-            var _ = at.book.release(pod, world.monotonic());
-        }
+        String pod = List.copyOf(pods.keySet()).get(world.random().nextInt(pods.size()));
+        world.note(pod + " ends");
+        checker.unused(pods.remove(pod));
+        var _ = at.book.release(pod, world.monotonic());
     }
 
     /** Claims a block with a request; empty when it is refused. */

@@ -44,9 +44,10 @@ final class Tenant {
             AddressOwner owner = new AddressOwner(name + "-" + i, "", "", "");
             AddressWish wish = wish();
             if (world.oneIn(2)) {
-                // Its first try is not over when it tries again elsewhere.
+                // Its first try is not over when it tries again elsewhere, for the same or something else.
+                AddressWish other = world.oneIn(2) ? wish : wish();
                 world.start(() -> {
-                    var _ = allocate(owner, wish);
+                    var _ = allocate(owner, other);
                 });
             }
             Optional<IpAddress> given = Optional.empty();
@@ -71,8 +72,8 @@ final class Tenant {
 
     private AddressWish wish() {
         return switch (world.random().nextInt(6)) {
-            case 0, 1 -> new AddressWish.Any(IpFamily.V4, IpamSimulation.FLIPPING.name());
-            case 2 -> new AddressWish.Any(IpFamily.V4, AddressWish.ANY_POOL);
+            case 0 -> new AddressWish.Any(IpFamily.V4, IpamSimulation.FLIPPING.name());
+            case 1, 2 -> new AddressWish.Any(IpFamily.V4, AddressWish.ANY_POOL);
             case 3 ->
                 new AddressWish.This(
                         IpamSimulation.SINGLE
