@@ -200,6 +200,9 @@ public final class AddressRules {
     }
 
     private static Optional<IpAddress> lowest(Ledger ledger, Pool pool, IpPrefix block) {
+        if (pool.reserved().stream().noneMatch(block::overlaps)) {
+            return FreeBlocks.lowestAddress(block, ledger.singlesIn(block));
+        }
         Stream<IpPrefix> taken = Stream.concat(
                 ledger.addressesIn(block).stream().map(a -> IpPrefix.ofHost(a.address())),
                 pool.reserved().stream().filter(block::overlaps));

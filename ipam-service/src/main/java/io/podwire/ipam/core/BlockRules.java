@@ -4,7 +4,6 @@ import io.podwire.common.net.IpPrefix;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
  * Who gets which block. A block has one owner, an installation of a node; it moves only when its
@@ -55,7 +54,7 @@ public final class BlockRules {
             } else if (!pool.nodes().matches(request.caller().node(), request.nodeLabels())) {
                 passed.add(new PassedOver(pool, PassedOver.Why.NOT_FOR_NODE));
             } else {
-                Optional<IpPrefix> free = lowestFree(ledger, pool);
+                Optional<IpPrefix> free = FreeBlocks.lowest(pool, ledger.blocksByCidr(pool.name()));
                 if (free.isPresent()) {
                     return new ClaimDecision.Assign(
                             pool, new Block(pool.name(), free.get(), request.caller(), request.requestId()));
@@ -64,15 +63,6 @@ public final class BlockRules {
             }
         }
         return new ClaimDecision.NoneFree(passed);
-    }
-
-    private static Optional<IpPrefix> lowestFree(Ledger ledger, Pool pool) {
-        Stream<IpPrefix> owned = ledger.blocksOf(pool.name()).stream().map(Block::cidr);
-        return FreeBlocks.lowest(
-                pool,
-                pool.reserved().isEmpty()
-                        ? owned
-                        : Stream.concat(owned, pool.reserved().stream()).sorted());
     }
 
     /** Answers a release. */

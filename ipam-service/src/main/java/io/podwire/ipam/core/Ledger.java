@@ -4,6 +4,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import java.util.Collection;
 import java.util.List;
+import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Optional;
 import org.pcollections.HashTreePMap;
@@ -181,7 +182,12 @@ public final class Ledger {
 
     /** The single addresses of a range that are not free, in order. */
     public Collection<SingleAddress> addressesIn(IpPrefix range) {
-        return singles.all.subMap(range.address(), true, range.last(), true).values();
+        return singlesIn(range).values();
+    }
+
+    /** The same by address. */
+    NavigableMap<IpAddress, SingleAddress> singlesIn(IpPrefix range) {
+        return singles.all.subMap(range.address(), true, range.last(), true);
     }
 
     /** The single addresses that an owner has, in order. */
@@ -227,6 +233,11 @@ public final class Ledger {
     /** The owned blocks of a pool, by address. */
     public Collection<Block> blocksOf(String pool) {
         return blocks.getOrDefault(pool, TreePMap.empty()).values();
+    }
+
+    /** The same by their addresses. */
+    NavigableMap<IpPrefix, Block> blocksByCidr(String pool) {
+        return blocks.getOrDefault(pool, TreePMap.empty());
     }
 
     /** The block that a request took. */

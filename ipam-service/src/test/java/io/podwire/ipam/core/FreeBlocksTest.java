@@ -9,9 +9,12 @@ import io.podwire.common.testing.Seeds;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.NavigableMap;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class FreeBlocksTest {
@@ -78,6 +81,74 @@ class FreeBlocksTest {
                     .filter(block -> taken.stream().noneMatch(block::overlaps))
                     .findFirst();
             assertThat(lowest(pool, taken)).as("%s without %s", pool, taken).isEqualTo(lowest);
+        });
+    }
+
+    /** As they are in a ledger: owned blocks have the pool's length, or one that it had before. */
+    @Test
+    void countingFindsWhatLookingAtEachFinds() {
+        Seeds.forEach(FreeBlocksTest.class, 2_000, random -> {
+            Pool bare = randomPool(random);
+            int blocks = bare.totalBlocks().intValueExact();
+            List<IpPrefix> reserved = random.nextBoolean()
+                    ? List.of()
+                    : IntStream.range(0, random.nextInt(3))
+                            .mapToObj(_ -> PoolBlocks.block(bare, random.nextInt(blocks)))
+                            .toList();
+            Pool pool = new Pool(
+                    bare.name(),
+                    bare.cidr(),
+                    bare.blockLength(),
+                    PoolState.ACTIVE,
+                    reserved,
+                    NodeSelector.EVERY_NODE,
+                    NamespaceSelector.EVERY_NAMESPACE,
+                    PoolPurpose.PODS,
+                    CoolDown.OF_NODE,
+                    PoolSource.GRPC,
+                    0);
+            int row = random.nextInt(blocks + 1);
+            NavigableMap<IpPrefix, String> owned = new TreeMap<>();
+            for (int i = 0; i < blocks; i++) {
+                if (i < row ? random.nextInt(16) > 0 : random.nextInt(4) == 0) {
+                    owned.put(other(random, PoolBlocks.block(pool, i)), "");
+                }
+            }
+            assertThat(FreeBlocks.lowest(pool, owned))
+                    .as("%s without %s", pool, owned.keySet())
+                    .isEqualTo(lowest(
+                            pool,
+                            Stream.concat(owned.keySet().stream(), reserved.stream())
+                                    .toList()));
+        });
+    }
+
+    /** The block itself mostly, or a part of it. */
+    private static IpPrefix other(RandomGenerator random, IpPrefix block) {
+        int longest = block.family().bits();
+        return random.nextInt(64) > 0 ? block : new IpPrefix(block.address(), Math.min(longest, block.length() + 1));
+    }
+
+    @Test
+    void theLowestAddressIsTheOneThatLookingAtEachFinds() {
+        Seeds.forEach(FreeBlocksTest.class, 2_000, random -> {
+            IpFamily family = random.nextBoolean() ? IpFamily.V4 : IpFamily.V6;
+            IpPrefix range = IpPrefix.containing(randomAddress(random, family), family.bits() - random.nextInt(7));
+            int most = range.size().intValueExact();
+            int row = random.nextInt(most + 1);
+            NavigableMap<IpAddress, String> taken = new TreeMap<>();
+            for (int i = 0; i < most; i++) {
+                if (i < row ? random.nextInt(16) > 0 : random.nextInt(4) == 0) {
+                    taken.put(range.address().plus(i), "");
+                }
+            }
+            Optional<IpAddress> lowest = IntStream.range(0, most)
+                    .mapToObj(i -> range.address().plus(i))
+                    .filter(address -> !taken.containsKey(address))
+                    .findFirst();
+            assertThat(FreeBlocks.lowestAddress(range, taken))
+                    .as("%s without %s", range, taken.keySet())
+                    .isEqualTo(lowest);
         });
     }
 
