@@ -151,7 +151,7 @@ public final class CasFlow {
         List<Change> changes = transaction.changes();
         return switch (store.compareAndSet(changes)) {
             case Outcome.Applied(long version) -> {
-                known.set(from.applied(changes, version));
+                known.set(transaction.after().written(changes, version));
                 answers.forEach(Runnable::run);
                 yield Optional.empty();
             }

@@ -11,9 +11,6 @@ import java.util.Map;
  * have the version that the first change of it expects, and gets the value of the last.
  */
 final class Transaction {
-    /** Of what is not written yet. Nobody sees it: a key's first change tells what is expected. */
-    private static final long PENDING = -1;
-
     private final int most;
     private final Map<String, Change> byKey = new LinkedHashMap<>();
     private LedgerSnapshot after;
@@ -55,7 +52,7 @@ final class Transaction {
         if (!byKey.isEmpty() && byKey.size() + further > most) {
             return false;
         }
-        after = after.applied(changes, PENDING);
+        after = after.applied(changes);
         changes.forEach(change -> byKey.merge(change.key(), change, Transaction::join));
         return true;
     }

@@ -33,6 +33,9 @@ public final class LedgerSnapshot {
     /** Before the first reading. */
     public static final LedgerSnapshot NONE = new LedgerSnapshot(0, Ledger.EMPTY, HashTreePMap.empty());
 
+    /** Version of what is not written yet. Nobody sees it: a key's first change tells what is expected. */
+    private static final long PENDING = -1;
+
     /** Everything up to it is here, and perhaps writes of this process after it. */
     private final long revision;
 
@@ -63,15 +66,15 @@ public final class LedgerSnapshot {
         return new LedgerSnapshot(reading.revision(), next, nextVersions);
     }
 
-    /** After these changes were applied, or as if they were, at a version. */
-    public LedgerSnapshot applied(Iterable<Change> changes, long version) {
+    /** As if these changes were in the store, where nobody sees them yet. */
+    public LedgerSnapshot applied(Iterable<Change> changes) {
         Ledger next = ledger;
         PMap<String, Long> nextVersions = versions;
         for (Change change : changes) {
             switch (change) {
                 case Change.Put(String key, long _, String value) -> {
-                    next = LedgerCodec.with(next, new Entry(key, version, value));
-                    nextVersions = nextVersions.plus(key, version);
+                    next = LedgerCodec.with(next, new Entry(key, PENDING, value));
+                    nextVersions = nextVersions.plus(key, PENDING);
                 }
                 case Change.Delete(String key, long _) -> {
                     next = LedgerCodec.without(next, key);
@@ -80,8 +83,24 @@ public final class LedgerSnapshot {
                 case Change.Check _ -> {}
             }
         }
+        return new LedgerSnapshot(revision, next, nextVersions);
+    }
+
+    /**
+     * The same once it is in place: what {@link #applied} made of the changes gets its version.
+     *
+     * @param changes all that were applied, as the one write that put them in the store
+     */
+    public LedgerSnapshot written(Iterable<Change> changes, long version) {
+        PMap<String, Long> nextVersions = versions;
+        for (Change change : changes) {
+            nextVersions = switch (change) {
+                case Change.Put put -> nextVersions.plus(put.key(), version);
+                case Change.Delete _, Change.Check _ -> nextVersions;
+            };
+        }
         // Nobody wrote between what was known and this.
-        return new LedgerSnapshot(version == revision + 1 ? version : revision, next, nextVersions);
+        return new LedgerSnapshot(version == revision + 1 ? version : revision, ledger, nextVersions);
     }
 
     /** What was read. */
