@@ -2,7 +2,7 @@
 #
 #   make demo             a three-node cluster on this machine, its story told on the terminal
 #   make test             every test: unit, property, real kernel, real etcd, real containerd
-#   make bench WHAT=add   figures beside a peer's in the same run; no WHAT: all areas
+#   make bench WHAT=add   figures beside a peer's in the same run: add, ipam; no WHAT: all areas
 #   make soak WHAT=node COUNT=10000   so many pairs of ADD and DEL, and nothing may be left
 #   make soak WHAT=ipam-etcd COUNT=50   so many faults of a three-member etcd under claims and releases of blocks
 #   make soak WHAT=ipam-sim COUNT=1000   so many seeds of the simulated address management, 1000 operations each
@@ -32,8 +32,8 @@ test: setup-test
 	@.ci/summary
 
 bench: setup-test $(AOT) e2e/target/bench/.built
-	$(DIST)/bin/podwire lab run --nodes 1 -- "$$(.ci/jdk)/bin/java" -cp e2e/target/bench \
-		io.podwire.e2e.bench.Bench e2e/src/bench/timed.c $(WHAT)
+	$(DIST)/bin/podwire lab run --nodes 1 -- "$$(.ci/jdk)/bin/java" --enable-native-access=ALL-UNNAMED \
+		-cp 'e2e/target/bench:$(DIST)/lib/*' io.podwire.e2e.bench.Bench e2e/src/bench/timed.c e2e/target $(WHAT)
 
 # What can be soaked, and the test that does it.
 SOAK_node := NodeSoakLabTest
@@ -67,9 +67,10 @@ $(AOT): $(STAMP)
 	JAVA_HOME="$$(.ci/jdk)" $(DIST)/bin/podwire-aot
 	@touch $@
 
-e2e/target/bench/.built: $(wildcard e2e/src/test/java/io/podwire/e2e/bench/*.java)
+e2e/target/bench/.built: $(wildcard e2e/src/test/java/io/podwire/e2e/bench/*.java) $(STAMP)
 	mkdir -p $(@D)
-	"$$(.ci/jdk)/bin/javac" -d $(@D) $^
+	"$$(.ci/jdk)/bin/javac" -proc:none -cp '$(DIST)/lib/*' -sourcepath e2e/src/test/java -d $(@D) \
+		$(filter %.java,$^)
 	@touch $@
 
 clean:

@@ -10,26 +10,35 @@ import java.util.List;
  * --nodes 1}; {@code make bench} starts it so.
  */
 public final class Bench {
-    private static final List<String> AREAS = List.of("add");
+    private static final List<String> AREAS = List.of("add", "ipam");
 
     private Bench() {}
 
     /**
      * Runs areas.
      *
-     * @param args path of timed.c, then areas; none: all
+     * @param args path of timed.c, a folder on a disk that counts, then areas; none: all
      */
     public static void main(String[] args) throws IOException, InterruptedException {
-        List<String> areas = args.length > 1 ? Arrays.asList(args).subList(1, args.length) : AREAS;
+        List<String> areas = args.length > 2 ? Arrays.asList(args).subList(2, args.length) : AREAS;
         for (String area : areas) {
             if (!AREAS.contains(area)) {
                 System.err.println("bench: areas are " + AREAS + ", got '" + area + "'");
                 System.exit(2);
             }
         }
-        int runs = Integer.getInteger("runs", 200);
-        AddBench add = new AddBench(Path.of(args[0]));
-        add.run(Integer.getInteger("warmup", 300), runs);
-        add.ready(5);
+        Path timed = Path.of(args[0]);
+        if (areas.contains("add")) {
+            AddBench add = new AddBench(timed);
+            add.run(Integer.getInteger("warmup", 300), Integer.getInteger("runs", 200));
+            add.ready(5);
+        }
+        if (areas.contains("ipam")) {
+            try (IpamBench ipam = new IpamBench(timed, Path.of(args[1]))) {
+                ipam.run(Integer.getInteger("rounds", 3));
+            }
+        }
+        // Threads of clients are not waited for.
+        System.exit(0);
     }
 }

@@ -1,0 +1,206 @@
+package io.podwire.e2e.bench;
+
+import ch.qos.logback.classic.Level;
+import io.grpc.ManagedChannel;
+import io.podwire.proto.common.v1.NodeEpoch;
+import io.podwire.proto.ipam.v1.Block;
+import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Calls of ipam-service over MVStore and over an etcd of one member, beside a process of host-local for each call and
+ * beside etcd's own transactions, which are the limit of a service that makes one for each call. All files are on one
+ * disk; ours, theirs, ours, theirs.
+ */
+final class IpamBench implements AutoCloseable {
+    private static final int CALLERS = 16;
+    private static final int NODES = 500;
+    private static final double SECONDS = Double.parseDouble(System.getProperty("seconds", "2"));
+    private static final double WARM_UP_SECONDS = 2 * SECONDS;
+    private static final String POOL = "--pool=default=10.0.0.0/8/26";
+    private static final String RAW = "raw-etcd";
+
+    private final Path home = Path.of(System.getenv("PODWIRE_HOME"));
+    private final Path folder;
+    private final Timed timed;
+    private final HostLocal hostLocal;
+    private final RawEtcd etcd;
+    private final Replica mvstore;
+    private final Replica overEtcd;
+    private final AtomicLong serial = new AtomicLong();
+
+    /**
+     * Starts both services and their etcd.
+     *
+     * @param source timed.c
+     * @param disk folder on the disk that is measured
+     */
+    IpamBench(Path source, Path disk) throws IOException, InterruptedException {
+        ((ch.qos.logback.classic.Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).setLevel(Level.WARN);
+        folder =
+                Files.createTempDirectory(Files.createDirectories(disk), "ipam").toAbsolutePath();
+        timed = Timed.in(Timed.compile(source, folder), "node1");
+        hostLocal = new HostLocal(timed, folder.resolve("host-local"));
+        etcd = RawEtcd.start(folder.resolve("etcd"), NODES);
+        mvstore = new Replica(IpamProcess.start(
+                home,
+                folder.resolve("mvstore"),
+                7501,
+                List.of("--mvstore-file=" + folder.resolve("mvstore/ipam.mv"), POOL)));
+        overEtcd = new Replica(IpamProcess.start(
+                home,
+                folder.resolve("over-etcd"),
+                7503,
+                List.of("--store=etcd", "--etcd-endpoints=" + RawEtcd.ENDPOINT, POOL)));
+    }
+
+    /** A service, and a connection that all callers share. */
+    private record Replica(IpamProcess process, ManagedChannel channel) {
+        Replica(IpamProcess process) {
+            this(process, process.channel());
+        }
+
+        void close() {
+            channel.shutdownNow();
+            process.close();
+        }
+    }
+
+    /** What is measured beside ours. */
+    @FunctionalInterface
+    private interface Measured {
+        Load.Result measure() throws IOException, InterruptedException;
+    }
+
+    /** Rates and the latest answers, of ours and a peer. */
+    private record Pairs(Figures perSecond, Figures p99, int discarded) {
+        void print(String name, String peer) {
+            perSecond.print("ipam." + name, 50, "/s", peer, discarded);
+            p99.print("ipam." + name + ".p99", 50, "ms", peer, discarded);
+        }
+    }
+
+    void run(int rounds) throws IOException, InterruptedException {
+        var _ = allocations(mvstore, CALLERS, WARM_UP_SECONDS);
+        var _ = allocations(overEtcd, CALLERS, WARM_UP_SECONDS);
+        var _ = transactions(CALLERS, WARM_UP_SECONDS);
+        for (int callers : List.of(1, CALLERS)) {
+            String name = callers == 1 ? "1-caller" : callers + "-callers";
+            pairs(rounds, () -> allocations(mvstore, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
+                    .print("mvstore." + name, HostLocal.NAME);
+            pairs(rounds, () -> allocations(overEtcd, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
+                    .print("etcd." + name, HostLocal.NAME);
+            pairs(rounds, () -> allocations(overEtcd, callers, SECONDS), () -> transactions(callers, SECONDS))
+                    .print("etcd." + name, RAW + "." + name);
+        }
+        pairs(rounds, () -> allocations(overEtcd, CALLERS, SECONDS), () -> transactions(1, SECONDS))
+                .print("etcd." + CALLERS + "-callers", RAW + ".1-caller");
+        claimsAtOnce("mvstore", mvstore, rounds, () -> hostLocal.atOnce(NODES), HostLocal.NAME);
+        claimsAtOnce("etcd", overEtcd, rounds, () -> hostLocal.atOnce(NODES), HostLocal.NAME);
+        claimsAtOnce("etcd", overEtcd, rounds, () -> Load.atOnce(NODES, etcd::transaction), RAW);
+        BindingBench.run(home, folder.resolve("bindings"), 7505);
+    }
+
+    private Pairs pairs(int rounds, Measured ours, Measured theirs) throws IOException {
+        Gate gate = new Gate(timed);
+        Figures perSecond = new Figures();
+        Figures p99 = new Figures();
+        while (perSecond.runs() < rounds && gate.discarded() < rounds * 4) {
+            Load.Result[] results = new Load.Result[2];
+            if (gate.quiet(() -> {
+                try {
+                    results[0] = ours.measure();
+                    results[1] = theirs.measure();
+                } catch (InterruptedException e) {
+                    throw new IOException("interrupted while it was measured", e);
+                }
+            })) {
+                perSecond.add(results[0].perSecond(), results[1].perSecond());
+                p99.add(results[0].p99(), results[1].p99());
+            }
+        }
+        return new Pairs(perSecond, p99, gate.discarded());
+    }
+
+    /** Allocations for a time; what was allocated is given back then. */
+    private Load.Result allocations(Replica replica, int callers, double seconds)
+            throws IOException, InterruptedException {
+        Queue<Block> taken = new ConcurrentLinkedQueue<>();
+        Load.Result result =
+                Load.during(seconds, callers, number -> taken.add(claim(replica.channel(), "caller-" + number)));
+        giveBack(replica, taken);
+        return result;
+    }
+
+    private Load.Result transactions(int callers, double seconds) throws IOException, InterruptedException {
+        return Load.during(seconds, callers, etcd::transaction);
+    }
+
+    /** Nodes that start at once, each on a connection of its own, claim a block each. */
+    private void claimsAtOnce(String store, Replica replica, int rounds, Measured theirs, String peer)
+            throws IOException {
+        Pairs pairs = pairs(rounds, () -> claims(replica), theirs);
+        pairs.print("claims-of-" + NODES + "-nodes." + store, peer);
+    }
+
+    private Load.Result claims(Replica replica) throws IOException, InterruptedException {
+        List<ManagedChannel> channels = new ArrayList<>();
+        for (int i = 0; i < NODES; i++) {
+            channels.add(replica.process().channel());
+        }
+        try {
+            Queue<Block> taken = new ConcurrentLinkedQueue<>();
+            Load.Result result = Load.atOnce(NODES, number -> taken.add(claim(channels.get(number), "node-" + number)));
+            giveBack(replica, taken);
+            return result;
+        } finally {
+            channels.forEach(ManagedChannel::shutdownNow);
+        }
+    }
+
+    private Block claim(ManagedChannel channel, String node) {
+        return BlocksGrpc.newBlockingStub(channel)
+                .withWaitForReady()
+                .claimBlock(ClaimBlockRequest.newBuilder()
+                        .setNode(NodeEpoch.newBuilder()
+                                .setNode(node)
+                                .setNodeUid("11111111-2222-3333-4444-555555555555")
+                                .setBootId("66666666-7777-8888-9999-000000000000")
+                                .setCounter(1))
+                        .setRequestId("bench-" + serial.incrementAndGet())
+                        .build());
+    }
+
+    private static void giveBack(Replica replica, Queue<Block> taken) throws IOException, InterruptedException {
+        int callers = Math.min(CALLERS, taken.size());
+        var _ = Load.atOnce(callers, _ -> {
+            for (Block block = taken.poll(); block != null; block = taken.poll()) {
+                var _ = BlocksGrpc.newBlockingStub(replica.channel())
+                        .releaseBlock(ReleaseBlockRequest.newBuilder()
+                                .setNode(block.getOwner())
+                                .setCidr(block.getCidr())
+                                .build());
+            }
+        });
+    }
+
+    @Override
+    public void close() throws IOException {
+        mvstore.close();
+        overEtcd.close();
+        etcd.close();
+        timed.close();
+        Folders.delete(folder);
+    }
+}
