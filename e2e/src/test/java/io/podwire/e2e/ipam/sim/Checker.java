@@ -152,7 +152,8 @@ final class Checker {
         boolean again = written.stream()
                 .filter(disk.entries()::containsKey)
                 .filter(state.entries()::containsKey)
-                .anyMatch(key -> key.startsWith("blocks/") || (key.startsWith("pools/") && written.contains("catalog")));
+                .anyMatch(
+                        key -> key.startsWith("blocks/") || (key.startsWith("pools/") && written.contains("catalog")));
         return again
                 || written.stream()
                                 .filter(key -> key.startsWith("blocks/") || key.startsWith("addresses/"))

@@ -27,7 +27,8 @@ import java.util.function.Function;
 final class IpamSimulation {
     /** Fewer addresses than are wanted, so that everybody contends; in two pools, between which a claim chooses. */
     static final List<Pool> PODS = List.of(
-            new Pool("pods-0", IpPrefix.parse("10.1.0.0/28"), 30), new Pool("pods-1", IpPrefix.parse("10.1.1.0/28"), 30));
+            new Pool("pods-0", IpPrefix.parse("10.1.0.0/28"), 30),
+            new Pool("pods-1", IpPrefix.parse("10.1.1.0/28"), 30));
 
     /** Of single addresses. */
     static final Pool SINGLE = single("single", "10.2.0.0/29");
@@ -117,7 +118,7 @@ final class IpamSimulation {
         for (int i = 0; i < REPLICAS; i++) {
             replicas.add(new Replica(world, network, store, conduct, "replica-" + i, this::over));
         }
-        Process operator = new Process(world, "operator");
+        Program operator = new Program(world, "operator");
         for (Pool pool : List.of(PODS.getFirst(), PODS.getLast(), SINGLE, FLIPPING)) {
             while (!changed(operator, "create " + pool.name(), pools -> pools.create(pool))) {
                 world.sleep(TIMEOUT);
@@ -154,7 +155,7 @@ final class IpamSimulation {
      * @throws Network.Unanswered also where the replica does not know what became of it
      * @throws ServiceException a refusal
      */
-    <T> T ask(Process from, String what, Duration timeout, boolean twice, Function<Replica, T> body) {
+    <T> T ask(Program from, String what, Duration timeout, boolean twice, Function<Replica, T> body) {
         Replica replica = replicas.get(world.random().nextInt(replicas.size()));
         try {
             T result = network.call(from, replica.name(), what, timeout, twice, () -> body.apply(replica));
@@ -173,7 +174,7 @@ final class IpamSimulation {
         }
     }
 
-    private boolean changed(Process operator, String what, Consumer<PoolFlow> change) {
+    private boolean changed(Program operator, String what, Consumer<PoolFlow> change) {
         done();
         try {
             return ask(operator, what, TIMEOUT, true, replica -> replica.pools(change));
@@ -183,7 +184,7 @@ final class IpamSimulation {
     }
 
     /** Changes a pool as often as it can be; a refusal is as good as not. */
-    private void operate(Process operator) {
+    private void operate(Program operator) {
         while (!over()) {
             world.sleep(world.upTo(Duration.ofMillis(100)));
             String name = FLIPPING.name();

@@ -58,7 +58,9 @@ final class IpamSimulationTest {
         System.out.println("ipam simulation: " + operations + " operations, " + answered + " calls answered and "
                 + unanswered + " not, in " + steps + " steps and "
                 + time.toSeconds() + " s of simulated time");
-        assertThat(answered).as("calls answered, in spite of %d that were not", unanswered).isGreaterThan(unanswered);
+        assertThat(answered)
+                .as("calls answered, in spite of %d that were not", unanswered)
+                .isGreaterThan(unanswered);
     }
 
     @Test
@@ -74,8 +76,8 @@ final class IpamSimulationTest {
     @ParameterizedTest
     @EnumSource
     void aBugIsFound(Bug bug) {
-        long[] seeds =
-                from(Long.getLong("seed", System.nanoTime()), MOST_SEEDS_FOR_A_BUG).toArray();
+        long[] seeds = from(Long.getLong("seed", System.nanoTime()), MOST_SEEDS_FOR_A_BUG)
+                .toArray();
         assertThatThrownBy(() -> {
                     for (long seed : seeds) {
                         new IpamSimulation(seed, OPERATIONS, bug).run();

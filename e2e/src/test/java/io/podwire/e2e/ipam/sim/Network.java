@@ -67,7 +67,7 @@ final class Network {
      * @throws Unanswered after the timeout
      * @throws ServiceException of the body
      */
-    <T> T call(Process from, String to, String what, Duration timeout, boolean twice, Supplier<T> body) {
+    <T> T call(Program from, String to, String what, Duration timeout, boolean twice, Supplier<T> body) {
         Reply<T> reply = new Reply<>();
         int copies = faults && twice && world.oneIn(8) ? 2 : 1;
         for (int i = 0; i < copies; i++) {

@@ -42,7 +42,7 @@ final class Replica {
 
     /** One life, which knows what it has read itself. */
     private final class Life {
-        private final Process process = new Process(world, name);
+        private final Program process = new Program(world, name);
         private final CasFlow flow = new CasFlow(
                 new Connection(process),
                 PATIENCE,
@@ -146,10 +146,10 @@ final class Replica {
 
     /** The store as a replica reaches it. */
     private final class Connection implements IpamStore {
-        private final Process process;
+        private final Program process;
         private boolean writeFailed;
 
-        Connection(Process process) {
+        Connection(Program process) {
             this.process = process;
         }
 

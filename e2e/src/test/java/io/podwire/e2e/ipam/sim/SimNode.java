@@ -56,7 +56,7 @@ final class SimNode {
 
     /** One life of the node's daemon. */
     private final class Life {
-        private final Process process = new Process(world, name.value());
+        private final Program process = new Program(world, name.value());
         private final NodeEpoch epoch = new NodeEpoch(name, "uid", "boot-" + boots, ++lives);
         private final AddressBook<String> book = new AddressBook<>(conduct.coolDown(Checker.COOL_DOWN));
         /** The request that took each block. */

@@ -25,7 +25,7 @@ final class SimStore {
     /** After the disk's state, one write more in each. */
     private final List<State> unsynced = new ArrayList<>();
 
-    private Process life;
+    private Program life;
 
     /** All that is stored after a write. Never changed. */
     record State(long revision, long deletion, TreeMap<String, Entry> entries) {
@@ -71,7 +71,7 @@ final class SimStore {
         this.world = world;
         this.conduct = conduct;
         this.synced = synced;
-        this.life = new Process(world, NAME);
+        this.life = new Program(world, NAME);
     }
 
     /** The store's part of a reading. */
@@ -82,7 +82,7 @@ final class SimStore {
 
     /** The store's part of a compare-and-set; the thread waits for the disk. */
     Outcome compareAndSet(List<Change> changes) {
-        Process process = life;
+        Program process = life;
         process.check();
         State before = unsynced.isEmpty() ? disk : unsynced.getLast();
         if (!changes.stream().allMatch(change -> conduct.matches(change, before.version(change.key())))) {
@@ -127,6 +127,6 @@ final class SimStore {
             }
             unsynced.clear();
         }
-        life = new Process(world, NAME);
+        life = new Program(world, NAME);
     }
 }

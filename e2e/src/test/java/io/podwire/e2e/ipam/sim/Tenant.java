@@ -27,7 +27,7 @@ final class Tenant {
     private final World world;
     private final Checker checker;
     private final String name;
-    private final Process process;
+    private final Program process;
     private final List<String> gone = new ArrayList<>();
 
     Tenant(IpamSimulation simulation, World world, Checker checker, String name) {
@@ -35,7 +35,7 @@ final class Tenant {
         this.world = world;
         this.checker = checker;
         this.name = name;
-        this.process = new Process(world, name);
+        this.process = new Program(world, name);
         world.start(this::live);
     }
 

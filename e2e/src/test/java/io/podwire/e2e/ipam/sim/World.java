@@ -68,7 +68,7 @@ final class World implements TimeSource {
     }
 
     private void resume(Runnable thread) {
-        if (Thread.currentThread().isVirtual() || Thread.currentThread() == conductor) {
+        if (Thread.currentThread().isVirtual() || Thread.currentThread().equals(conductor)) {
             ready.add(thread);
         } else if (!ended) {
             throw new IllegalStateException("the machine's own time has woken a thread of the simulation");

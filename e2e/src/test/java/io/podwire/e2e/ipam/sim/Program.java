@@ -2,13 +2,13 @@ package io.podwire.e2e.ipam.sim;
 
 import java.time.Duration;
 
-/** One life of a program; what runs in it ends with it. */
-final class Process {
+/** One life of a program on a machine; what runs in it ends with it. */
+final class Program {
     private final World world;
     private final String name;
     private boolean alive = true;
 
-    Process(World world, String name) {
+    Program(World world, String name) {
         this.world = world;
         this.name = name;
     }
