@@ -19,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Calls of ipam-service over MVStore and over an etcd of one member, beside a process of host-local for each call and
+ * Claims of blocks from ipam-service over MVStore and over an etcd of one member, beside a process of host-local for each call and
  * beside etcd's own transactions, which are the limit of a service that makes one for each call. All files are on one
  * disk; ours, theirs, ours, theirs.
  */
@@ -92,20 +92,20 @@ final class IpamBench implements AutoCloseable {
     }
 
     void run(int rounds) throws IOException, InterruptedException {
-        var _ = allocations(mvstore, CALLERS, WARM_UP_SECONDS);
-        var _ = allocations(overEtcd, CALLERS, WARM_UP_SECONDS);
+        var _ = claims(mvstore, CALLERS, WARM_UP_SECONDS);
+        var _ = claims(overEtcd, CALLERS, WARM_UP_SECONDS);
         var _ = transactions(CALLERS, WARM_UP_SECONDS);
         for (int callers : List.of(1, CALLERS)) {
             String name = callers == 1 ? "1-caller" : callers + "-callers";
-            pairs(rounds, () -> allocations(mvstore, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
-                    .print("mvstore." + name, HostLocal.NAME);
-            pairs(rounds, () -> allocations(overEtcd, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
-                    .print("etcd." + name, HostLocal.NAME);
-            pairs(rounds, () -> allocations(overEtcd, callers, SECONDS), () -> transactions(callers, SECONDS))
-                    .print("etcd." + name, RAW + "." + name);
+            pairs(rounds, () -> claims(mvstore, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
+                    .print("claim.mvstore." + name, HostLocal.NAME);
+            pairs(rounds, () -> claims(overEtcd, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
+                    .print("claim.etcd." + name, HostLocal.NAME);
+            pairs(rounds, () -> claims(overEtcd, callers, SECONDS), () -> transactions(callers, SECONDS))
+                    .print("claim.etcd." + name, RAW + "." + name);
         }
-        pairs(rounds, () -> allocations(overEtcd, CALLERS, SECONDS), () -> transactions(1, SECONDS))
-                .print("etcd." + CALLERS + "-callers", RAW + ".1-caller");
+        pairs(rounds, () -> claims(overEtcd, CALLERS, SECONDS), () -> transactions(1, SECONDS))
+                .print("claim.etcd." + CALLERS + "-callers", RAW + ".1-caller");
         claimsAtOnce("mvstore", mvstore, rounds, () -> hostLocal.atOnce(NODES), HostLocal.NAME);
         claimsAtOnce("etcd", overEtcd, rounds, () -> hostLocal.atOnce(NODES), HostLocal.NAME);
         claimsAtOnce("etcd", overEtcd, rounds, () -> Load.atOnce(NODES, etcd::transaction), RAW);
@@ -133,9 +133,8 @@ final class IpamBench implements AutoCloseable {
         return new Pairs(perSecond, p99, gate.discarded());
     }
 
-    /** Allocations for a time; what was allocated is given back then. */
-    private Load.Result allocations(Replica replica, int callers, double seconds)
-            throws IOException, InterruptedException {
+    /** Claims for a time; what was claimed is given back then. */
+    private Load.Result claims(Replica replica, int callers, double seconds) throws IOException, InterruptedException {
         Queue<Block> taken = new ConcurrentLinkedQueue<>();
         Load.Result result =
                 Load.during(seconds, callers, number -> taken.add(claim(replica.channel(), "caller-" + number)));
@@ -150,11 +149,11 @@ final class IpamBench implements AutoCloseable {
     /** Nodes that start at once, each on a connection of its own, claim a block each. */
     private void claimsAtOnce(String store, Replica replica, int rounds, Measured theirs, String peer)
             throws IOException {
-        Pairs pairs = pairs(rounds, () -> claims(replica), theirs);
+        Pairs pairs = pairs(rounds, () -> claimsOfNodes(replica), theirs);
         pairs.print("claims-of-" + NODES + "-nodes." + store, peer);
     }
 
-    private Load.Result claims(Replica replica) throws IOException, InterruptedException {
+    private Load.Result claimsOfNodes(Replica replica) throws IOException, InterruptedException {
         List<ManagedChannel> channels = new ArrayList<>();
         for (int i = 0; i < NODES; i++) {
             channels.add(replica.process().channel());
