@@ -2,10 +2,16 @@ package io.podwire.e2e.bench;
 
 import ch.qos.logback.classic.Level;
 import io.grpc.ManagedChannel;
+import io.podwire.proto.common.v1.IpFamily;
 import io.podwire.proto.common.v1.NodeEpoch;
+import io.podwire.proto.ipam.v1.AddressOwner;
+import io.podwire.proto.ipam.v1.AddressWish;
+import io.podwire.proto.ipam.v1.AddressesGrpc;
+import io.podwire.proto.ipam.v1.AllocateAddressesRequest;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.ReleaseAddressesRequest;
 import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,11 +21,12 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Claims of blocks from ipam-service over MVStore and over an etcd of one member, beside a process of host-local for each call and
+ * Single allocations of ipam-service over MVStore and over an etcd of one member, beside a process of host-local for each call and
  * beside etcd's own transactions, which are the limit of a service that makes one for each call. All files are on one
  * disk; ours, theirs, ours, theirs.
  */
@@ -92,20 +99,20 @@ final class IpamBench implements AutoCloseable {
     }
 
     void run(int rounds) throws IOException, InterruptedException {
-        var _ = claims(mvstore, CALLERS, WARM_UP_SECONDS);
-        var _ = claims(overEtcd, CALLERS, WARM_UP_SECONDS);
+        var _ = allocations(mvstore, CALLERS, WARM_UP_SECONDS);
+        var _ = allocations(overEtcd, CALLERS, WARM_UP_SECONDS);
         var _ = transactions(CALLERS, WARM_UP_SECONDS);
         for (int callers : List.of(1, CALLERS)) {
             String name = callers == 1 ? "1-caller" : callers + "-callers";
-            pairs(rounds, () -> claims(mvstore, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
-                    .print("claim.mvstore." + name, HostLocal.NAME);
-            pairs(rounds, () -> claims(overEtcd, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
-                    .print("claim.etcd." + name, HostLocal.NAME);
-            pairs(rounds, () -> claims(overEtcd, callers, SECONDS), () -> transactions(callers, SECONDS))
-                    .print("claim.etcd." + name, RAW + "." + name);
+            pairs(rounds, () -> allocations(mvstore, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
+                    .print("mvstore." + name, HostLocal.NAME);
+            pairs(rounds, () -> allocations(overEtcd, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
+                    .print("etcd." + name, HostLocal.NAME);
+            pairs(rounds, () -> allocations(overEtcd, callers, SECONDS), () -> transactions(callers, SECONDS))
+                    .print("etcd." + name, RAW + "." + name);
         }
-        pairs(rounds, () -> claims(overEtcd, CALLERS, SECONDS), () -> transactions(1, SECONDS))
-                .print("claim.etcd." + CALLERS + "-callers", RAW + ".1-caller");
+        pairs(rounds, () -> allocations(overEtcd, CALLERS, SECONDS), () -> transactions(1, SECONDS))
+                .print("etcd." + CALLERS + "-callers", RAW + ".1-caller");
         claimsAtOnce("mvstore", mvstore, rounds, () -> hostLocal.atOnce(NODES), HostLocal.NAME);
         claimsAtOnce("etcd", overEtcd, rounds, () -> hostLocal.atOnce(NODES), HostLocal.NAME);
         claimsAtOnce("etcd", overEtcd, rounds, () -> Load.atOnce(NODES, etcd::transaction), RAW);
@@ -133,12 +140,25 @@ final class IpamBench implements AutoCloseable {
         return new Pairs(perSecond, p99, gate.discarded());
     }
 
-    /** Claims for a time; what was claimed is given back then. */
-    private Load.Result claims(Replica replica, int callers, double seconds) throws IOException, InterruptedException {
-        Queue<Block> taken = new ConcurrentLinkedQueue<>();
-        Load.Result result =
-                Load.during(seconds, callers, number -> taken.add(claim(replica.channel(), "caller-" + number)));
-        giveBack(replica, taken);
+    /** Single allocations for a time, each for an owner of its own; they are released then. */
+    private Load.Result allocations(Replica replica, int callers, double seconds)
+            throws IOException, InterruptedException {
+        Queue<String> owners = new ConcurrentLinkedQueue<>();
+        Load.Result result = Load.during(seconds, callers, _ -> {
+            String owner = "bench-" + serial.incrementAndGet();
+            var _ = AddressesGrpc.newBlockingStub(replica.channel())
+                    .allocateAddresses(AllocateAddressesRequest.newBuilder()
+                            .setOwner(AddressOwner.newBuilder().setId(owner))
+                            .addWishes(AddressWish.newBuilder().setFamily(IpFamily.IP_FAMILY_IPV4))
+                            .build());
+            owners.add(owner);
+        });
+        giveBack(owners, owner -> {
+            var _ = AddressesGrpc.newBlockingStub(replica.channel())
+                    .releaseAddresses(ReleaseAddressesRequest.newBuilder()
+                            .setOwnerId(owner)
+                            .build());
+        });
         return result;
     }
 
@@ -161,7 +181,13 @@ final class IpamBench implements AutoCloseable {
         try {
             Queue<Block> taken = new ConcurrentLinkedQueue<>();
             Load.Result result = Load.atOnce(NODES, number -> taken.add(claim(channels.get(number), "node-" + number)));
-            giveBack(replica, taken);
+            giveBack(taken, block -> {
+                var _ = BlocksGrpc.newBlockingStub(replica.channel())
+                        .releaseBlock(ReleaseBlockRequest.newBuilder()
+                                .setNode(block.getOwner())
+                                .setCidr(block.getCidr())
+                                .build());
+            });
             return result;
         } finally {
             channels.forEach(ManagedChannel::shutdownNow);
@@ -181,15 +207,10 @@ final class IpamBench implements AutoCloseable {
                         .build());
     }
 
-    private static void giveBack(Replica replica, Queue<Block> taken) throws IOException, InterruptedException {
-        int callers = Math.min(CALLERS, taken.size());
-        var _ = Load.atOnce(callers, _ -> {
-            for (Block block = taken.poll(); block != null; block = taken.poll()) {
-                var _ = BlocksGrpc.newBlockingStub(replica.channel())
-                        .releaseBlock(ReleaseBlockRequest.newBuilder()
-                                .setNode(block.getOwner())
-                                .setCidr(block.getCidr())
-                                .build());
+    private static <T> void giveBack(Queue<T> taken, Consumer<T> giveBack) throws IOException, InterruptedException {
+        var _ = Load.atOnce(CALLERS, _ -> {
+            for (T one = taken.poll(); one != null; one = taken.poll()) {
+                giveBack.accept(one);
             }
         });
     }
