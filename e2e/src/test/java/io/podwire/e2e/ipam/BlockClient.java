@@ -12,6 +12,7 @@ import io.podwire.e2e.ipam.history.Deed;
 import io.podwire.e2e.ipam.history.History;
 import io.podwire.e2e.ipam.history.Operation;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
@@ -167,7 +168,7 @@ final class BlockClient {
         mine.remove(cidr);
         for (int left = tries(); left > 0; left--) {
             try {
-                flow.release(epoch, cidr);
+                flow.release(epoch, cidr, BlockRules.ANY_CLAIM);
                 history.add(block, new Deed.Release(name), invoked, history.moment());
                 answered.incrementAndGet();
                 return;

@@ -11,6 +11,9 @@ import java.util.Optional;
  * releases them in its name.
  */
 public final class BlockRules {
+    /** Whichever claim took a block. */
+    public static final String ANY_CLAIM = "";
+
     private BlockRules() {}
 
     /**
@@ -65,8 +68,13 @@ public final class BlockRules {
         return new ClaimDecision.NoneFree(passed);
     }
 
-    /** Answers a release. */
-    public static ReleaseDecision release(Ledger ledger, NodeEpoch caller, IpPrefix cidr) {
+    /**
+     * Answers a release.
+     *
+     * @param requestId of the claim that took the block, or {@link #ANY_CLAIM}: one that was taken by another claim since
+     *     is not the one that is given back
+     */
+    public static ReleaseDecision release(Ledger ledger, NodeEpoch caller, IpPrefix cidr, String requestId) {
         Optional<Block> found = ledger.block(cidr);
         if (found.isEmpty() || !found.get().owner().node().equals(caller.node())) {
             return new ReleaseDecision.NotOwned();
@@ -74,6 +82,9 @@ public final class BlockRules {
         Block block = found.get();
         if (!block.owner().sameOwner(caller)) {
             return new ReleaseDecision.OtherInstallation(block);
+        }
+        if (!requestId.equals(ANY_CLAIM) && !requestId.equals(block.requestId())) {
+            return new ReleaseDecision.NotOwned();
         }
         NodeEpoch newest = ledger.newest(caller).orElse(block.owner());
         return caller.relationTo(newest) == NodeEpoch.Relation.OLDER

@@ -91,17 +91,18 @@ public final class BlockFlow {
      * Takes a block back. A block that the caller's node does not own is left as it is, which is
      * success: a repeated release must not disturb the next owner.
      *
+     * @param requestId of the claim that took it, or {@link BlockRules#ANY_CLAIM}
      * @throws ServiceException STALE_EPOCH, OWNED_BY_OTHER (an earlier installation of the node),
      *     CONTENTION, UNAVAILABLE
      */
-    public void release(NodeEpoch caller, IpPrefix cidr) {
+    public void release(NodeEpoch caller, IpPrefix cidr, String requestId) {
         String attempted = "release of block " + cidr + " by " + caller;
-        var _ = flow.run(attempted, snapshot -> releaseStep(attempted, snapshot, caller, cidr));
+        var _ = flow.run(attempted, snapshot -> releaseStep(attempted, snapshot, caller, cidr, requestId));
     }
 
     private static Step<Boolean> releaseStep(
-            String attempted, LedgerSnapshot snapshot, NodeEpoch caller, IpPrefix cidr) {
-        return switch (BlockRules.release(snapshot.ledger(), caller, cidr)) {
+            String attempted, LedgerSnapshot snapshot, NodeEpoch caller, IpPrefix cidr, String requestId) {
+        return switch (BlockRules.release(snapshot.ledger(), caller, cidr, requestId)) {
             case ReleaseDecision.Release(Block block) ->
                 new Step.Write<>(
                         snapshot.release(block, caller),

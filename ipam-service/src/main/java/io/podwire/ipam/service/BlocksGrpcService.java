@@ -57,7 +57,8 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
 
     @Override
     public void releaseBlock(ReleaseBlockRequest request, StreamObserver<ReleaseBlockResponse> answer) {
-        blocks.release(IpamMapping.epoch(request.getNode()), IpamMapping.prefix(request.getCidr()));
+        blocks.release(
+                IpamMapping.epoch(request.getNode()), IpamMapping.prefix(request.getCidr()), request.getRequestId());
         answer.onNext(ReleaseBlockResponse.getDefaultInstance());
         answer.onCompleted();
     }

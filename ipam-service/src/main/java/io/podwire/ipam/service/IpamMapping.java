@@ -80,7 +80,8 @@ final class IpamMapping {
         Block.Builder block = Block.newBuilder()
                 .setPool(owned.block().pool())
                 .setCidr(owned.block().cidr().toString())
-                .setOwner(toProto(owned.block().owner()));
+                .setOwner(toProto(owned.block().owner()))
+                .setRequestId(owned.block().requestId());
         switch (owned.coolDown()) {
             case CoolDown.OfNode _ -> {}
             case CoolDown.Of(Duration length) -> block.setCoolDown(toProto(length));

@@ -193,28 +193,28 @@ class BlockRulesTest {
     void olderLifeGetsNothingNotEvenItsOwn() {
         Ledger ledger = ledger(block(A, 0, epoch("n1", "u1", 2), "r1"));
         assertThat(claim(ledger, epoch("n1", "u1", 2), "", "r1")).isEqualTo(new ClaimDecision.Stale(N1));
-        assertThat(BlockRules.release(ledger, epoch("n1", "u1", 2), PoolBlocks.block(A, 0)))
+        assertThat(BlockRules.release(ledger, epoch("n1", "u1", 2), PoolBlocks.block(A, 0), BlockRules.ANY_CLAIM))
                 .isEqualTo(new ReleaseDecision.Stale(N1));
     }
 
     @Test
     void ownerReleasesInTheSameOrANewerLife() {
         Block held = block(A, 0, N1, "r1");
-        assertThat(BlockRules.release(ledger(held), N1, PoolBlocks.block(A, 0)))
+        assertThat(BlockRules.release(ledger(held), N1, PoolBlocks.block(A, 0), BlockRules.ANY_CLAIM))
                 .isEqualTo(new ReleaseDecision.Release(held));
-        assertThat(BlockRules.release(ledger(held), epoch("n1", "u1", 9), PoolBlocks.block(A, 0)))
+        assertThat(BlockRules.release(ledger(held), epoch("n1", "u1", 9), PoolBlocks.block(A, 0), BlockRules.ANY_CLAIM))
                 .isEqualTo(new ReleaseDecision.Release(held));
     }
 
     @Test
     void releaseOfWhatIsNotOwnedChangesNothing() {
         Block ofN2 = block(A, 0, N2, "r1");
-        assertThat(BlockRules.release(ledger(ofN2), N1, PoolBlocks.block(A, 0)))
+        assertThat(BlockRules.release(ledger(ofN2), N1, PoolBlocks.block(A, 0), BlockRules.ANY_CLAIM))
                 .as("it has the next owner already")
                 .isEqualTo(new ReleaseDecision.NotOwned());
-        assertThat(BlockRules.release(ledger(ofN2), N1, PoolBlocks.block(A, 1)))
+        assertThat(BlockRules.release(ledger(ofN2), N1, PoolBlocks.block(A, 1), BlockRules.ANY_CLAIM))
                 .isEqualTo(new ReleaseDecision.NotOwned());
-        assertThat(BlockRules.release(ledger(ofN2), N2, IpPrefix.parse("10.1.0.0/27")))
+        assertThat(BlockRules.release(ledger(ofN2), N2, IpPrefix.parse("10.1.0.0/27"), BlockRules.ANY_CLAIM))
                 .as("a part of a block is no block")
                 .isEqualTo(new ReleaseDecision.NotOwned());
     }
@@ -225,7 +225,16 @@ class BlockRulesTest {
         NodeEpoch reinstalled = epoch("n1", "u1-new", 1);
         assertThat(claim(ledger(ofOld), reinstalled, "", "r2"))
                 .isEqualTo(new ClaimDecision.Assign(A, block(A, 1, reinstalled, "r2")));
-        assertThat(BlockRules.release(ledger(ofOld), reinstalled, PoolBlocks.block(A, 0)))
+        assertThat(BlockRules.release(ledger(ofOld), reinstalled, PoolBlocks.block(A, 0), BlockRules.ANY_CLAIM))
                 .isEqualTo(new ReleaseDecision.OtherInstallation(ofOld));
+    }
+
+    @Test
+    void aLateReleaseLeavesTheBlockThatWasClaimedAnew() {
+        Block held = block(A, 0, N1, "r2");
+        assertThat(BlockRules.release(ledger(held), N1, PoolBlocks.block(A, 0), "r1"))
+                .isEqualTo(new ReleaseDecision.NotOwned());
+        assertThat(BlockRules.release(ledger(held), N1, PoolBlocks.block(A, 0), "r2"))
+                .isEqualTo(new ReleaseDecision.Release(held));
     }
 }

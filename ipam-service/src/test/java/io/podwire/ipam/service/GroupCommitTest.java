@@ -11,6 +11,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
@@ -209,7 +210,7 @@ class GroupCommitTest {
         assertThat(claimed(blocks, claim(0, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.0/26"));
         assertThat(claimed(other, claim(1, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.64/26"));
         assertThat(claimed(blocks, claim(2, "a")).cidr()).isEqualTo(IpPrefix.parse("10.1.0.128/26"));
-        other.release(claim(1, "a").caller(), IpPrefix.parse("10.1.0.64/26"));
+        other.release(claim(1, "a").caller(), IpPrefix.parse("10.1.0.64/26"), BlockRules.ANY_CLAIM);
         assertThat(flow.read().ledger().block(IpPrefix.parse("10.1.0.64/26")))
                 .as("what is gone")
                 .isEmpty();

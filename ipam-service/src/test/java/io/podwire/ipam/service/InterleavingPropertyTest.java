@@ -9,6 +9,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.testing.Seeds;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
@@ -69,7 +70,7 @@ class InterleavingPropertyTest {
             case 2, 3 -> flow -> answer(() -> new PoolFlow(flow).update(pool.name(), List.of(edit)));
             case 0 -> flow -> answer(() -> new PoolFlow(flow).delete(pool.name()));
             case 1 -> flow -> answer(() -> new PoolFlow(flow).create(another));
-            case 4, 5, 6 -> flow -> answer(() -> new BlockFlow(flow).release(caller, cidr));
+            case 4, 5, 6 -> flow -> answer(() -> new BlockFlow(flow).release(caller, cidr, BlockRules.ANY_CLAIM));
             default -> flow -> claim(flow, request);
         };
     }

@@ -13,6 +13,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
@@ -93,7 +94,7 @@ class KubernetesPoolsTest {
             client.resources(IpPool.class).withName("a").delete();
             await("it drains while a block is owned")
                     .until(() -> stored("a").orElseThrow().state() == PoolState.DRAINING);
-            blocks.release(NODE, block.cidr());
+            blocks.release(NODE, block.cidr(), BlockRules.ANY_CLAIM);
             await().until(() -> stored("a").isEmpty());
             assertThat(stored("six")).isPresent();
         }

@@ -11,6 +11,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
@@ -102,7 +103,7 @@ class PoolFolderTest {
         Files.delete(folder.resolve("a.yaml"));
         await().until(() -> stored("a").orElseThrow().state() == PoolState.DRAINING);
         assertThat(stored("a").orElseThrow().drainingFrom()).isEqualTo(1);
-        blocks.release(NODE, block.cidr());
+        blocks.release(NODE, block.cidr(), BlockRules.ANY_CLAIM);
         await().until(() -> stored("a").isEmpty());
     }
 

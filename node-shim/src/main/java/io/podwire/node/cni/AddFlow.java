@@ -377,14 +377,15 @@ public final class AddFlow {
                     throw new CniException(
                             Code.TRY_AGAIN,
                             "address " + address + " cools down",
-                            "it was released a moment ago, and nobody gets it before its cool-down is over");
+                            "it was released a moment ago, and nobody gets it before its pool's cool-down, or --cool-down of"
+                                    + " node-shim, is over");
                 case Taking.Elsewhere<EndpointKey>(IpAddress address) ->
                     throw new CniException(
                             Code.UNSUPPORTED_FIELD,
                             "unsupported address " + address,
                             "it is in no block of this node, which has "
                                     + node.addresses().blocks()
-                                    + ", and ipam-service does not hand out single addresses of other blocks yet:"
+                                    + ", and node-shim asks ipam-service for no single addresses of other blocks:"
                                     + " take one of these, or run the pod on the node that has it");
                 case Taking.Closed<EndpointKey>(IpAddress address, IpPrefix block, String of) -> {
                     String problem = node.services().supplyProblem();

@@ -66,6 +66,8 @@ public final class IpamClient {
     private final AddressBook<EndpointKey> book;
     private final OwnBlocks own;
     private final List<Supply> supplies;
+    /** What the release of a block names: the id of the claim that took it. */
+    private final Map<IpPrefix, String> claims = new HashMap<>();
     /** Claims for pods that name a pool, by pool and family, whose answer was lost. */
     private final Map<String, Supply> named = new HashMap<>();
 
@@ -404,7 +406,9 @@ public final class IpamClient {
             var _ = stub().releaseBlock(ReleaseBlockRequest.newBuilder()
                     .setNode(self.toProto())
                     .setCidr(block.toString())
+                    .setRequestId(claims.getOrDefault(block, ""))
                     .build());
+            claims.remove(block);
         } catch (StatusRuntimeException e) {
             ServiceException failure = understood("giving block " + block + " back to ipam-service", e);
             if (failure.reason() != ErrorReason.OWNED_BY_OTHER) {
@@ -426,7 +430,15 @@ public final class IpamClient {
             page.getBlocksList().forEach(block -> all.add(StreamMapping.block(block)));
             token = page.getNextPageToken();
         } while (!token.isEmpty());
+        all.forEach(this::remember);
         return all;
+    }
+
+    /** What is on its way back goes back under the claim that was known when that was decided. */
+    private void remember(ListedBlock block) {
+        if (!claims.containsKey(block.cidr()) || !own.withheld(block.cidr(), time.monotonic())) {
+            claims.put(block.cidr(), block.claim());
+        }
     }
 
     /** Those of this installation that are not on their way back. */
@@ -445,6 +457,7 @@ public final class IpamClient {
                 .setRequestId(supply.claim)
                 .setFamily(StreamMapping.family(supply.family))
                 .build()));
+        remember(block);
         if (own.claimed(block, time.monotonic())) {
             told = changed.get();
         }

@@ -13,5 +13,7 @@ import java.util.Optional;
  * @param coolDown how long its owner gives a released address of it to nobody, 0 or more; empty: as long as the owner
  *     does by itself
  * @param owner whose it is, in the newest life that the service knows
+ * @param claim id of the claim that took it, which its release names; empty from a service that does not tell
  */
-record ListedBlock(IpPrefix cidr, String pool, boolean drains, Optional<Duration> coolDown, NodeIdentity owner) {}
+record ListedBlock(
+        IpPrefix cidr, String pool, boolean drains, Optional<Duration> coolDown, NodeIdentity owner, String claim) {}

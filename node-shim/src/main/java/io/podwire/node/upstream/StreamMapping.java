@@ -75,7 +75,8 @@ final class StreamMapping {
                                 message.getCoolDown().getNanos()))
                         : Optional.empty(),
                 new NodeIdentity(
-                        new NodeName(owner.getNode()), owner.getNodeUid(), owner.getBootId(), owner.getCounter()));
+                        new NodeName(owner.getNode()), owner.getNodeUid(), owner.getBootId(), owner.getCounter()),
+                message.getRequestId());
     }
 
     /** A delta; throws as {@link #program}. */

@@ -125,6 +125,6 @@ final class BlockKeeperTest {
     }
 
     private static ListedBlock listed(IpPrefix block, NodeIdentity owner) {
-        return new ListedBlock(block, "p", false, Optional.empty(), owner);
+        return new ListedBlock(block, "p", false, Optional.empty(), owner, "r");
     }
 }

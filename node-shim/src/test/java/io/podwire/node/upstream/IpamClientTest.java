@@ -86,6 +86,7 @@ final class IpamClientTest {
         private volatile boolean stale;
 
         private final List<String> releases = new CopyOnWriteArrayList<>();
+        private final List<String> releasedClaims = new CopyOnWriteArrayList<>();
         private final AtomicInteger loseReleases = new AtomicInteger();
 
         private Block told(Block block) {
@@ -100,6 +101,9 @@ final class IpamClientTest {
         @Override
         public void releaseBlock(ReleaseBlockRequest request, StreamObserver<ReleaseBlockResponse> reply) {
             releases.add(request.getCidr());
+            if (owned.containsKey(request.getRequestId())) {
+                releasedClaims.add(request.getRequestId());
+            }
             owned.values().removeIf(block -> block.getCidr().equals(request.getCidr()));
             if (loseReleases.getAndDecrement() > 0) {
                 reply.onError(
@@ -145,6 +149,7 @@ final class IpamClientTest {
                             block(v6 ? "fd00:0:0:" + given + "::/126" : "10.1." + given + ".0/30", request.getNode())
                                     .toBuilder()
                                     .setPool(request.getPool())
+                                    .setRequestId(request.getRequestId())
                                     .build());
             if (loseReplies.getAndDecrement() > 0) {
                 reply.onError(
@@ -479,6 +484,7 @@ final class IpamClientTest {
         IpamClient client = withUnusedBlocks();
         awaitLater(() -> client.returned() == 2);
         assertThat(ipam.releases).containsExactlyInAnyOrder("10.1.2.0/30", "10.1.3.0/30");
+        assertThat(ipam.releasedClaims).as("each by the claim that took it").hasSize(2);
         assertThat(book.blocks()).containsExactly(IpPrefix.parse("10.1.0.0/30"), IpPrefix.parse("10.1.1.0/30"));
         assertThat(journal.blocks()).containsOnlyKeys(book.blocks());
         assertThat(journal.returning()).isEmpty();

@@ -107,7 +107,8 @@ final class OwnBlocksPropertyTest {
                     pool(block),
                     draining.contains(pool(block)),
                     coolDown(block),
-                    new NodeIdentity(owner.name(), owner.uid(), owner.bootId(), newest));
+                    new NodeIdentity(owner.name(), owner.uid(), owner.bootId(), newest),
+                    "r");
         }
 
         List<ListedBlock> list(NodeIdentity who) {

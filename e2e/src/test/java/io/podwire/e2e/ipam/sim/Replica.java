@@ -7,6 +7,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressWish;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
@@ -116,7 +117,7 @@ final class Replica {
 
     boolean release(NodeEpoch caller, IpPrefix cidr) {
         return serve(at -> {
-            at.blocks.release(conduct.caller(caller, at.blocks::ledger), cidr);
+            at.blocks.release(conduct.caller(caller, at.blocks::ledger), cidr, BlockRules.ANY_CLAIM);
             return true;
         });
     }
