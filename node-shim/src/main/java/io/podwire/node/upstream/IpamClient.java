@@ -149,7 +149,11 @@ public final class IpamClient {
         CompletableFuture<Boolean> supplied = new CompletableFuture<>();
         loop.execute(() -> {
             look();
-            supplied.complete(supplies.stream().allMatch(supply -> free(supply) > 0));
+            boolean asked = own.fence().isEmpty() && reading.problem().isEmpty();
+            // Others may have taken already what was claimed: whoever asked without a refusal asks again.
+            supplied.complete(supplies.stream()
+                    .allMatch(supply -> free(supply) > 0
+                            || (asked && supply.retrying.problem().isEmpty())));
         });
         try {
             return supplied.get(Math.max(0, longest.toNanos()), TimeUnit.NANOSECONDS);
