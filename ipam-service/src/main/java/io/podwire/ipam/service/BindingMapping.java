@@ -13,7 +13,6 @@ import io.podwire.ipam.binding.Binding.Holder;
 import io.podwire.ipam.binding.Places;
 import io.podwire.ipam.binding.SingleReport;
 import io.podwire.ipam.core.Ledger;
-import io.podwire.proto.common.v1.Handshake;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
@@ -40,22 +39,6 @@ final class BindingMapping {
     private static final int LONGEST_IFNAME = 15;
 
     private BindingMapping() {}
-
-    /** Refuses a node that this service cannot understand. */
-    static void check(Handshake handshake) {
-        if (handshake.getProtocol() == 0) {
-            throw invalid("handshake.protocol: not set; the first message says what the node speaks");
-        }
-        if (Integer.compareUnsigned(handshake.getProtocol(), PROTOCOL) < 0
-                || Integer.compareUnsigned(handshake.getMinProtocol(), PROTOCOL) > 0) {
-            throw new ServiceException(
-                    ErrorReason.FAILED_PRECONDITION,
-                    "handshake.protocol: this service speaks level " + PROTOCOL + ", the node (release "
-                            + handshake.getRelease() + ") speaks "
-                            + Integer.toUnsignedString(handshake.getMinProtocol()) + " to "
-                            + Integer.toUnsignedString(handshake.getProtocol()) + "; upgrade the older one");
-        }
-    }
 
     static List<Binding> bindings(List<io.podwire.proto.ipam.v1.Binding> messages) {
         if (messages.size() > MOST_BINDINGS) {

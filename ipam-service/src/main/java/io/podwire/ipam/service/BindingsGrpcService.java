@@ -5,6 +5,7 @@ import io.grpc.stub.StreamObserver;
 import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.service.Handshakes;
 import io.podwire.ipam.binding.BindingTable;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.proto.ipam.v1.BindingsGrpc;
@@ -57,7 +58,7 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
             NodeEpoch caller = IpamMapping.epoch(message.getNode());
             switch (message.getReportCase()) {
                 case FULL -> {
-                    BindingMapping.check(message.getHandshake());
+                    Handshakes.check(message.getHandshake(), BindingMapping.PROTOCOL);
                     if (message.getSequence() != 1) {
                         throw BindingMapping.invalid("sequence: of a stream's first message must be 1, got "
                                 + Long.toUnsignedString(message.getSequence()));

@@ -7,7 +7,6 @@ import com.google.protobuf.Timestamp;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpAddress;
 import io.podwire.ipam.binding.AddressEntry;
-import io.podwire.proto.common.v1.Handshake;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Binding;
 import io.podwire.proto.ipam.v1.BindingState;
@@ -51,19 +50,6 @@ class BindingMappingTest {
         assertThatExceptionOfType(ServiceException.class)
                 .isThrownBy(() -> BindingMapping.binding(message.build()))
                 .withMessage(why);
-    }
-
-    @Test
-    void otherLevelsAreRefused() {
-        BindingMapping.check(
-                Handshake.newBuilder().setProtocol(7).setMinProtocol(1).build());
-        assertThatExceptionOfType(ServiceException.class)
-                .isThrownBy(() -> BindingMapping.check(
-                        Handshake.newBuilder().setProtocol(7).setMinProtocol(2).build()))
-                .withMessageContaining("upgrade the older one");
-        assertThatExceptionOfType(ServiceException.class)
-                .isThrownBy(() -> BindingMapping.check(Handshake.getDefaultInstance()))
-                .withMessageStartingWith("handshake.protocol: not set");
     }
 
     @Test

@@ -88,6 +88,7 @@ final class IpamClientTest {
         private final List<String> releases = new CopyOnWriteArrayList<>();
         private final List<String> releasedClaims = new CopyOnWriteArrayList<>();
         private final AtomicInteger loseReleases = new AtomicInteger();
+        private volatile Runnable duringRelease = () -> {};
 
         private Block told(Block block) {
             return block.toBuilder()
@@ -100,6 +101,7 @@ final class IpamClientTest {
 
         @Override
         public void releaseBlock(ReleaseBlockRequest request, StreamObserver<ReleaseBlockResponse> reply) {
+            duringRelease.run();
             releases.add(request.getCidr());
             if (owned.containsKey(request.getRequestId())) {
                 releasedClaims.add(request.getRequestId());
@@ -515,6 +517,25 @@ final class IpamClientTest {
         assertThat(ipam.releases).as("one of them twice").hasSize(3);
         assertThat(Set.copyOf(ipam.releases)).isEqualTo(Set.of("10.1.2.0/30", "10.1.3.0/30"));
         await().atMost(SOON).until(client::connected);
+    }
+
+    /** A burst takes all that is free while the node waits for the answer to a return. */
+    @Test
+    void whatOthersTookMeanwhileIsNoRefusal() {
+        IpamClient client = withUnusedBlocks();
+        CompletableFuture<Void> others = new CompletableFuture<>();
+        told = others;
+        awaitLater(() -> !client.returning().isEmpty());
+        AtomicInteger taken = new AtomicInteger(100);
+        ipam.duringRelease = () -> {
+            while (book.take(pod(taken.getAndIncrement()), Set.of(IpFamily.V4), time.monotonic())
+                    .isPresent()) {
+                assertThat(taken.get()).isLessThan(200);
+            }
+        };
+        others.complete(null);
+        assertThat(client.supply(SOON)).as("nobody has refused").isTrue();
+        assertThat(client.problem()).isEmpty();
     }
 
     @Test

@@ -6,7 +6,6 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
-import io.podwire.proto.common.v1.Handshake;
 import io.podwire.proto.route.v1.RouteDelta;
 import io.podwire.proto.route.v1.RouteEntry;
 import io.podwire.proto.route.v1.RouteUpdate;
@@ -31,22 +30,6 @@ final class RouteMapping {
     private static final int MAX_ID_LENGTH = 128;
 
     private RouteMapping() {}
-
-    /** Refuses a speaker that this service cannot understand. */
-    static void check(Handshake handshake) {
-        if (handshake.getProtocol() == 0) {
-            throw invalid("handshake.protocol: not set; the first message says what the node speaks");
-        }
-        if (Integer.compareUnsigned(handshake.getProtocol(), PROTOCOL) < 0
-                || Integer.compareUnsigned(handshake.getMinProtocol(), PROTOCOL) > 0) {
-            throw new ServiceException(
-                    ErrorReason.FAILED_PRECONDITION,
-                    "handshake.protocol: this service speaks level " + PROTOCOL + ", the node (release "
-                            + handshake.getRelease() + ") speaks "
-                            + Integer.toUnsignedString(handshake.getMinProtocol()) + " to "
-                            + Integer.toUnsignedString(handshake.getProtocol()) + "; upgrade the older one");
-        }
-    }
 
     static NodeEpoch epoch(io.podwire.proto.common.v1.NodeEpoch proto) {
         NodeName node = parse("node.node", proto.getNode(), NodeName::new);

@@ -5,6 +5,7 @@ import io.grpc.stub.StreamObserver;
 import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.NodeName;
+import io.podwire.common.service.Handshakes;
 import io.podwire.proto.route.v1.Announcement;
 import io.podwire.proto.route.v1.ListRoutesRequest;
 import io.podwire.proto.route.v1.ListRoutesResponse;
@@ -70,7 +71,7 @@ public final class RoutesGrpcService extends RoutesGrpc.RoutesImplBase {
             public void onNext(Announcement announcement) {
                 try {
                     if (!greeted) {
-                        RouteMapping.check(announcement.getHandshake());
+                        Handshakes.check(announcement.getHandshake(), RouteMapping.PROTOCOL);
                         greeted = true;
                     }
                     var nodeEpoch = RouteMapping.epoch(announcement.getNode());

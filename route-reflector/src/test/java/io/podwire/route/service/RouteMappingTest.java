@@ -10,7 +10,6 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.testing.Seeds;
-import io.podwire.proto.common.v1.Handshake;
 import io.podwire.route.Routes;
 import io.podwire.route.reflect.ReaderUpdate;
 import io.podwire.route.rib.NodeEpoch;
@@ -112,27 +111,6 @@ class RouteMappingTest {
                 .isThrownBy(() -> RouteMapping.route(route.build()))
                 .satisfies(e -> assertThat(e.reason()).isEqualTo(ErrorReason.INVALID_ARGUMENT))
                 .withMessageStartingWith(named);
-    }
-
-    @Test
-    void handshakeOfAnotherLevelIsRefused() {
-        RouteMapping.check(handshake(1, 1));
-        RouteMapping.check(handshake(5, 1));
-
-        assertThatExceptionOfType(ServiceException.class)
-                .isThrownBy(() -> RouteMapping.check(Handshake.getDefaultInstance()))
-                .withMessageStartingWith("handshake.protocol");
-        assertThatExceptionOfType(ServiceException.class)
-                .isThrownBy(() -> RouteMapping.check(handshake(5, 2)))
-                .withMessageContaining("level 1")
-                .withMessageContaining("2 to 5");
-    }
-
-    private static Handshake handshake(int protocol, int minProtocol) {
-        return Handshake.newBuilder()
-                .setProtocol(protocol)
-                .setMinProtocol(minProtocol)
-                .build();
     }
 
     private static NodeRoute randomRoute(RandomGenerator random) {
