@@ -100,20 +100,18 @@ class GroupCommitTest {
         return new ClaimRequest(caller, Map.of(), pool, IpFamily.V4, "r" + node);
     }
 
-    /** Starts calls: the first reaches the store, then the others wait for it. */
+    /** Starts calls one after the other: the first reaches the store, then the others wait for it, in order. */
     private <T> List<Future<T>> together(List<Supplier<T>> calls) {
         List<Future<T>> results = new ArrayList<>();
-        List<Thread> threads = new ArrayList<>();
         for (Supplier<T> call : calls) {
             FutureTask<T> task = new FutureTask<>(call::get);
             results.add(task);
-            threads.add(Thread.ofPlatform().start(task));
-            if (threads.size() == 1) {
-                await().until(() -> held);
-            }
+            Thread thread = Thread.ofPlatform().start(task);
+            boolean first = results.size() == 1;
+            await().pollDelay(Duration.ZERO)
+                    .pollInterval(Duration.ofMillis(1))
+                    .until(() -> first ? held : thread.getState() == Thread.State.TIMED_WAITING);
         }
-        await().until(() ->
-                threads.stream().skip(1).allMatch(thread -> thread.getState() == Thread.State.TIMED_WAITING));
         go.countDown();
         return results;
     }
