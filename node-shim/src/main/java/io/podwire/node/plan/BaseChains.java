@@ -177,6 +177,9 @@ final class BaseChains {
         }
         rules.addAll(notForPods(vxlanPort));
         rules.addAll(honestSenders());
+        // The node's own macvlan hears the network behind its master, too: a switch's IGMP, say.
+        rules.add(Rule.drop(
+                "lan-multicast", is(Field.IIFNAME, MACVLANS), is(Field.PACKET_TYPE, "broadcast", "multicast")));
         rules.add(Rule.drop("spoofed"));
         return rules;
     }

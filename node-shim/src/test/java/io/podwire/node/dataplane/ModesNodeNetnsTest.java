@@ -54,6 +54,7 @@ final class ModesNodeNetnsTest {
     private final Map<String, Space> pods = new LinkedHashMap<>();
     private final Map<String, Attachment> attachments = new LinkedHashMap<>();
     private Space node;
+    private Space wire;
     private RtnetlinkPool sockets;
     private LinkEvents events;
     private KernelNft nft;
@@ -63,7 +64,7 @@ final class ModesNodeNetnsTest {
     @BeforeEach
     void wire() throws Exception {
         node = sandbox.add();
-        Space wire = sandbox.add();
+        wire = sandbox.add();
         node.ip("link", "set", "lo", "up");
         // With equal indexes at both ends the kernel takes a second to tell of a carrier: linkwatch_urgent_event().
         node.ip("link", "add", "m0", "index", "100", "type", "veth", "peer", "name", "s0", "netns", wire.name());
@@ -209,6 +210,15 @@ final class ModesNodeNetnsTest {
                 .ip("neigh", "replace", "169.254.1.1", "lladdr", gatewayMac(forger), "dev", "eth0", "nud", "permanent");
         pods.get(forger).run("sh", "-c", "ping -c1 -W1 " + address("bridged", IpFamily.V4) + " || true");
         assertThat(counter(RulesetPlanner.POLICY_TABLE, "spoofed")).isEqualTo(1);
+    }
+
+    /** A switch's IGMP reports, say: by chance of its hash the node's own macvlan hears some that it never joined. */
+    @Test
+    void whatTheNetworkTellsAllIsNoForgeryOfAPod() throws Exception {
+        wire.ip("addr", "add", "10.77.0.1/24", "dev", "sw0");
+        wire.run("sh", "-c", "ping -c1 -W0.3 -b 10.77.0.255 2>&1 || true");
+        assertThat(counter(RulesetPlanner.POLICY_TABLE, "lan-multicast")).isPositive();
+        assertThat(counter(RulesetPlanner.POLICY_TABLE, "spoofed")).isZero();
     }
 
     private String gatewayMac(String id) {

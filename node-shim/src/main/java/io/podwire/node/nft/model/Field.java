@@ -43,6 +43,8 @@ public enum Field {
     ICMPV6_TYPE("icmpv6 type"),
     /** Ethernet type as on the wire: of a tagged frame, the tag's, also where the tag sits in skb metadata. */
     ETHER_TYPE("ether type"),
+    /** "host", "broadcast", "multicast" or "other": whom the frame is for, as its interface sees it. */
+    PACKET_TYPE("meta pkttype"),
     /** Ethernet source. */
     ETHER_SOURCE("ether saddr"),
     /** IPv4 source. */
