@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -389,9 +388,9 @@ public final class AddressBook<O> {
      */
     public synchronized Holdings<O> holdings(Duration now) {
         expire(now);
-        SortedMap<IpAddress, Duration> ago = new TreeMap<>();
+        Map<IpAddress, Duration> ago = new HashMap<>();
         cooling.forEach(c -> ago.put(c.address(), now.minus(c.since())));
-        return new Holdings<>(new TreeMap<>(byAddress), ago);
+        return new Holdings<>(byAddress, ago);
     }
 
     /**

@@ -2,9 +2,7 @@ package io.podwire.node.address;
 
 import io.podwire.common.net.IpAddress;
 import java.time.Duration;
-import java.util.Collections;
-import java.util.SortedMap;
-import java.util.TreeMap;
+import java.util.Map;
 
 /**
  * Every address of a book that can be given to nobody, at one moment.
@@ -13,10 +11,10 @@ import java.util.TreeMap;
  * @param cooling how long ago it was released
  * @param <O> the owner's type
  */
-public record Holdings<O>(SortedMap<IpAddress, O> held, SortedMap<IpAddress, Duration> cooling) {
+public record Holdings<O>(Map<IpAddress, O> held, Map<IpAddress, Duration> cooling) {
     /** Copies. */
     public Holdings {
-        held = Collections.unmodifiableSortedMap(new TreeMap<>(held));
-        cooling = Collections.unmodifiableSortedMap(new TreeMap<>(cooling));
+        held = Map.copyOf(held);
+        cooling = Map.copyOf(cooling);
     }
 }

@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
 public final class BindingClient implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(BindingClient.class);
     /** From a change to the look that tells of it: those of a burst are told together. */
-    private static final Duration GATHER = Duration.ofMillis(20);
+    private static final Duration GATHER = Duration.ofMillis(250);
 
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(10);
@@ -106,7 +106,7 @@ public final class BindingClient implements AutoCloseable {
         loop.every(LOOK, this::look);
     }
 
-    /** Tells of a change some milliseconds later. For any thread; takes a microsecond. */
+    /** Tells of a change, and of those right after it, a quarter of a second later. For any thread; takes a microsecond. */
     public void changed() {
         if (awaited.compareAndSet(false, true)) {
             loop.schedule(GATHER, () -> {

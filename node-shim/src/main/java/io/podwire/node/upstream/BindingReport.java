@@ -32,7 +32,8 @@ record BindingReport(SortedMap<IpAddress, Binding> bindings) {
     }
 
     /**
-     * What is bound now.
+     * What is bound now. What is as it was is the same object as before: a report of a thousand addresses is made
+     * several times a second while pods come and go.
      *
      * @param holdings of the address book: the truth of what can be given to nobody
      * @param attachments knows more of who has an address; nothing of an ADD that has only begun
@@ -46,50 +47,78 @@ record BindingReport(SortedMap<IpAddress, Binding> bindings) {
             Instant now) {
         TreeMap<IpAddress, Binding> bindings = new TreeMap<>();
         holdings.held().forEach((address, key) -> {
-            Binding.Builder binding = Binding.newBuilder()
-                    .setAddress(address.toString())
-                    .setContainerId(key.containerId())
-                    .setIfname(key.ifname())
-                    .setState(BindingState.BINDING_STATE_IN_USE);
-            attachments
-                    .apply(key)
-                    .ifPresentOrElse(
-                            attachment -> binding.setNetwork(attachment.network())
-                                    .setPod(PodRef.newBuilder()
-                                            .setNamespace(attachment.pod().namespace())
-                                            .setName(attachment.pod().name())
-                                            .setUid(attachment.pod().uid()))
-                                    .setSince(timestamp(attachment.since())),
-                            () -> binding.setSince(
-                                    before.sinceOf(address, binding).orElse(timestamp(now))));
-            bindings.put(address, binding.build());
-        });
-        holdings.cooling().forEach((address, ago) -> {
-            Binding.Builder binding =
-                    Binding.newBuilder().setAddress(address.toString()).setState(BindingState.BINDING_STATE_COOLING);
+            Binding then = before.bindings.get(address);
             bindings.put(
                     address,
-                    binding.setSince(before.sinceOf(address, binding)
-                                    .filter(then -> isAbout(then, now.minus(ago)))
-                                    .orElse(timestamp(now.minus(ago))))
-                            .build());
+                    attachments
+                            .apply(key)
+                            .map(attachment -> says(then, key, attachment) ? then : of(address, attachment))
+                            .orElseGet(() -> isUnknown(then, key) ? then : unknown(address, key, now)));
+        });
+        holdings.cooling().forEach((address, ago) -> {
+            Binding then = before.bindings.get(address);
+            Instant released = now.minus(ago);
+            bindings.put(address, hasCooledSince(then, released) ? then : cooling(address, released));
         });
         return new BindingReport(bindings);
     }
 
-    /** Two clocks are read, one after the other: a second apart is another release, or a calendar that was set. */
-    private static boolean isAbout(Timestamp then, Instant time) {
-        Duration apart = Duration.between(Instant.ofEpochSecond(then.getSeconds(), then.getNanos()), time);
-        return apart.abs().compareTo(Duration.ofSeconds(1)) < 0;
+    private static Binding of(IpAddress address, Attachment attachment) {
+        return inUse(address, attachment.key())
+                .setNetwork(attachment.network())
+                .setPod(PodRef.newBuilder()
+                        .setNamespace(attachment.pod().namespace())
+                        .setName(attachment.pod().name())
+                        .setUid(attachment.pod().uid()))
+                .setSince(timestamp(attachment.since()))
+                .build();
     }
 
-    /** The time that an address had in this report, where it was the same thing. */
-    private Optional<Timestamp> sinceOf(IpAddress address, Binding.Builder now) {
-        return Optional.ofNullable(bindings.get(address))
-                .filter(then -> then.getState() == now.getState()
-                        && then.getContainerId().equals(now.getContainerId())
-                        && then.getIfname().equals(now.getIfname()))
-                .map(Binding::getSince);
+    private static Binding unknown(IpAddress address, EndpointKey key, Instant since) {
+        return inUse(address, key).setSince(timestamp(since)).build();
+    }
+
+    private static Binding.Builder inUse(IpAddress address, EndpointKey key) {
+        return Binding.newBuilder()
+                .setAddress(address.toString())
+                .setContainerId(key.containerId())
+                .setIfname(key.ifname())
+                .setState(BindingState.BINDING_STATE_IN_USE);
+    }
+
+    private static Binding cooling(IpAddress address, Instant since) {
+        return Binding.newBuilder()
+                .setAddress(address.toString())
+                .setState(BindingState.BINDING_STATE_COOLING)
+                .setSince(timestamp(since))
+                .build();
+    }
+
+    private static boolean says(Binding then, EndpointKey key, Attachment attachment) {
+        return isOf(then, key)
+                && then.getNetwork().equals(attachment.network())
+                && then.getPod().getNamespace().equals(attachment.pod().namespace())
+                && then.getPod().getName().equals(attachment.pod().name())
+                && then.getPod().getUid().equals(attachment.pod().uid())
+                && instant(then).equals(attachment.since());
+    }
+
+    private static boolean isUnknown(Binding then, EndpointKey key) {
+        return isOf(then, key) && !then.hasPod();
+    }
+
+    private static boolean isOf(Binding then, EndpointKey key) {
+        return then != null
+                && then.getState() == BindingState.BINDING_STATE_IN_USE
+                && then.getContainerId().equals(key.containerId())
+                && then.getIfname().equals(key.ifname());
+    }
+
+    /** Two clocks are read, one after the other: a second apart is another release, or a calendar that was set. */
+    private static boolean hasCooledSince(Binding then, Instant released) {
+        return then != null
+                && then.getState() == BindingState.BINDING_STATE_COOLING
+                && Duration.between(instant(then), released).abs().compareTo(Duration.ofSeconds(1)) < 0;
     }
 
     /** What has to change of an earlier report to make it this one. */
@@ -104,6 +133,11 @@ record BindingReport(SortedMap<IpAddress, Binding> bindings) {
                 .filter(address -> !bindings.containsKey(address))
                 .forEach(address -> delta.addRemoved(address.toString()));
         return delta.build();
+    }
+
+    private static Instant instant(Binding then) {
+        return Instant.ofEpochSecond(
+                then.getSince().getSeconds(), then.getSince().getNanos());
     }
 
     private static Timestamp timestamp(Instant time) {
