@@ -6,6 +6,7 @@ import io.grpc.stub.StreamObserver;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.NodeName;
+import io.podwire.common.service.Handshakes;
 import io.podwire.policy.model.Endpoint;
 import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.policy.v1.GetProgramRequest;
@@ -112,12 +113,7 @@ public final class ProgramsService extends ProgramsGrpc.ProgramsImplBase {
             if (node.isPresent()) {
                 throw new IllegalArgumentException("a stream has one Hello");
             }
-            if (hello.getHandshake().getMinProtocol() > PROTOCOL) {
-                throw new ServiceException(
-                        ErrorReason.FAILED_PRECONDITION,
-                        "the node needs protocol " + hello.getHandshake().getMinProtocol()
-                                + ", this policy-service speaks " + PROTOCOL + ": upgrade it first");
-            }
+            Handshakes.check(hello.getHandshake(), PROTOCOL);
             NodeEpoch epochOfNode = hello.getNode();
             NodeName name = new NodeName(epochOfNode.getNode());
             Map<String, Endpoint> endpoints = new TreeMap<>();

@@ -8,6 +8,7 @@ import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.model.Endpoint;
+import io.podwire.proto.common.v1.Handshake;
 import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.policy.v1.Ack;
 import io.podwire.proto.policy.v1.EndpointDown;
@@ -76,8 +77,14 @@ public final class TestNode implements AutoCloseable {
 
     /** Says hello with these endpoints. */
     public TestNode hello(long counter, Endpoint... endpoints) {
+        return hello(Handshake.newBuilder().setProtocol(1).setMinProtocol(1).build(), counter, endpoints);
+    }
+
+    /** The same, of a node that speaks these protocol levels. */
+    public TestNode hello(Handshake handshake, long counter, Endpoint... endpoints) {
         send(NodeMessage.newBuilder()
                 .setHello(Hello.newBuilder()
+                        .setHandshake(handshake)
                         .setNode(NodeEpoch.newBuilder()
                                 .setNode(name)
                                 .setNodeUid("uid-1")

@@ -29,6 +29,7 @@ import io.podwire.policy.model.PolicyKey;
 import io.podwire.policy.model.PolicyRule;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
+import io.podwire.proto.common.v1.Handshake;
 import io.podwire.proto.policy.v1.GetProgramRequest;
 import io.podwire.proto.policy.v1.GetRolloutRequest;
 import io.podwire.proto.policy.v1.ListPoliciesRequest;
@@ -302,6 +303,14 @@ class WatchStreamTest {
         try (TestNode node = node("n1")) {
             node.ack(1);
             assertThat(node.awaitEnd().getCode()).as("no hello").isEqualTo(Status.Code.INVALID_ARGUMENT);
+        }
+        Handshake newer =
+                Handshake.newBuilder().setProtocol(3).setMinProtocol(2).build();
+        try (TestNode node = node("n1").hello(newer, 1)) {
+            assertThat(node.awaitEnd().getCode()).as("too new").isEqualTo(Status.Code.FAILED_PRECONDITION);
+        }
+        try (TestNode node = node("n1").hello(Handshake.getDefaultInstance(), 1)) {
+            assertThat(node.awaitEnd().getCode()).as("says no level").isEqualTo(Status.Code.INVALID_ARGUMENT);
         }
         try (TestNode node = node("n1").hello(1)) {
             node.awaitProgram("full", _ -> true);
