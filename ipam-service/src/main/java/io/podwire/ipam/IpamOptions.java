@@ -116,6 +116,14 @@ public final class IpamOptions implements ServiceOptions {
                             + " their status: in-cluster service account, or KUBECONFIG")
     private boolean kubernetesPools;
 
+    @Option(
+            names = "--audit-period",
+            paramLabel = "DURATION",
+            description = "How often addresses are audited, ISO-8601, and how far apart two looks have to be before a"
+                    + " finding is counted, or repaired when podwire audit --cluster --fix asks for it."
+                    + " Default: ${DEFAULT-VALUE}")
+    private Duration auditPeriod = Duration.ofMinutes(5);
+
     /** Where the ledger is kept. */
     enum StoreKind {
         /** A file of this machine. */
@@ -137,6 +145,10 @@ public final class IpamOptions implements ServiceOptions {
         }
         if (coolDown.isNegative() || coolDown.compareTo(Duration.ofHours(24)) > 0) {
             throw new IllegalArgumentException("--cool-down must be PT0S to PT24H, got " + coolDown);
+        }
+        // A node is believed for 20 s, and an ADD may take 8: between two looks both are over.
+        if (auditPeriod.compareTo(Duration.ofSeconds(30)) < 0 || auditPeriod.compareTo(Duration.ofHours(24)) > 0) {
+            throw new IllegalArgumentException("--audit-period must be PT30S to PT24H, got " + auditPeriod);
         }
         if (!etcdPrefix.startsWith("/") || !etcdPrefix.endsWith("/")) {
             throw new IllegalArgumentException("--etcd-prefix must start and end with '/', got '" + etcdPrefix + "'");
@@ -168,6 +180,10 @@ public final class IpamOptions implements ServiceOptions {
 
     Duration coolDown() {
         return coolDown;
+    }
+
+    Duration auditPeriod() {
+        return auditPeriod;
     }
 
     /** Pools to create at start. */

@@ -8,6 +8,9 @@ import io.podwire.ipam.binding.BindingTable;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.service.AddressFlow;
 import io.podwire.ipam.service.AddressesGrpcService;
+import io.podwire.ipam.service.AuditFlow;
+import io.podwire.ipam.service.Audits;
+import io.podwire.ipam.service.AuditsGrpcService;
 import io.podwire.ipam.service.AwayNodes;
 import io.podwire.ipam.service.BindingGauges;
 import io.podwire.ipam.service.BindingsGrpcService;
@@ -70,6 +73,9 @@ public final class Main {
         AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM);
         context.own(new CoolDowns(addresses, TimeSource.SYSTEM, options.coolDown(), COOL_DOWN_PERIOD));
         context.serve(new AddressesGrpcService(addresses, bindings, TimeSource.SYSTEM, context.meters()));
+        AuditFlow audit = new AuditFlow(flow, bindings, TimeSource.SYSTEM, options.auditPeriod(), context.meters());
+        context.own(new Audits(audit, options.auditPeriod()));
+        context.serve(new AuditsGrpcService(audit));
         context.readyWhen("store", store::connected);
     }
 

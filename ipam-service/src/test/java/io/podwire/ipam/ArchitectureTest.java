@@ -17,6 +17,8 @@ class ArchitectureTest {
             .definedBy("io.podwire.ipam.core")
             .layer("binding")
             .definedBy("io.podwire.ipam.binding")
+            .layer("audit")
+            .definedBy("io.podwire.ipam.audit")
             .layer("store")
             .definedBy("io.podwire.ipam.store")
             .layer("service")
@@ -35,8 +37,12 @@ class ArchitectureTest {
             .mayOnlyBeAccessedByLayers("source", "main")
             .whereLayer("store")
             .mayOnlyBeAccessedByLayers("service", "main")
+            .whereLayer("audit")
+            .mayOnlyBeAccessedByLayers("service")
+            .whereLayer("audit")
+            .mayOnlyAccessLayers("core", "binding")
             .whereLayer("binding")
-            .mayOnlyBeAccessedByLayers("service", "main");
+            .mayOnlyBeAccessedByLayers("audit", "service", "main");
 
     @ArchTest
     static final ArchRule coreKnowsValuesOnly = noClasses()

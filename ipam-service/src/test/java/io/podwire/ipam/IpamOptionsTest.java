@@ -71,6 +71,8 @@ class IpamOptionsTest {
                 "--pool=a=fd00::/48/64; must be 112 to 128, got 64",
                 "--pool=a=fd00::; --pool takes NAME=CIDR",
                 "--store-timeout=PT0S; --store-timeout must be PT0.1S to PT1M",
+                "--audit-period=PT29S; --audit-period must be PT30S to PT24H, got PT29S",
+                "--audit-period=PT25H; --audit-period must be PT30S to PT24H, got PT25H",
                 "--etcd-prefix=podwire; --etcd-prefix must start and end with '/'",
                 "--etcd-endpoints=10.0.0.1:2379; --etcd-endpoints",
                 "--etcd-endpoints=ftp://a:1; --etcd-endpoints takes http://HOST:PORT or https://HOST:PORT",

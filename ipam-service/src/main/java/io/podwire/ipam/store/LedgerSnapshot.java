@@ -9,6 +9,8 @@ import io.podwire.ipam.core.SingleAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.pcollections.HashTreePMap;
 import org.pcollections.PMap;
@@ -179,6 +181,32 @@ public final class LedgerSnapshot {
         rewrite(blocks.stream().map(Block::pool), changes);
         blocks.forEach(block -> changes.add(delete(LedgerCodec.key(block))));
         addresses.forEach(address -> changes.add(delete(LedgerCodec.key(address))));
+        return changes;
+    }
+
+    /** Request ids of claims that the store knows, whatever became of their blocks. */
+    public Set<String> requestIds() {
+        return versions.keySet().stream()
+                .filter(key -> key.startsWith(LedgerCodec.REQUESTS))
+                .map(key -> key.substring(LedgerCodec.REQUESTS.length()))
+                .collect(Collectors.toSet());
+    }
+
+    /** Forgets a claim's request that has no block. */
+    public List<Change> forgetRequest(String requestId) {
+        return List.of(delete(LedgerCodec.REQUESTS + requestId));
+    }
+
+    /** Removes the record of a block of the service: no pool is made over it, and no address of it given, meanwhile. */
+    public List<Change> drop(Block block) {
+        List<Change> changes = new ArrayList<>();
+        changes.add(put(LedgerCodec.CATALOG, LedgerCodec.catalog()));
+        rewrite(
+                ledger.pools().stream()
+                        .filter(pool -> pool.cidr().overlaps(block.cidr()))
+                        .map(Pool::name),
+                changes);
+        changes.add(delete(LedgerCodec.key(block)));
         return changes;
     }
 

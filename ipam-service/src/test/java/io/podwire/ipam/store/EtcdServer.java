@@ -128,7 +128,7 @@ public final class EtcdServer implements AutoCloseable {
     }
 
     /** A store on it. */
-    EtcdIpamStore connect(String prefix, Duration timeout) {
+    public EtcdIpamStore connect(String prefix, Duration timeout) {
         return EtcdIpamStore.connect(access, prefix, timeout);
     }
 
