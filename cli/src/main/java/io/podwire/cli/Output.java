@@ -36,6 +36,13 @@ final class Output {
         out.flush();
     }
 
+    /** Prints a line beside the answer, on standard error. */
+    void note(String line) {
+        PrintWriter err = command.commandLine().getErr();
+        err.println(line);
+        err.flush();
+    }
+
     private static String json(Message answer) {
         try {
             return JsonFormat.printer().alwaysPrintFieldsWithNoPresence().print(answer);

@@ -10,10 +10,17 @@ import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
+import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.AddressFinding;
+import io.podwire.proto.ipam.v1.AddressFindingKind;
+import io.podwire.proto.ipam.v1.AddressRepair;
 import io.podwire.proto.ipam.v1.AddressState;
 import io.podwire.proto.ipam.v1.AddressesGrpc;
+import io.podwire.proto.ipam.v1.AuditAddressesRequest;
+import io.podwire.proto.ipam.v1.AuditAddressesResponse;
+import io.podwire.proto.ipam.v1.AuditsGrpc;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolResponse;
@@ -26,11 +33,14 @@ import io.podwire.proto.ipam.v1.PoolPurpose;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import io.podwire.proto.ipam.v1.Reported;
+import io.podwire.proto.ipam.v1.UnjudgedNode;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import io.podwire.proto.node.v1.AuditRequest;
 import io.podwire.proto.node.v1.AuditResponse;
 import io.podwire.proto.node.v1.Finding;
+import io.podwire.proto.node.v1.GetNodeStatusRequest;
 import io.podwire.proto.node.v1.NodeGrpc;
+import io.podwire.proto.node.v1.NodeStatus;
 import io.podwire.proto.policy.v1.GetRolloutRequest;
 import io.podwire.proto.policy.v1.NodeRollout;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
@@ -39,6 +49,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
@@ -169,8 +180,128 @@ class CommandsTest {
         }
     }
 
+    @Test
+    void anAuditOfTheClusterShowsFindingsInOneTableAndEndsWith3() throws Exception {
+        ClusterAudited audited = new ClusterAudited();
+        Audited other = new Audited();
+        try (Serving ipam = new Serving(audited);
+                Serving node = new Serving(other)) {
+            assertThat(run("audit", "--cluster", "--server", ipam.target()))
+                    .as("nothing is wrong")
+                    .isEqualTo(new Ended(0, "KIND  OBJECT  POOL  NODE  OWNER  SEEN  PROBLEM  REPAIR\n", ""));
+            assertThat(audited.last.getFix()).isFalse();
+
+            audited.answer = ClusterAudited.SOME;
+            other.findings = AuditResponse.newBuilder()
+                    .addFindings(Finding.newBuilder()
+                            .setObject("route")
+                            .setName("10.1.0.5/32")
+                            .setProblem("belongs to no attachment"))
+                    .build();
+            Ended dry =
+                    run("audit", "--cluster", "--dry-run", "--server", ipam.target(), "--node-socket", node.target());
+            assertThat(dry.code()).as("exit code").isEqualTo(3);
+            assertThat(dry.out()).isEqualTo("""
+                    KIND                OBJECT             POOL   NODE  OWNER     SEEN       PROBLEM                   REPAIR
+                    allocated-not-used  10.2.0.1           fixed  n1    shop/web  for 300 s  nobody uses it            by --fix: release it
+                    outside-pools       192.0.2.1          -      n2    vm-7      now        it is in no pool          none is safe: delete it there
+                    node-differs        route 10.1.0.5/32  -      n9    -         -          belongs to no attachment  none is safe: node-shim repairs drift by itself: what stays is for podwire audit on that node
+                    """);
+            assertThat(dry.err()).isEqualTo("""
+                    podwire audit: node n3 is not judged: it is away
+                    podwire audit: findings: 3; looked at: blocks 2, single addresses 5, bindings 7
+                    """);
+
+            audited.answer = ClusterAudited.FIXED;
+            Ended fixed = run("audit", "--cluster", "--fix", "--server", ipam.target());
+            assertThat(fixed.code()).as("all is repaired").isZero();
+            assertThat(audited.last.getFix()).isTrue();
+            assertThat(fixed.out()).contains("done: release it");
+            assertThat(fixed.err()).contains("findings: 1, repaired: 1;");
+            assertThat(run("audit", "--cluster", "-o", "json", "--server", ipam.target())
+                            .out())
+                    .contains("\"kind\": \"ADDRESS_FINDING_KIND_ALLOCATED_NOT_USED\"", "\"confirmed\": true");
+        }
+    }
+
+    @Test
+    void anAuditOfTheClusterSaysThatIpamServiceIsAway() throws Exception {
+        Serving gone = new Serving(new ClusterAudited());
+        gone.close();
+        gone.server.awaitTermination();
+        Ended away = run("audit", "--cluster", "--server", gone.target());
+        assertThat(away.code()).as("not that of findings").isEqualTo(1);
+        assertThat(away.err())
+                .startsWith("podwire audit: auditing addresses from " + gone.target())
+                .contains("Is it running there? --server names another address");
+    }
+
+    @Test
+    void fixIsForTheClusterAlone() {
+        for (String line : List.of("audit --fix", "audit --dry-run", "audit --node-socket unix:/x")) {
+            Ended refused = run(line.split(" ", -1));
+            assertThat(refused.code()).as(line).isEqualTo(2);
+            assertThat(refused.err()).as(line).contains("are for --cluster");
+        }
+        assertThat(run("audit", "--cluster", "--fix", "--dry-run").code())
+                .as("both")
+                .isEqualTo(2);
+    }
+
+    private static final class ClusterAudited extends AuditsGrpc.AuditsImplBase {
+        static final AddressFinding UNUSED = AddressFinding.newBuilder()
+                .setKind(AddressFindingKind.ADDRESS_FINDING_KIND_ALLOCATED_NOT_USED)
+                .setObject("10.2.0.1")
+                .setPool("fixed")
+                .setNode("n1")
+                .setPod(PodRef.newBuilder().setNamespace("shop").setName("web"))
+                .setOwnerId("c1/eth0")
+                .setDetail("nobody uses it")
+                .setSeenFor(Duration.newBuilder().setSeconds(300))
+                .setConfirmed(true)
+                .setAction("release it")
+                .setRepair(AddressRepair.ADDRESS_REPAIR_PROPOSED)
+                .build();
+        static final AuditAddressesResponse SOME = AuditAddressesResponse.newBuilder()
+                .addFindings(UNUSED)
+                .addFindings(AddressFinding.newBuilder()
+                        .setKind(AddressFindingKind.ADDRESS_FINDING_KIND_OUTSIDE_POOLS)
+                        .setObject("192.0.2.1")
+                        .setNode("n2")
+                        .setOwnerId("vm-7")
+                        .setDetail("it is in no pool")
+                        .setSeenFor(Duration.getDefaultInstance())
+                        .setAdvice("delete it there")
+                        .setRepair(AddressRepair.ADDRESS_REPAIR_NONE))
+                .addUnjudgedNodes(UnjudgedNode.newBuilder().setNode("n3").setReason("it is away"))
+                .setCheckedBlocks(2)
+                .setCheckedAddresses(5)
+                .setCheckedBindings(7)
+                .build();
+        static final AuditAddressesResponse FIXED = AuditAddressesResponse.newBuilder()
+                .addFindings(UNUSED.toBuilder().setRepair(AddressRepair.ADDRESS_REPAIR_DONE))
+                .build();
+        private volatile AuditAddressesResponse answer = AuditAddressesResponse.getDefaultInstance();
+        private volatile AuditAddressesRequest last = AuditAddressesRequest.getDefaultInstance();
+
+        @Override
+        public void auditAddresses(AuditAddressesRequest request, StreamObserver<AuditAddressesResponse> reply) {
+            last = request;
+            reply.onNext(answer);
+            reply.onCompleted();
+        }
+    }
+
     private static final class Audited extends NodeGrpc.NodeImplBase {
         private volatile AuditResponse findings = AuditResponse.getDefaultInstance();
+
+        @Override
+        public void getNodeStatus(GetNodeStatusRequest request, StreamObserver<NodeStatus> reply) {
+            reply.onNext(NodeStatus.newBuilder()
+                    .setNode(NodeEpoch.newBuilder().setNode("n9"))
+                    .build());
+            reply.onCompleted();
+        }
 
         @Override
         public void audit(AuditRequest request, StreamObserver<AuditResponse> reply) {
