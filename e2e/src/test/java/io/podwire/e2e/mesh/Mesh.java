@@ -7,8 +7,13 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
+import io.podwire.proto.common.v1.IpFamily;
+import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.AddressOwner;
+import io.podwire.proto.ipam.v1.AddressWish;
 import io.podwire.proto.ipam.v1.AddressesGrpc;
+import io.podwire.proto.ipam.v1.AllocateAddressesRequest;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
@@ -83,6 +88,8 @@ public final class Mesh implements AutoCloseable {
                 "mvstore",
                 "--mvstore-file",
                 folder.resolve("ipam.mv").toString(),
+                "--audit-period",
+                "PT30S",
                 "--pool",
                 "default=10.244.0.0/16/26",
                 "--pool",
@@ -206,6 +213,40 @@ public final class Mesh implements AutoCloseable {
                         .setBlockLength(blockLength)
                         .putNodeSelector("podwire.io/node", node))
                 .build()));
+    }
+
+    /** Gives a single address of a pool to a pod that is told to run on a node. */
+    public String allocate(String pool, String node, String namespace, String pod) {
+        ManagedChannel channel = Grpc.newChannelBuilder(IPAM, InsecureChannelCredentials.create())
+                .build();
+        try {
+            return AddressesGrpc.newBlockingStub(channel)
+                    .withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS)
+                    .allocateAddresses(AllocateAddressesRequest.newBuilder()
+                            .setOwner(AddressOwner.newBuilder()
+                                    .setId(pod + "/eth0")
+                                    .setNode(node)
+                                    .setPod(PodRef.newBuilder()
+                                            .setNamespace(namespace)
+                                            .setName(pod)))
+                            .addWishes(AddressWish.newBuilder()
+                                    .setFamily(IpFamily.IP_FAMILY_IPV4)
+                                    .setPool(pool))
+                            .build())
+                    .getAddresses(0)
+                    .getAddress();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    /** Runs the operator's command for ipam-service. */
+    public Shell.Ended podwire(String... arguments) {
+        List<String> command =
+                new ArrayList<>(List.of(home.resolve("bin/podwire").toString()));
+        command.addAll(List.of(arguments));
+        command.addAll(List.of("--server", IPAM));
+        return Shell.attempt(command.toArray(String[]::new));
     }
 
     /** Changes a pool's state. */
