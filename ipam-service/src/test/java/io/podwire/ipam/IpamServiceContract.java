@@ -750,6 +750,33 @@ abstract class IpamServiceContract {
                 .build();
     }
 
+    @Test
+    void aSingleAddressThatItsNodeReportsIsListedOnceAndOfItsBlock() {
+        Address given = addresses()
+                .allocateAddresses(allocation("n7/c1/eth0", anyFour()))
+                .getAddresses(0);
+        report(node(2), ReportStream.inUse(given.getAddress(), "thief")).awaitAck(1);
+        ReportStream seven = report(node(7), ReportStream.inUse(given.getAddress(), "web"));
+        seven.awaitAck(1);
+        List<Address> listed = addresses(ListAddressesRequest.newBuilder());
+        assertThat(listed)
+                .extracting(a ->
+                        a.getNode() + " " + a.getPod().getName() + " " + a.getOwnerId() + " " + a.getOutsideOwnBlock())
+                .as("another node that reports it is shown too")
+                .containsExactly("n2 thief  true", "n7 web n7/c1/eth0 false");
+        assertThat(listed.getLast().getContainerId()).isNotEmpty();
+        assertThat(listed.getLast().getBlock()).isEqualTo(given.getBlock());
+        assertThat(addresses(ListAddressesRequest.newBuilder().setOwnerId("n7/c1/eth0")))
+                .hasSize(1);
+
+        seven.delta(List.of(), List.of(given.getAddress()));
+        seven.awaitAck(2);
+        assertThat(addresses(ListAddressesRequest.newBuilder().setNode("n7")))
+                .as("not reported any more: as the service knows it")
+                .extracting(Address::getOwnerId)
+                .containsExactly("n7/c1/eth0");
+    }
+
     private static AddressWish anyFour() {
         return AddressWish.newBuilder().setFamily(IpFamily.IP_FAMILY_IPV4).build();
     }

@@ -1,5 +1,6 @@
 package io.podwire.ipam.binding;
 
+import io.podwire.common.net.NodeName;
 import io.podwire.ipam.binding.Binding.Holder;
 import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressRules;
@@ -7,6 +8,7 @@ import io.podwire.ipam.core.AddressUse;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.SingleAddress;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -46,10 +48,34 @@ public final class SingleReport {
         return new Holder("", "", owner.namespace(), owner.pod(), "", "");
     }
 
-    /** The single address that an entry tells of. */
+    /** The single address that an entry tells of: as the service has it, or as the node reported it where it is used. */
     public static Optional<SingleAddress> single(Ledger ledger, AddressEntry entry) {
         return entry.report()
-                .filter(report -> report.epoch().sameOwner(AddressRules.SERVICE))
-                .flatMap(_ -> ledger.address(entry.address()));
+                .flatMap(report -> ledger.address(entry.address())
+                        .filter(single -> report.epoch().sameOwner(AddressRules.SERVICE)
+                                || (isOn(report.node(), single) && reports(report, single))));
+    }
+
+    private static boolean isOn(NodeName node, SingleAddress single) {
+        return single.use()
+                .user()
+                .filter(owner -> owner.node().equals(node.value()))
+                .isPresent();
+    }
+
+    /** True when a node reported that a container of its has the address. */
+    private static boolean reports(NodeReport report, SingleAddress single) {
+        return report.binding(single.address())
+                .filter(binding -> binding.state() == Binding.State.IN_USE)
+                .isPresent();
+    }
+
+    /** True for what the node reported where it is used: its report tells more than the service knows. */
+    public static boolean isReported(SingleAddress single, Map<String, NodeReport> byNode) {
+        return single.use()
+                .user()
+                .flatMap(owner -> Optional.ofNullable(byNode.get(owner.node())))
+                .filter(report -> reports(report, single))
+                .isPresent();
     }
 }

@@ -125,12 +125,15 @@ final class AddressMapping {
         return message.build();
     }
 
-    /** What only a single address has. */
+    /** What only a single address has. Of the pod a node's report tells more. */
     static void tell(SingleAddress single, Address.Builder message) {
         Optional<AddressOwner> owner = single.use().user();
         owner.ifPresent(user -> {
-            message.setOwnerId(user.id())
-                    .setPod(PodRef.newBuilder().setNamespace(user.namespace()).setName(user.pod()));
+            message.setOwnerId(user.id());
+            if (message.getContainerId().isEmpty()) {
+                message.setPod(
+                        PodRef.newBuilder().setNamespace(user.namespace()).setName(user.pod()));
+            }
             if (!user.node().isEmpty()) {
                 message.setNode(user.node());
             }

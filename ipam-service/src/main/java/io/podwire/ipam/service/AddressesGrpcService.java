@@ -34,8 +34,10 @@ import io.podwire.proto.ipam.v1.UnreserveAddressesRequest;
 import io.podwire.proto.ipam.v1.UnreserveAddressesResponse;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** podwire.ipam.v1.Addresses. */
@@ -101,20 +103,26 @@ public final class AddressesGrpcService extends AddressesGrpc.AddressesImplBase 
         return response.build();
     }
 
-    /** What nodes have reported, and single addresses. */
+    /** What nodes have reported, and single addresses that none of them has. */
     private List<NodeReport> reports(ListAddressesRequest request, Ledger ledger, Duration now) {
         String owner = request.getOwnerId();
         String node = request.getNode();
+        List<NodeReport> reports = bindings.snapshot();
+        Map<String, NodeReport> byNode = owner.isEmpty()
+                        && !node.equals(AddressRules.SERVICE.node().value())
+                ? reports.stream()
+                        .collect(Collectors.toMap(report -> report.node().value(), Function.identity()))
+                : Map.of();
         NodeReport singles = SingleReport.of(
                 ledger,
                 single -> (owner.isEmpty() || of(single, AddressOwner::id).equals(owner))
                         && (node.isEmpty()
                                 || node.equals(AddressRules.SERVICE.node().value())
-                                || of(single, AddressOwner::node).equals(node)),
+                                || of(single, AddressOwner::node).equals(node))
+                        && !SingleReport.isReported(single, byNode),
                 now);
         return owner.isEmpty()
-                ? Stream.concat(bindings.snapshot().stream(), Stream.of(singles))
-                        .toList()
+                ? Stream.concat(reports.stream(), Stream.of(singles)).toList()
                 : List.of(singles);
     }
 

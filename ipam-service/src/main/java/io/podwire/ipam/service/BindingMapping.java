@@ -13,6 +13,7 @@ import io.podwire.ipam.binding.Binding.Holder;
 import io.podwire.ipam.binding.Places;
 import io.podwire.ipam.binding.SingleReport;
 import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.SingleAddress;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
@@ -152,10 +153,11 @@ final class BindingMapping {
     }
 
     static Address toProto(AddressEntry entry, Ledger ledger, Places places, Duration now) {
+        Optional<SingleAddress> single = SingleReport.single(ledger, entry);
         Address.Builder message = Address.newBuilder()
                 .setAddress(entry.address().toString())
                 .setState(toProto(entry.state()))
-                .setOutsideOwnBlock(entry.outsideOwnBlock(places));
+                .setOutsideOwnBlock(single.isEmpty() && entry.outsideOwnBlock(places));
         places.pool(entry.address()).ifPresent(pool -> message.setPool(pool.name()));
         entry.block(places).ifPresent(block -> message.setBlock(block.toString()));
         entry.node().ifPresent(node -> message.setNode(node.value()));
@@ -178,7 +180,7 @@ final class BindingMapping {
                             .setUid(holder.uid()))
                     .setSince(timestamp(binding.since()));
         });
-        SingleReport.single(ledger, entry).ifPresent(single -> AddressMapping.tell(single, message));
+        single.ifPresent(known -> AddressMapping.tell(known, message));
         return message.build();
     }
 
