@@ -47,6 +47,7 @@ import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.journal.IntentFolder;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.journal.NodeIdentityFile;
+import io.podwire.node.journal.SingleHold;
 import io.podwire.node.netlink.Conntrack;
 import io.podwire.node.netlink.LinkEvents;
 import io.podwire.node.netlink.NftMonitor;
@@ -63,6 +64,7 @@ import io.podwire.node.upstream.IpamClient;
 import io.podwire.node.upstream.NodeIdentity;
 import io.podwire.node.upstream.PolicyClient;
 import io.podwire.node.upstream.RouteClient;
+import io.podwire.node.upstream.SingleAddresses;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -203,8 +205,9 @@ public final class Main {
         attachments.afterSettling(bindings::changed);
         Upstreams upstreams = new Upstreams(
                 options, self, journal, book, time, underlay, vxlan, routes, ruleset, bridge, bindings, policy, route);
+        ManagedChannel ipamChannel = channel(context, options.ipamService());
         IpamClient ipam = new IpamClient(
-                channel(context, options.ipamService()),
+                ipamChannel,
                 context.own(new EventLoop("ipam")),
                 time,
                 self,
@@ -213,6 +216,17 @@ public final class Main {
                 options.pools(),
                 options.lowWater(),
                 upstreams::blocksChanged);
+        SingleAddresses singles = new SingleAddresses(
+                ipamChannel,
+                context.own(new EventLoop("singles")),
+                time,
+                self,
+                journal,
+                book,
+                attachments.all(),
+                ipam::fenced,
+                upstreams::blocksChanged);
+        upstreams.use(ipam, singles);
 
         // The flows. Unfinished ADDs are undone and waiting DELs are done before the socket opens.
         Node node = new Node(
@@ -275,7 +289,7 @@ public final class Main {
             upkeep.execute(reaper::look);
             upkeep.every(options.reapPeriod(), reaper::look);
         }
-        upstreams.start(attachments.all(), ipam);
+        upstreams.start(attachments.all());
         Set<String> uplinks = Set.of(underlay.ifname());
         DriftWatch drift = new DriftWatch(
                 context.own(new EventLoop("drift")),
@@ -352,6 +366,8 @@ public final class Main {
             NodeOptions options, Journal journal, AttachmentTable attachments, TimeSource time) {
         AddressBook<EndpointKey> book = new AddressBook<>(options.coolDown());
         journal.blocks().forEach(book::addBlock);
+        Map<EndpointKey, SingleHold> singles = SingleHold.used(journal.singles(), attachments.all());
+        singles.forEach((key, hold) -> book.lend(key, hold.addresses()));
         attachments.all().forEach(a -> a.addresses().stream().forEach(address -> book.restore(a.key(), address)));
         journal.cooling().forEach(address -> book.restoreCooling(address, time.monotonic()));
         return book;
@@ -398,6 +414,9 @@ public final class Main {
                 .register(meters);
         FunctionCounter.builder("podwire.blocks.returned", ipam, IpamClient::returned)
                 .description("blocks that were given back to ipam-service")
+                .register(meters);
+        Gauge.builder("podwire.addresses.single", book, b -> b.lent().size())
+                .description("addresses that pods of this node have of ipam-service's own blocks")
                 .register(meters);
         Gauge.builder("podwire.node.fenced", ipam, client -> client.fenced() ? 1 : 0)
                 .description("1 when ipam-service knows a newer life of this node: no address is given, else 0")

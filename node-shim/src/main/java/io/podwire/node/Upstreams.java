@@ -18,11 +18,14 @@ import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.SingleAnswer;
+import io.podwire.node.plan.SingleWish;
 import io.podwire.node.upstream.BindingClient;
 import io.podwire.node.upstream.IpamClient;
 import io.podwire.node.upstream.NodeIdentity;
 import io.podwire.node.upstream.PolicyClient;
 import io.podwire.node.upstream.RouteClient;
+import io.podwire.node.upstream.SingleAddresses;
 import io.podwire.proto.node.v1.NodeStatus;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,6 +35,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The three services as the node uses them: what an endpoint or a block that comes or goes means for
@@ -52,6 +56,7 @@ final class Upstreams implements Node.Services {
     private final RulesetReconciler ruleset;
     private final BridgeWiring wiring;
     private Optional<IpamClient> ipam = Optional.empty();
+    private Optional<SingleAddresses> singles = Optional.empty();
     private final BindingClient bindings;
     private final Optional<PolicyClient> policy;
     private final Optional<RouteClient> route;
@@ -85,18 +90,24 @@ final class Upstreams implements Node.Services {
         this.route = route;
     }
 
+    /** What asks ipam-service, before any flow runs. */
+    void use(IpamClient blocks, SingleAddresses single) {
+        ipam = Optional.of(blocks);
+        singles = Optional.of(single);
+    }
+
     /** Tells what the journal knows, then connects. */
-    void start(List<Attachment> known, IpamClient client) {
-        ipam = Optional.of(client);
+    void start(List<Attachment> known) {
         for (IpFamily family : IpFamily.values()) {
             journal.fact(tunnelFact(family)).map(IpAddress::parse).ifPresent(address -> book.restore(TUNNEL, address));
         }
-        if (!book.blocks().isEmpty()) {
+        if (!(book.blocks().isEmpty() && book.lent().isEmpty())) {
             var _ = blocksChanged();
         }
         known.forEach(this::up);
         policy.ifPresent(PolicyClient::start);
-        client.start();
+        ipam.ifPresent(IpamClient::start);
+        singles.ifPresent(SingleAddresses::start);
         bindings.start();
     }
 
@@ -109,11 +120,11 @@ final class Upstreams implements Node.Services {
 
     /**
      * The node has other blocks than before, or gives addresses of others: its tunnel gets its addresses, and the others
-     * learn them.
+     * learn them, and the single addresses too. From several threads: the last call tells the newest.
      *
      * @return done once no other node takes another block for this one's, and the tunnel has no other address
      */
-    CompletableFuture<Void> blocksChanged() {
+    synchronized CompletableFuture<Void> blocksChanged() {
         if (route.isEmpty()) {
             return CompletableFuture.completedFuture(null);
         }
@@ -125,7 +136,10 @@ final class Upstreams implements Node.Services {
                         self.name(),
                         underlay.ends(),
                         tunnel.map(addresses -> new RemoteNode.Vtep(vxlan.mac(), addresses.first())),
-                        book.blocks()));
+                        Stream.concat(
+                                        book.blocks().stream(),
+                                        book.lent().stream().map(IpPrefix::ofHost))
+                                .toList()));
         return CompletableFuture.allOf(moved, told);
     }
 
@@ -179,6 +193,22 @@ final class Upstreams implements Node.Services {
     @Override
     public String supplyOf(String pool, Duration longest) {
         return ipam.map(client -> client.supplyOf(pool, longest)).orElse("ipam-service was not asked yet");
+    }
+
+    @Override
+    public SingleAnswer allocate(SingleWish wish, Duration longest) {
+        return singles.map(single -> single.allocate(wish, longest))
+                .orElseGet(() -> new SingleAnswer.NotNow("ipam-service was not asked yet"));
+    }
+
+    @Override
+    public void releaseSingles(EndpointKey key) {
+        singles.ifPresent(single -> single.release(key));
+    }
+
+    @Override
+    public CompletableFuture<Void> announceSingles() {
+        return blocksChanged();
     }
 
     @Override
@@ -244,16 +274,19 @@ final class Upstreams implements Node.Services {
 
     /** What is wrong though ADDs are served, one sentence each. */
     private List<String> warnings(List<BlockUse> uses) {
+        List<String> warnings = new ArrayList<>();
+        singles.map(SingleAddresses::problem).filter(why -> !why.isEmpty()).ifPresent(warnings::add);
         String problem = supplyProblem();
         if (problem.isEmpty() || !hasAddresses()) {
-            return List.of();
+            return warnings;
         }
         String left = options.families().stream()
                 .map(family -> free(uses, family) + " " + family.label())
                 .collect(Collectors.joining(" and "));
-        return List.of(problem + ": pods get the addresses that are left, " + left + ", and running pods keep theirs;"
+        warnings.add(problem + ": pods get the addresses that are left, " + left + ", and running pods keep theirs;"
                 + " ipam-service at " + options.ipamService() + " is asked again every few seconds, and once none is"
                 + " left an ADD ends with code 11 and STATUS with 50");
+        return warnings;
     }
 
     private static int free(List<BlockUse> uses, IpFamily family) {

@@ -72,6 +72,9 @@ public final class AddressBook<O> {
 
     private final Map<O, EnumMap<IpFamily, IpAddress>> byOwner = new HashMap<>();
     private final Map<IpAddress, O> byAddress = new HashMap<>();
+    /** Of no block of the book, and in use. */
+    private final Set<IpAddress> lent = new TreeSet<>();
+
     private final SortedSet<Cooling> cooling = new TreeSet<>();
     /** The same by address, the one released longest ago first. */
     private final Map<IpAddress, Cooling> coolingByAddress = new LinkedHashMap<>();
@@ -331,6 +334,11 @@ public final class AddressBook<O> {
      *     same family
      */
     public synchronized void restore(O owner, IpAddress address) {
+        checkHolder(owner, address);
+        put(owner, address);
+    }
+
+    private void checkHolder(O owner, IpAddress address) {
         O holder = byAddress.get(address);
         if (holder != null && !holder.equals(owner)) {
             throw new IllegalStateException(address + " is held by " + holder + ", cannot restore it for " + owner);
@@ -339,7 +347,33 @@ public final class AddressBook<O> {
         if (held != null && !held.equals(address)) {
             throw new IllegalStateException(owner + " holds " + held + ", cannot restore " + address + " for it");
         }
-        put(owner, address);
+    }
+
+    /**
+     * Records that an owner has addresses that are of no block of the book: whoever lent them says what becomes of them
+     * once they are released, so that they do not cool down here. All or none.
+     *
+     * @throws IllegalStateException when another owner has one, or the owner has another address of its family
+     */
+    public synchronized void lend(O owner, List<IpAddress> addresses) {
+        for (IpAddress address : addresses) {
+            checkHolder(owner, address);
+        }
+        addresses.forEach(address -> put(owner, address));
+        lent.addAll(addresses);
+    }
+
+    /** Addresses that owners have and that are of no block of the book, in order. */
+    public synchronized List<IpAddress> lent() {
+        return List.copyOf(lent);
+    }
+
+    /** Those of these addresses that are in no block and that no owner has: nobody here can give them. */
+    public synchronized List<IpAddress> outside(List<IpAddress> these) {
+        return these.stream()
+                .filter(address ->
+                        !byAddress.containsKey(address) && blockAround(address).isEmpty())
+                .toList();
     }
 
     /**
@@ -355,19 +389,19 @@ public final class AddressBook<O> {
     }
 
     /**
-     * Ends an owner's hold of all its addresses; they cool down. Releasing what is not held does nothing.
+     * Ends an owner's hold of all its addresses; they cool down, but for those that were lent. Releasing what is not held
+     * does nothing.
      *
      * @param now a monotonic time
      * @return the addresses that cool down now, IPv4 first
      */
     public synchronized List<IpAddress> release(O owner, Duration now) {
-        List<IpAddress> addresses = List.copyOf(held(owner).values());
+        List<IpAddress> addresses = new ArrayList<>(held(owner).values());
         byOwner.remove(owner);
-        addresses.forEach(address -> {
-            byAddress.remove(address);
-            cool(address, now);
-        });
-        return addresses;
+        addresses.forEach(byAddress::remove);
+        addresses.removeIf(lent::remove);
+        addresses.forEach(address -> cool(address, now));
+        return List.copyOf(addresses);
     }
 
     /** The addresses an owner holds, IPv4 first; none: it holds none. */

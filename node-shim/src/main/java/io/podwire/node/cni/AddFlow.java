@@ -26,6 +26,7 @@ import io.podwire.node.plan.WiringMode;
 import io.podwire.node.plan.WiringMode.HostSide;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -56,6 +57,7 @@ public final class AddFlow {
 
     private final Node node;
     private final RequestRules rules;
+    private final SingleFlow singles;
 
     /** Who waits for an ADD. */
     @FunctionalInterface
@@ -75,6 +77,7 @@ public final class AddFlow {
     public AddFlow(Node node) {
         this.node = node;
         this.rules = new RequestRules(node.families(), PodNames::gateway);
+        this.singles = new SingleFlow(node);
     }
 
     /**
@@ -174,7 +177,7 @@ public final class AddFlow {
             if (request.mac().isPresent()) {
                 node.claims().claimMac(key, of.display(), request.mac().get());
             }
-            PodAddresses addresses = takeAddresses(key, request, began);
+            PodAddresses addresses = takeAddresses(call, request, began);
             Attachment planned = node.wiring()
                     .plan(new Attachment(
                             key,
@@ -200,6 +203,7 @@ public final class AddFlow {
             if (!claimed) {
                 node.claims().release(key);
                 node.addresses().release(key, node.time().monotonic());
+                node.services().releaseSingles(key);
             }
         }
     }
@@ -224,6 +228,7 @@ public final class AddFlow {
             node.failPoints().reach("add.address");
             node.attachments().begin(intent);
             node.failPoints().reach("add.intent");
+            CompletableFuture<Void> routed = singles.announced(intent);
             LocalEndpoint endpoint = Node.endpoint(intent);
             if (endpoint.hostSide() != HostSide.BRIDGE_PORT) {
                 node.ruleset().expectUnbridged().join();
@@ -235,7 +240,7 @@ public final class AddFlow {
             }
             node.failPoints().reach("add.announce");
             Duration announced = node.time().monotonic();
-            Set<IpFamily> routed = node.wiring().attach(intent, entrance);
+            Set<IpFamily> families = node.wiring().attach(intent, entrance);
             node.extras().give(intent, pod);
             Duration wired = node.time().monotonic();
             Attachment attached =
@@ -245,6 +250,7 @@ public final class AddFlow {
             if (!intent.request().hostPorts().isEmpty()) {
                 node.connections().takeOver(intent.request().hostPorts(), intent.addresses());
             }
+            awaitRoutes(routed, began);
             checkAwaited(caller);
             checkEnforceable(endpoint, attached);
             node.attachments().finish(attached);
@@ -259,7 +265,7 @@ public final class AddFlow {
                     micros(announced, wired),
                     micros(wired, ruled),
                     micros(ruled, node.time().monotonic()));
-            return new Wired(attached, routed);
+            return new Wired(attached, families);
         } catch (CniException e) {
             undo(intent, covered);
             throw e;
@@ -338,6 +344,26 @@ public final class AddFlow {
         }
     }
 
+    /** A pod that others cannot reach, or look for at another node, does not start. */
+    private void awaitRoutes(CompletableFuture<Void> routed, Duration began) throws CniException {
+        if (routed.isDone() && !routed.isCompletedExceptionally()) {
+            return;
+        }
+        try {
+            within(routed, left(began));
+        } catch (TimeoutException | ExecutionException e) {
+            throw new CniException(
+                    Code.TRY_AGAIN,
+                    "the other nodes do not know where the pod's address is",
+                    "it is of ipam-service's own blocks, so its route has to be announced, and route-reflector did not"
+                            + " take it within " + DEADLINE.toSeconds() + " s: " + e.getMessage(),
+                    e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CniException(Code.TRY_AGAIN, "node-shim is stopping", "try again when it is back", e);
+        }
+    }
+
     /** What takes long keeps no other ADD waiting: one whose pod is covered goes on while policy-service is away. */
     private static <T> T within(CompletableFuture<T> result, Duration left)
             throws InterruptedException, ExecutionException, TimeoutException {
@@ -356,8 +382,14 @@ public final class AddFlow {
         return to.minus(from).toNanos() / 1000;
     }
 
-    private PodAddresses takeAddresses(EndpointKey key, PodRequest request, Duration began) throws CniException {
-        String pool = request.pool().orElse("");
+    private PodAddresses takeAddresses(CniCall call, PodRequest request, Duration began) throws CniException {
+        EndpointKey key = call.key();
+        List<IpAddress> given = singles.take(call, request, left(began));
+        if (given.size() == node.families().size()) {
+            return new PodAddresses(given);
+        }
+        // A pool is of one family, which has what it wants then.
+        String pool = given.isEmpty() ? request.pool().orElse("") : "";
         while (true) {
             Duration now = node.time().monotonic();
             switch (node.addresses().takeThis(key, node.families(), request.addresses(), pool, now)) {
@@ -381,12 +413,10 @@ public final class AddFlow {
                                     + " node-shim, is over");
                 case Taking.Elsewhere<EndpointKey>(IpAddress address) ->
                     throw new CniException(
-                            Code.UNSUPPORTED_FIELD,
-                            "unsupported address " + address,
-                            "it is in no block of this node, which has "
-                                    + node.addresses().blocks()
-                                    + ", and node-shim asks ipam-service for no single addresses of other blocks:"
-                                    + " take one of these, or run the pod on the node that has it");
+                            Code.TRY_AGAIN,
+                            "address " + address + " is not given",
+                            "its block has just ceased to be this node's, which has "
+                                    + node.addresses().blocks());
                 case Taking.Closed<EndpointKey>(IpAddress address, IpPrefix block, String of) -> {
                     String problem = node.services().supplyProblem();
                     throw new CniException(

@@ -18,6 +18,8 @@ import io.podwire.node.netns.Netns;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.PodName;
+import io.podwire.node.plan.SingleAnswer;
+import io.podwire.node.plan.SingleWish;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -96,6 +98,24 @@ public record Node(
          */
         String supplyOf(String pool, Duration longest);
 
+        /**
+         * Asks ipam-service for addresses of the blocks that it owns itself, and waits for its answer. Given, they are in
+         * the address book and in the journal; {@link #releaseSingles} gives them back.
+         *
+         * @param longest how long to wait
+         */
+        SingleAnswer allocate(SingleWish wish, Duration longest);
+
+        /** What an attachment had of ipam-service's own blocks goes back, durably; it need not have any. */
+        void releaseSingles(EndpointKey key);
+
+        /**
+         * Tells the other nodes which addresses of ipam-service's own blocks are at this node.
+         *
+         * @return done once they are told
+         */
+        CompletableFuture<Void> announceSingles();
+
         /** Why there may be no address, one sentence; empty when nothing is wrong. */
         String supplyProblem();
     }
@@ -153,6 +173,7 @@ public record Node(
         addresses.release(attachment.key(), time.monotonic());
         failPoints.reach("del.release");
         attachments.remove(attachment, addresses.cooling(time.monotonic()));
+        services.releaseSingles(attachment.key());
         services.addressesReleased();
         failPoints.reach("del.commit");
     }

@@ -44,7 +44,7 @@ import org.h2.mvstore.MVStoreException;
 
 /**
  * What node-shim must know after a kill: who it is, its blocks, its attachments, the addresses that
- * cool down, and the program it enforces. One MVStore file with JSON values, each with a checksum.
+ * cool down, those of ipam-service's own blocks, and the program it enforces. One MVStore file with JSON values, each with a checksum.
  *
  * <p>Each change is written to the file before the method returns, without fsync: that survives the
  * process, not the machine. A machine that loses power has lost its pods as well, and its next boot
@@ -343,6 +343,39 @@ public final class Journal implements AutoCloseable {
         });
     }
 
+    /**
+     * Notes that an attachment is about to get addresses of ipam-service's own blocks. Forced to the disk, past a loss of
+     * power: addresses that no file names would never go back.
+     *
+     * @return true when that is done; false: it is not noted, and they must not be asked for
+     */
+    public synchronized boolean beginSingle(SingleHold asked) {
+        putSingle(asked);
+        if (file.force()) {
+            return true;
+        }
+        endSingle(asked);
+        return false;
+    }
+
+    /** Notes what has become of such addresses. */
+    public synchronized void putSingle(SingleHold hold) {
+        String row = write(SingleRow.of(hold));
+        file.change(maps -> maps.singles().put(hold.ownerId(), row));
+    }
+
+    /** Notes that ipam-service has taken such addresses back. */
+    public synchronized void endSingle(SingleHold hold) {
+        file.change(maps -> maps.singles().remove(hold.ownerId()));
+    }
+
+    /** Addresses of ipam-service's own blocks, as last written. */
+    public List<SingleHold> singles() {
+        return intact(() -> file.maps().singles().all().entrySet().stream()
+                .map(entry -> read(entry.getValue(), SingleRow.class).toHold(entry.getKey()))
+                .toList());
+    }
+
     /** A small fact of the node, such as the address of its VXLAN device. */
     public Optional<String> fact(String name) {
         return intact(() -> file.maps().meta().get("fact." + name));
@@ -548,6 +581,25 @@ public final class Journal implements AutoCloseable {
                     policyRevision,
                     Instant.ofEpochMilli(sinceMs),
                     request.stream().findFirst().map(RequestRow::toRequest).orElse(PodRequest.NONE));
+        }
+    }
+
+    /** How a single address stands in the file, under its owner's id. */
+    record SingleRow(String containerId, String ifname, List<String> addresses, boolean leaving) {
+        static SingleRow of(SingleHold hold) {
+            return new SingleRow(
+                    hold.key().containerId(),
+                    hold.key().ifname(),
+                    hold.addresses().stream().map(IpAddress::toString).toList(),
+                    hold.leaving());
+        }
+
+        SingleHold toHold(String ownerId) {
+            return new SingleHold(
+                    ownerId,
+                    new EndpointKey(containerId, ifname),
+                    addresses.stream().map(IpAddress::parse).toList(),
+                    leaving);
         }
     }
 

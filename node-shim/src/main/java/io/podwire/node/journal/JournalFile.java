@@ -48,6 +48,7 @@ final class JournalFile implements AutoCloseable {
             SealedMap<String> attachments,
             SealedMap<String> blocks,
             SealedMap<String> returning,
+            SealedMap<String> singles,
             SealedMap<Long> cooling,
             SealedMap<String> programEndpoints,
             SealedMap<String> programSets,
@@ -58,6 +59,7 @@ final class JournalFile implements AutoCloseable {
                     new SealedMap<>(store.openMap("attachments")),
                     new SealedMap<>(store.openMap("blocks")),
                     new SealedMap<>(store.openMap("returning")),
+                    new SealedMap<>(store.openMap("singles")),
                     new SealedMap<>(store.openMap("cooling")),
                     new SealedMap<>(store.openMap("program.endpoints")),
                     new SealedMap<>(store.openMap("program.sets")),
@@ -66,7 +68,15 @@ final class JournalFile implements AutoCloseable {
 
         List<SealedMap<?>> all() {
             return List.of(
-                    meta, attachments, blocks, returning, cooling, programEndpoints, programSets, programExpected);
+                    meta,
+                    attachments,
+                    blocks,
+                    returning,
+                    singles,
+                    cooling,
+                    programEndpoints,
+                    programSets,
+                    programExpected);
         }
     }
 

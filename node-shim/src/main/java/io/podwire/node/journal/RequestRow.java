@@ -1,5 +1,6 @@
 package io.podwire.node.journal;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
@@ -16,7 +17,10 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.SortedMap;
 
-/** How what an attachment asks for stands in the file. An empty text, an empty list and -1 stand for nothing. */
+/**
+ * How what an attachment asks for stands in the file. An empty text, an empty list and -1 stand for nothing; rows of older
+ * releases know of no reservation.
+ */
 record RequestRow(
         List<String> addresses,
         String mac,
@@ -27,7 +31,9 @@ record RequestRow(
         List<DnsRow> dns,
         SortedMap<String, String> sysctls,
         int mtu,
-        List<RouteRow> routes) {
+        List<RouteRow> routes,
+
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) boolean reserve) {
     private static final int NONE = -1;
 
     /** A host port. */
@@ -93,7 +99,8 @@ record RequestRow(
                         .toList(),
                 request.sysctls(),
                 request.mtu().orElse(NONE),
-                request.routes().stream().map(RouteRow::of).toList());
+                request.routes().stream().map(RouteRow::of).toList(),
+                request.reserve());
     }
 
     PodRequest toRequest() {
@@ -116,7 +123,8 @@ record RequestRow(
                         .map(row -> new DnsSettings(row.nameservers(), row.domain(), row.search(), row.options())),
                 sysctls,
                 number(mtu),
-                routes.stream().map(RouteRow::toRoute).toList());
+                routes.stream().map(RouteRow::toRoute).toList(),
+                reserve);
     }
 
     private static Optional<String> text(String value) {

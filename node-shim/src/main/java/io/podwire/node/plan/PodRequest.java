@@ -21,6 +21,7 @@ import java.util.TreeMap;
  * @param sysctls kernel settings inside the pod by path, such as net/core/somaxconn
  * @param mtu of its interface, in bytes; empty: derived from the underlay, and following it
  * @param routes inside it, beside the default route
+ * @param reserve true when its addresses are to stay reserved for its replica of a workload
  */
 public record PodRequest(
         List<IpAddress> addresses,
@@ -31,7 +32,8 @@ public record PodRequest(
         Optional<DnsSettings> dns,
         SortedMap<String, String> sysctls,
         OptionalInt mtu,
-        List<ExtraRoute> routes) {
+        List<ExtraRoute> routes,
+        boolean reserve) {
     /** An interface with any address. */
     public static final PodRequest NONE = new PodRequest(
             List.of(),
@@ -42,7 +44,8 @@ public record PodRequest(
             Optional.empty(),
             new TreeMap<>(),
             OptionalInt.empty(),
-            List.of());
+            List.of(),
+            false);
 
     /** Copies. */
     public PodRequest {

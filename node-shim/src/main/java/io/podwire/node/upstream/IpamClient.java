@@ -230,7 +230,7 @@ public final class IpamClient {
      */
     public List<Finding> audit(List<Attachment> attachments, Duration longest) {
         try {
-            return loop.submit(() -> OwnershipAudit.compare(book.blocks(), ownCidrs(), attachments))
+            return loop.submit(() -> OwnershipAudit.compare(book.blocks(), ownCidrs(), book.lent(), attachments))
                     .get(longest.toNanos(), TimeUnit.NANOSECONDS);
         } catch (ExecutionException e) {
             String why = e.getCause() instanceof StatusRuntimeException status

@@ -19,10 +19,14 @@ final class OwnershipAudit {
      *
      * @param given the blocks that this node gives addresses of
      * @param owned those that ipam-service says it owns
+     * @param singles addresses that pods have of ipam-service's own blocks
      * @param attachments that are in the journal
      */
     static List<Finding> compare(
-            Collection<IpPrefix> given, Collection<IpPrefix> owned, Collection<Attachment> attachments) {
+            Collection<IpPrefix> given,
+            Collection<IpPrefix> owned,
+            Collection<IpAddress> singles,
+            Collection<Attachment> attachments) {
         List<Finding> findings = new ArrayList<>();
         given.stream()
                 .filter(block -> !owned.contains(block))
@@ -37,7 +41,7 @@ final class OwnershipAudit {
         Map<IpAddress, Attachment> owners = new HashMap<>();
         for (Attachment attachment : attachments) {
             for (IpAddress address : attachment.addresses().list()) {
-                if (given.stream().noneMatch(block -> block.contains(address))) {
+                if (!singles.contains(address) && given.stream().noneMatch(block -> block.contains(address))) {
                     findings.add(new Finding(
                             "address", address.toString(), "of " + attachment.key() + " is in no block of this node"));
                 }

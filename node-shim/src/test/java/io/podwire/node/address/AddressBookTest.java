@@ -10,6 +10,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.PodAddresses;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -171,13 +172,37 @@ final class AddressBookTest {
         assertThat(named("b", V4, "", "10.0.0.5")).isEqualTo(new Taking.Cooling<>(five));
         assertThat(named("b", V4, "", "10.0.9.5")).isEqualTo(new Taking.Elsewhere<>(IpAddress.parse("10.0.9.5")));
         assertThat(book.heldBy("b")).as("nothing was taken").isEmpty();
-        assertThat(book.takeThis("b", V4, java.util.List.of(five), "", T0.plus(COOL)))
+        assertThat(book.takeThis("b", V4, List.of(five), "", T0.plus(COOL)))
                 .as("once it is cool")
                 .isEqualTo(new Taking.Taken<>(addresses("10.0.0.5")));
         assertThat(book.take("c", V4, T0.plus(COOL)).orElseThrow().list()).doesNotContain(five);
         assertThatIllegalStateException()
                 .isThrownBy(() -> named("b", V4, "", "10.0.0.6"))
                 .withMessageContaining("b holds 10.0.0.5");
+    }
+
+    @Test
+    void aLentAddressIsItsOwnersAndNeitherCoolsNorStays() {
+        book.addBlock(IpPrefix.parse("10.0.0.0/30"));
+        book.addBlock(IpPrefix.parse("fd00::/127"));
+        IpAddress lent = IpAddress.parse("10.9.0.5");
+        IpAddress own = IpAddress.parse("10.0.0.2");
+        assertThat(book.outside(List.of(own, lent))).containsExactly(lent);
+        book.lend("a", List.of(lent));
+        assertThat(book.lent()).containsExactly(lent);
+        assertThat(book.outside(List.of(lent))).as("somebody has it").isEmpty();
+        assertThat(named("a", BOTH, "", "10.9.0.5"))
+                .as("with any of the other family")
+                .isEqualTo(new Taking.Taken<>(addresses("10.9.0.5", "fd00::")));
+        assertThat(named("b", V4, "", "10.9.0.5")).isEqualTo(new Taking.Held<>(lent, "a"));
+        assertThatIllegalStateException().isThrownBy(() -> book.lend("b", List.of(own, lent)));
+        assertThat(book.heldBy("b")).as("all or none").isEmpty();
+        assertThat(book.holdings(T0).held()).containsKey(lent);
+
+        assertThat(book.release("a", T0)).as("what cools").containsExactly(IpAddress.parse("fd00::"));
+        assertThat(book.cooling(T0)).doesNotContain(lent);
+        assertThat(book.lent()).isEmpty();
+        assertThat(book.free(IpFamily.V4, T0)).as("of the block").isEqualTo(4);
     }
 
     @Test

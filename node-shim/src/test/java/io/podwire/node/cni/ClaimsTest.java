@@ -99,7 +99,8 @@ final class ClaimsTest {
                         Optional.empty(),
                         new TreeMap<>(),
                         OptionalInt.empty(),
-                        List.of()));
+                        List.of(),
+                        false));
         Claims restored = Claims.of(List.of(attached));
         assertThat(catchThrowableOfType(CniException.class, () -> restored.claimPorts(B, "", List.of(port("tcp 80")))))
                 .isNotNull();

@@ -61,7 +61,8 @@ final class CniResultTest {
                             OptionalLong.of(5),
                             OptionalLong.empty(),
                             OptionalInt.of(0)),
-                    route("0.0.0.0/0", OptionalLong.of(100))));
+                    route("0.0.0.0/0", OptionalLong.of(100))),
+            false);
 
     private static ExtraRoute route(String destination, OptionalLong table) {
         return new ExtraRoute(

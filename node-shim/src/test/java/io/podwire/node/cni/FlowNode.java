@@ -70,6 +70,9 @@ final class FlowNode implements AutoCloseable {
     private final RulesetReconciler ruleset;
     private Journal journal;
     private CniGrpcService cni;
+    /** From the next {@link #start} on. */
+    Node.Services services = new NoServices();
+
     Node node;
     BridgeWiring wiring;
 
@@ -118,7 +121,7 @@ final class FlowNode implements AutoCloseable {
                 new PodExtras(sockets, Runnable::run, SYSCTL, failPoints),
                 new StaleConnections(conntrack, sockets, Runnable::run),
                 ruleset,
-                new NoServices(),
+                services,
                 Striped.lazyWeakLock(64),
                 podMtu::get,
                 time,

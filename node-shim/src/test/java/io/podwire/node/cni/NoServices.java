@@ -2,7 +2,10 @@ package io.podwire.node.cni;
 
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.SingleAnswer;
+import io.podwire.node.plan.SingleWish;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 
 /** No service is there. */
 class NoServices implements Node.Services {
@@ -31,6 +34,19 @@ class NoServices implements Node.Services {
     @Override
     public String supplyOf(String pool, Duration longest) {
         return "ipam-service knows no pool " + pool;
+    }
+
+    @Override
+    public SingleAnswer allocate(SingleWish wish, Duration longest) {
+        return new SingleAnswer.NotNow("ipam-service is away");
+    }
+
+    @Override
+    public void releaseSingles(EndpointKey key) {}
+
+    @Override
+    public CompletableFuture<Void> announceSingles() {
+        return CompletableFuture.completedFuture(null);
     }
 
     @Override

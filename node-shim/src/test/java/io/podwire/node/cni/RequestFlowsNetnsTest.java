@@ -214,7 +214,7 @@ final class RequestFlowsNetnsTest {
             value = {
                 "10.1.0.1|''|11|c1/eth0",
                 "10.1.0.2|''|11|--cool-down",
-                "10.9.0.1|''|2|node-shim asks ipam-service for no single addresses",
+                "10.9.0.1|''|11|ipam-service is away",
                 "10.1.0.5|blue|7|pool default",
                 "''|green|11|ipam-service knows no pool green",
             })

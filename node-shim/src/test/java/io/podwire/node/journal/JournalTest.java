@@ -222,7 +222,8 @@ final class JournalTest {
                 Optional.empty(),
                 new TreeMap<>(),
                 OptionalInt.of(mtu),
-                List.of());
+                List.of(),
+                false);
     }
 
     private static PodRequest everything() {
@@ -254,7 +255,8 @@ final class JournalTest {
                                 OptionalInt.empty(),
                                 OptionalLong.empty(),
                                 OptionalLong.empty(),
-                                OptionalInt.empty())));
+                                OptionalInt.empty())),
+                true);
     }
 
     private static Attachment odd(String id, String ifname, String network, String ns, String pod, String uid) {

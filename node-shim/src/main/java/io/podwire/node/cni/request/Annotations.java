@@ -17,9 +17,10 @@ final class Annotations {
     static final String IP = PREFIX + "ip";
     static final String MAC = PREFIX + "mac";
     static final String POOL = PREFIX + "pool";
+    static final String RESERVE = PREFIX + "reserve";
 
     private static final Set<String> KNOWN =
-            Set.of(IP, MAC, POOL, PREFIX + "ingress-bandwidth", PREFIX + "egress-bandwidth");
+            Set.of(IP, MAC, POOL, RESERVE, PREFIX + "ingress-bandwidth", PREFIX + "egress-bandwidth");
 
     private Annotations() {}
 

@@ -86,8 +86,9 @@ public final class PodRequestReader {
 
     private PodRequest read() throws RequestException {
         refuseModes();
+        List<IpAddress> addresses = addresses();
         return new PodRequest(
-                addresses(),
+                addresses,
                 mac(),
                 pool(),
                 HostPortReader.read(capabilities),
@@ -95,7 +96,8 @@ public final class PodRequestReader {
                 dns(),
                 SysctlRules.check(config.textByName("sysctl"), args.ifname()),
                 mtu(),
-                RouteReader.read(config));
+                RouteReader.read(config),
+                reserve(addresses));
     }
 
     private void refuseModes() throws RequestException {
@@ -213,6 +215,21 @@ public final class PodRequestReader {
                     "a pool's name has 1 to 63 characters of [a-z0-9-], got \"" + pool + "\"");
         }
         return pool.isEmpty() ? Optional.empty() : Optional.of(pool);
+    }
+
+    private boolean reserve(List<IpAddress> addresses) throws RequestException {
+        String value = annotations.getOrDefault(Annotations.RESERVE, "");
+        boolean reserve = value.equals("true");
+        if (!reserve && !value.isEmpty() && !value.equals("false")) {
+            throw RequestException.invalid(
+                    "annotation " + Annotations.RESERVE, "it must be \"true\" or \"false\", got \"" + value + "\"");
+        }
+        if (reserve && !addresses.isEmpty()) {
+            throw RequestException.invalid(
+                    "annotation " + Annotations.RESERVE,
+                    "the pod also names " + addresses + ": take one of the two, a reservation chooses the addresses");
+        }
+        return reserve;
     }
 
     private Optional<DnsSettings> dns() throws RequestException {

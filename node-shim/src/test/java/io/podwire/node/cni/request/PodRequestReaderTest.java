@@ -440,6 +440,18 @@ final class PodRequestReaderTest {
     }
 
     @Test
+    void aReservationIsAskedForByAnAnnotationAlone() throws RequestException {
+        assertThat(read(annotated("podwire.io/reserve", "true")).reserve()).isTrue();
+        assertThat(read(annotated("podwire.io/reserve", "false"))).isEqualTo(PodRequest.NONE);
+        assertThat(refused(annotated("podwire.io/reserve", "yes")).kind()).isEqualTo(Kind.INVALID);
+        assertThat(refused(annotated("podwire.io/reserve", "true"), Map.of("IP", "10.1.0.5")))
+                .as("a reservation chooses the address")
+                .extracting(RequestException::details)
+                .asString()
+                .contains("10.1.0.5");
+    }
+
+    @Test
     void optionsThatBridgeModeHasNotAreRefused() throws RequestException {
         assertThat(refused("{\"promiscMode\": true}")).hasMessage("unsupported promiscMode");
         assertThat(refused("{\"hairpinMode\": true}")).hasMessage("unsupported hairpinMode");
