@@ -17,12 +17,15 @@ import io.podwire.proto.ipam.v1.AllocateAddressesRequest;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
+import io.podwire.proto.ipam.v1.GetAddressRequest;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.Pool;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.ipam.v1.UnreserveAddressesRequest;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
+import io.podwire.proto.ipam.v1.Workload;
 import io.podwire.proto.policy.v1.GetProgramRequest;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
@@ -195,6 +198,30 @@ public final class Mesh implements AutoCloseable {
                     .getAddressesList();
         } catch (StatusRuntimeException _) {
             return List.of();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    /** What ipam-service says of one address. */
+    public Address address(String address) {
+        return addresses(stub -> stub.getAddress(
+                GetAddressRequest.newBuilder().setAddress(address).build()));
+    }
+
+    /** Ends the reservation of a workload's first replica. */
+    public void unreserve(String namespace, String workload) {
+        var _ = addresses(stub -> stub.unreserveAddresses(UnreserveAddressesRequest.newBuilder()
+                .setFirst(Workload.newBuilder().setNamespace(namespace).setName(workload))
+                .setCount(1)
+                .build()));
+    }
+
+    private static <T> T addresses(Function<AddressesGrpc.AddressesBlockingStub, T> call) {
+        ManagedChannel channel = Grpc.newChannelBuilder(IPAM, InsecureChannelCredentials.create())
+                .build();
+        try {
+            return call.apply(AddressesGrpc.newBlockingStub(channel).withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS));
         } finally {
             channel.shutdownNow();
         }

@@ -90,7 +90,8 @@ public final class MeshNode implements AutoCloseable {
                 CniNetwork.parse("{\"cniVersion\":\"" + version
                         + "\",\"name\":\"podwire\",\"plugins\":[{\"type\":\"podwire\",\"socket\":\"" + socket()
                         + "\",\"spool\":\"" + spool()
-                        + "\",\"capabilities\":{\"portMappings\":true,\"bandwidth\":true}}]}"),
+                        + "\",\"capabilities\":{\"portMappings\":true,\"bandwidth\":true,\"ips\":true,"
+                        + "\"io.kubernetes.cri.pod-annotations\":true}}]}"),
                 home.resolve("libexec"),
                 List.of("nsenter", "--net=" + netns(), "--"));
     }
