@@ -2,6 +2,8 @@ package io.podwire.common.service;
 
 import io.grpc.BindableService;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.prometheus.metrics.model.registry.MultiCollector;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -18,13 +20,13 @@ import org.slf4j.LoggerFactory;
 public final class ServiceContext {
     private static final Logger log = LoggerFactory.getLogger(ServiceContext.class);
 
-    private final MeterRegistry meters;
+    private final PrometheusMeterRegistry meters;
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
     private final List<BindableService> services = new ArrayList<>();
     private final Set<String> inline = new HashSet<>();
     private final Map<String, BooleanSupplier> conditions = new LinkedHashMap<>();
 
-    ServiceContext(MeterRegistry meters) {
+    ServiceContext(PrometheusMeterRegistry meters) {
         this.meters = meters;
     }
 
@@ -56,6 +58,11 @@ public final class ServiceContext {
     /** Where metrics are registered. */
     public MeterRegistry meters() {
         return meters;
+    }
+
+    /** Adds series that are made anew at each scrape: what they are of comes and goes. It has milliseconds. */
+    public void exposes(MultiCollector collector) {
+        meters.getPrometheusRegistry().register(collector);
     }
 
     List<BindableService> services() {

@@ -191,6 +191,8 @@ public final class ServiceRunner {
         builder.directExecutor()
                 .callExecutor(new CallThreads(context, threads))
                 .intercept(new ErrorInterceptor())
+                // Outside of the one before: it sees the status that the client sees.
+                .intercept(new RequestTimes(context.meters()))
                 .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                 .maxInboundMetadataSize(MAX_METADATA_BYTES)
                 .maxConcurrentCallsPerConnection(1024)

@@ -231,6 +231,48 @@ final class ServiceRunnerTest {
         }
     }
 
+    @Test
+    void unaryCallsAreTimedByMethodAndResultAndStreamsAreNot() throws Exception {
+        try (RunningService service = start((_, context) -> {
+            context.serve(new Blocks());
+            context.serve(new Routes(true));
+        })) {
+            assertThat(list(service, "")).isNotNull();
+            assertThat(list(service, "")).isNotNull();
+            assertThat(failure(service, "full").getStatus().getCode()).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
+            assertThat(failure(service, "bug").getStatus().getCode()).isEqualTo(Status.Code.INTERNAL);
+            ManagedChannel channel = service.channel();
+            try {
+                CompletableFuture<Throwable> ended = new CompletableFuture<>();
+                StreamObserver<Announcement> requests = RoutesGrpc.newStub(channel)
+                        .exchange(new StreamObserver<>() {
+                            @Override
+                            public void onNext(RouteUpdate update) {}
+
+                            @Override
+                            public void onError(Throwable failure) {
+                                ended.complete(failure);
+                            }
+
+                            @Override
+                            public void onCompleted() {}
+                        });
+                requests.onNext(Announcement.getDefaultInstance());
+                assertThat(ended).succeedsWithin(SOON);
+            } finally {
+                channel.shutdownNow();
+            }
+            String of = "method=\"ListBlocks\",service=\"podwire.ipam.v1.Blocks\"";
+            assertThat(http(service, "/metrics").body())
+                    .contains("podwire_grpc_requests_seconds_count{code=\"OK\"," + of + "} 2")
+                    .contains("podwire_grpc_requests_seconds_count{code=\"RESOURCE_EXHAUSTED\"," + of + "} 1")
+                    .contains("podwire_grpc_requests_seconds_count{code=\"INTERNAL\"," + of + "} 1")
+                    .contains("podwire_grpc_requests_seconds_bucket{code=\"OK\"," + of + ",le=\"+Inf\"} 2")
+                    .contains("podwire_grpc_requests_seconds_bucket{code=\"OK\"," + of + ",le=\"0.005\"}")
+                    .doesNotContain("method=\"Exchange\"");
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void aStreamThatIsRefusedArrivesWithItsReason(boolean atOnce) throws Exception {
