@@ -40,6 +40,7 @@ final class PodwireCommand {
                 IpamUpdatePoolCommand.class,
                 IpamDeletePoolCommand.class,
                 IpamBlocksCommand.class,
+                IpamNamespacesCommand.class,
             })
     static final class Ipam {}
 

@@ -3,6 +3,7 @@ package io.podwire.cli;
 import com.google.common.base.Ascii;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.proto.ipam.v1.Pool;
+import java.time.Duration;
 import java.util.List;
 
 /** Pools as a table. */
@@ -12,7 +13,8 @@ final class PoolTable {
     private PoolTable() {}
 
     static Table of(List<Pool> pools) {
-        Table table = new Table("NAME", "CIDR", "BLOCK", "STATE", "OWNED", "RESERVED", "TOTAL", "PURPOSE", "SOURCE");
+        Table table = new Table(
+                "NAME", "CIDR", "BLOCK", "STATE", "OWNED", "RESERVED", "TOTAL", "FULL IN", "PURPOSE", "SOURCE");
         pools.forEach(pool -> table.row(
                 pool.getName(),
                 pool.getCidr(),
@@ -21,6 +23,7 @@ final class PoolTable {
                 owned(pool),
                 Integer.toUnsignedString(pool.getReservedBlocks()) + (pool.getReservedBlocks() == MOST_TOLD ? "+" : ""),
                 total(pool),
+                fullIn(pool),
                 Ascii.toLowerCase(pool.getPurpose().name().replace("POOL_PURPOSE_", "")),
                 pool.getSource()));
         return table;
@@ -32,6 +35,21 @@ final class PoolTable {
         return pool.getDrainingFromBlocks() == 0
                 ? owned
                 : owned + "/" + Integer.toUnsignedString(pool.getDrainingFromBlocks());
+    }
+
+    /** Two units at most: it is a forecast. */
+    private static String fullIn(Pool pool) {
+        if (!pool.hasExhaustedIn()) {
+            return "-";
+        }
+        Duration in = Duration.ofSeconds(pool.getExhaustedIn().getSeconds());
+        if (in.isZero()) {
+            return "now";
+        }
+        if (in.toDays() > 0) {
+            return in.toDays() + "d" + in.toHoursPart() + "h";
+        }
+        return in.toHours() > 0 ? in.toHours() + "h" + in.toMinutesPart() + "m" : in.toMinutes() + "m";
     }
 
     /** The field's largest value stands for more as well: a power of two tells how many. */

@@ -26,8 +26,12 @@ import io.podwire.proto.ipam.v1.DeletePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolResponse;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.ListAddressesResponse;
+import io.podwire.proto.ipam.v1.ListNamespaceUsagesRequest;
+import io.podwire.proto.ipam.v1.ListNamespaceUsagesResponse;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.ListPoolsResponse;
+import io.podwire.proto.ipam.v1.NamespaceUsage;
+import io.podwire.proto.ipam.v1.NamespacesGrpc;
 import io.podwire.proto.ipam.v1.Pool;
 import io.podwire.proto.ipam.v1.PoolPurpose;
 import io.podwire.proto.ipam.v1.PoolState;
@@ -62,16 +66,44 @@ class CommandsTest {
         try (Serving pools = new Serving(new TwoPages())) {
             Ended table = run("ipam", "pools", "--server", pools.target());
             assertThat(table).as("table").isEqualTo(new Ended(0, """
-                    NAME  CIDR              BLOCK  STATE     OWNED  RESERVED  TOTAL  PURPOSE        SOURCE
-                    a     10.0.0.0/16       /26    active    3      0         1024   pods           grpc
-                    b     10.244.0.0/16     /26    draining  0      0         0      load_balancer  manifest:b.yaml
-                    six   fd00:10:244::/48  /122   active    1      2         2^74   pods           kubernetes
+                    NAME  CIDR              BLOCK  STATE     OWNED  RESERVED  TOTAL  FULL IN  PURPOSE        SOURCE
+                    a     10.0.0.0/16       /26    active    3      0         1024   2d3h     pods           grpc
+                    b     10.244.0.0/16     /26    draining  0      0         0      -        load_balancer  manifest:b.yaml
+                    six   fd00:10:244::/48  /122   active    1      2         2^74   now      pods           kubernetes
                     """, ""));
             Ended json = run("ipam", "pools", "-o", "json", "--server", pools.target());
             ListPoolsResponse.Builder read = ListPoolsResponse.newBuilder();
             JsonFormat.parser().merge(json.out(), read);
             assertThat(read.getPoolsList()).as("JSON").containsExactly(TwoPages.A, TwoPages.B, TwoPages.SIX);
             assertThat(read.getNextPageToken()).as("the last page's token").isEmpty();
+        }
+    }
+
+    @Test
+    void namespacesAreShownWithWhatIsLeftOfTheirQuota() throws Exception {
+        try (Serving namespaces = new Serving(new SomeNamespaces())) {
+            assertThat(run("ipam", "namespaces", "--server", namespaces.target()))
+                    .isEqualTo(new Ended(0, """
+                    NAMESPACE  USED  PODS  SINGLE  QUOTA  LEFT
+                    open       7     7     0       -      -
+                    shop       12    9     3       10     0
+                    """, ""));
+        }
+    }
+
+    private static final class SomeNamespaces extends NamespacesGrpc.NamespacesImplBase {
+        @Override
+        public void listNamespaceUsages(
+                ListNamespaceUsagesRequest request, StreamObserver<ListNamespaceUsagesResponse> observer) {
+            observer.onNext(ListNamespaceUsagesResponse.newBuilder()
+                    .addUsages(NamespaceUsage.newBuilder().setNamespace("open").setPodAddresses(7))
+                    .addUsages(NamespaceUsage.newBuilder()
+                            .setNamespace("shop")
+                            .setPodAddresses(9)
+                            .setSingleAddresses(3)
+                            .setQuota(10))
+                    .build());
+            observer.onCompleted();
         }
     }
 
@@ -317,8 +349,8 @@ class CommandsTest {
             assertThat(run("ipam", "update-pool", "a", "--state", "draining", "--server", pools.target()))
                     .as("table")
                     .isEqualTo(new Ended(0, """
-                            NAME  CIDR         BLOCK  STATE     OWNED  RESERVED  TOTAL  PURPOSE  SOURCE
-                            a     10.0.0.0/16  /26    draining  3/7    0         1024   pods     grpc
+                            NAME  CIDR         BLOCK  STATE     OWNED  RESERVED  TOTAL  FULL IN  PURPOSE  SOURCE
+                            a     10.0.0.0/16  /26    draining  3/7    0         1024   -        pods     grpc
                             """, ""));
             assertThat(updatable.last.getUpdateMask().getPathsList()).containsExactly("state");
 
@@ -506,6 +538,7 @@ class CommandsTest {
                 .setBlockLength(26)
                 .setOwnedBlocks(3)
                 .setTotalBlocks(1024)
+                .setExhaustedIn(Duration.newBuilder().setSeconds(51 * 3600 + 59))
                 .setState(PoolState.POOL_STATE_ACTIVE)
                 .setPurpose(PoolPurpose.POOL_PURPOSE_PODS)
                 .setSource("grpc")
@@ -524,6 +557,7 @@ class CommandsTest {
                 .setBlockLength(122)
                 .setOwnedBlocks(1)
                 .setTotalBlocks(0xFFFF_FFFF)
+                .setExhaustedIn(Duration.getDefaultInstance())
                 .setState(PoolState.POOL_STATE_ACTIVE)
                 .setReservedBlocks(2)
                 .setPurpose(PoolPurpose.POOL_PURPOSE_PODS)
@@ -569,6 +603,7 @@ class CommandsTest {
         public void updatePool(UpdatePoolRequest request, StreamObserver<Pool> observer) {
             last = request;
             observer.onNext(TwoPages.A.toBuilder()
+                    .clearExhaustedIn()
                     .setState(PoolState.POOL_STATE_DRAINING)
                     .setDrainingFromBlocks(7)
                     .build());

@@ -3,19 +3,33 @@ package io.podwire.ipam;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.service.CommonOptions;
 import io.podwire.common.service.ServiceOptions;
+import io.podwire.ipam.core.NamespaceQuotas;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.service.UsageSeries;
 import io.podwire.ipam.store.EtcdAccess;
 import io.podwire.ipam.store.EtcdAccessFiles;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options of ipam-service. */
 public final class IpamOptions implements ServiceOptions {
+    /** RFC 1123 label. */
+    private static final Pattern NAMESPACE = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
+
+    private static final Pattern QUOTA = Pattern.compile("[0-9]{1,9}|unlimited");
+
     @Mixin
     private CommonOptions common = new CommonOptions("127.0.0.1:7471", "127.0.0.1:7481");
 
@@ -124,6 +138,52 @@ public final class IpamOptions implements ServiceOptions {
                     + " Default: ${DEFAULT-VALUE}")
     private Duration auditPeriod = Duration.ofMinutes(5);
 
+    @Option(
+            names = "--namespace-quota",
+            paramLabel = "NAMESPACE=N",
+            split = ",",
+            description = "How many addresses a namespace may have in the cluster, or 'unlimited'; repeat it for more."
+                    + " Every replica must be given the same")
+    private List<String> namespaceQuotas = List.of();
+
+    @Option(
+            names = "--default-namespace-quota",
+            paramLabel = "N",
+            description = "The same for each namespace without one of its own. Without it: any number")
+    private Integer defaultNamespaceQuota;
+
+    @Option(
+            names = "--forecast-window",
+            paramLabel = "DURATION",
+            description = "Over how long the growth of a pool is measured to tell when it is used up, ISO-8601."
+                    + " Default: ${DEFAULT-VALUE}")
+    private Duration forecastWindow = Duration.ofHours(1);
+
+    @Option(
+            names = "--exhaustion-warning",
+            paramLabel = "DURATION",
+            description = "Warn in the log of a pool that is used up sooner than this, ISO-8601; PT0S: of none."
+                    + " Default: ${DEFAULT-VALUE}")
+    private Duration exhaustionWarning = Duration.ofHours(24);
+
+    @Option(
+            names = "--usage-series",
+            paramLabel = "KIND",
+            split = ",",
+            description = "What has series of its own at /metrics besides pools: node, namespace, or none of them."
+                    + " Default: node,namespace")
+    private List<SeriesKind> usageSeries = List.of(SeriesKind.NODE, SeriesKind.NAMESPACE);
+
+    /** What may have series of its own. */
+    enum SeriesKind {
+        /** Each node. */
+        NODE,
+        /** Each namespace. */
+        NAMESPACE,
+        /** Pools alone. */
+        NONE
+    }
+
     /** Where the ledger is kept. */
     enum StoreKind {
         /** A file of this machine. */
@@ -149,6 +209,17 @@ public final class IpamOptions implements ServiceOptions {
         // A node is believed for 20 s, and an ADD may take 8: between two looks both are over.
         if (auditPeriod.compareTo(Duration.ofSeconds(30)) < 0 || auditPeriod.compareTo(Duration.ofHours(24)) > 0) {
             throw new IllegalArgumentException("--audit-period must be PT30S to PT24H, got " + auditPeriod);
+        }
+        var _ = namespaceQuotas();
+        if (forecastWindow.compareTo(Duration.ofMinutes(10)) < 0 || forecastWindow.compareTo(Duration.ofDays(7)) > 0) {
+            throw new IllegalArgumentException("--forecast-window must be PT10M to PT168H, got " + forecastWindow);
+        }
+        if (exhaustionWarning.isNegative() || exhaustionWarning.compareTo(Duration.ofDays(365)) > 0) {
+            throw new IllegalArgumentException(
+                    "--exhaustion-warning must be PT0S to PT8760H, got " + exhaustionWarning);
+        }
+        if (usageSeries.contains(SeriesKind.NONE) && usageSeries.size() > 1) {
+            throw new IllegalArgumentException("--usage-series none stands alone, got " + usageSeries);
         }
         if (!etcdPrefix.startsWith("/") || !etcdPrefix.endsWith("/")) {
             throw new IllegalArgumentException("--etcd-prefix must start and end with '/', got '" + etcdPrefix + "'");
@@ -199,6 +270,52 @@ public final class IpamOptions implements ServiceOptions {
     /** Whether pools come from the Kubernetes API. */
     boolean kubernetesPools() {
         return kubernetesPools;
+    }
+
+    /** How many addresses namespaces may have. */
+    NamespaceQuotas namespaceQuotas() {
+        Map<String, OptionalInt> named = new HashMap<>();
+        for (String text : namespaceQuotas) {
+            String[] parts = text.split("=", -1);
+            if (parts.length != 2
+                    || !NAMESPACE.matcher(parts[0]).matches()
+                    || !QUOTA.matcher(parts[1]).matches()) {
+                throw new IllegalArgumentException("--namespace-quota takes NAMESPACE=N with N from 0 to 999999999, or"
+                        + " NAMESPACE=unlimited, got '" + text + "'");
+            }
+            OptionalInt quota =
+                    parts[1].equals("unlimited") ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(parts[1]));
+            if (named.put(parts[0], quota) != null) {
+                throw new IllegalArgumentException("--namespace-quota names " + parts[0] + " twice");
+            }
+        }
+        if (defaultNamespaceQuota == null) {
+            return new NamespaceQuotas(named, OptionalInt.empty());
+        }
+        if (defaultNamespaceQuota < 0) {
+            throw new IllegalArgumentException(
+                    "--default-namespace-quota must be 0 or more addresses, got " + defaultNamespaceQuota);
+        }
+        return new NamespaceQuotas(named, OptionalInt.of(defaultNamespaceQuota));
+    }
+
+    Duration forecastWindow() {
+        return forecastWindow;
+    }
+
+    Duration exhaustionWarning() {
+        return exhaustionWarning;
+    }
+
+    /** What has series of its own. */
+    Set<UsageSeries.Per> usageSeries() {
+        return usageSeries.stream()
+                .flatMap(kind -> switch (kind) {
+                    case NODE -> Stream.of(UsageSeries.Per.NODE);
+                    case NAMESPACE -> Stream.of(UsageSeries.Per.NAMESPACE);
+                    case NONE -> Stream.empty();
+                })
+                .collect(Collectors.toSet());
     }
 
     private static Pool parsePool(String text) {

@@ -18,10 +18,16 @@ import io.podwire.ipam.service.BlockFlow;
 import io.podwire.ipam.service.BlocksGrpcService;
 import io.podwire.ipam.service.CasFlow;
 import io.podwire.ipam.service.CoolDowns;
+import io.podwire.ipam.service.ForecastLoop;
+import io.podwire.ipam.service.Forecasts;
+import io.podwire.ipam.service.FullNamespaces;
+import io.podwire.ipam.service.NamespaceUse;
+import io.podwire.ipam.service.NamespacesGrpcService;
 import io.podwire.ipam.service.PoolFlow;
 import io.podwire.ipam.service.PoolGauges;
 import io.podwire.ipam.service.PoolWatch;
 import io.podwire.ipam.service.PoolsGrpcService;
+import io.podwire.ipam.service.UsageSeries;
 import io.podwire.ipam.source.KubernetesPools;
 import io.podwire.ipam.source.PoolFolder;
 import io.podwire.ipam.store.EtcdIpamStore;
@@ -38,6 +44,8 @@ public final class Main {
     private static final Duration WATCH_PERIOD = Duration.ofSeconds(1);
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(10);
     private static final Duration AWAY_PERIOD = Duration.ofMinutes(1);
+    private static final Duration FORECAST_PERIOD = Duration.ofSeconds(10);
+    private static final Duration QUOTA_PERIOD = Duration.ofMillis(250);
 
     private Main() {}
 
@@ -64,13 +72,20 @@ public final class Main {
         }
         context.own(new PoolGauges(blocks, context.meters(), GAUGE_PERIOD));
         PoolWatch watch = context.own(new PoolWatch(flow, TimeSource.SYSTEM, WATCH_PERIOD, SIGN_OF_LIFE));
-        context.serve(new PoolsGrpcService(pools, blocks, watch));
+        BindingTable bindings = new BindingTable(address -> NamespaceUse.isSingle(flow, address));
+        NamespaceUse namespaces = new NamespaceUse(flow, bindings, options.namespaceQuotas());
+        Forecasts forecasts =
+                new Forecasts(flow, bindings, TimeSource.SYSTEM, options.forecastWindow(), options.exhaustionWarning());
+        context.own(new ForecastLoop(forecasts, FORECAST_PERIOD));
+        context.exposes(new UsageSeries(flow, bindings, namespaces, forecasts, options.usageSeries()));
+        context.serve(new PoolsGrpcService(pools, blocks, watch, forecasts));
         context.serve(new BlocksGrpcService(blocks, context.meters()));
-        BindingTable bindings = new BindingTable();
         BindingGauges.register(bindings, context.meters());
         context.own(new AwayNodes(blocks, bindings, TimeSource.SYSTEM, AWAY_PERIOD));
-        context.serve(new BindingsGrpcService(bindings, TimeSource.SYSTEM));
-        AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM);
+        FullNamespaces full = context.own(new FullNamespaces(namespaces, QUOTA_PERIOD));
+        context.serve(new BindingsGrpcService(bindings, TimeSource.SYSTEM, full));
+        context.serve(new NamespacesGrpcService(namespaces));
+        AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM, namespaces);
         context.own(new CoolDowns(addresses, TimeSource.SYSTEM, options.coolDown(), COOL_DOWN_PERIOD));
         context.serve(new AddressesGrpcService(addresses, bindings, TimeSource.SYSTEM, context.meters()));
         AuditFlow audit = new AuditFlow(flow, bindings, TimeSource.SYSTEM, options.auditPeriod(), context.meters());

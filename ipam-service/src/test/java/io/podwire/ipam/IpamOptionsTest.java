@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.common.service.ServiceRunner;
+import io.podwire.ipam.core.NamespaceQuotas;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,6 +57,24 @@ class IpamOptionsTest {
         assertThat(options.store()).as("the command line wins").isEqualTo(IpamOptions.StoreKind.MVSTORE);
     }
 
+    @Test
+    void quotasAreReadFromOptionsAndTheirTwins() {
+        NamespaceQuotas quotas = parse(
+                        Map.of("PODWIRE_DEFAULT_NAMESPACE_QUOTA", "100"),
+                        "--namespace-quota=shop=20,kube-system=unlimited",
+                        "--namespace-quota=a=0")
+                .namespaceQuotas();
+        assertThat(quotas.of("shop")).hasValue(20);
+        assertThat(quotas.of("a")).hasValue(0);
+        assertThat(quotas.of("kube-system")).isEmpty();
+        assertThat(quotas.of("other")).hasValue(100);
+        assertThat(parse(Map.of("PODWIRE_NAMESPACE_QUOTA", "a=1,b=2"))
+                        .namespaceQuotas()
+                        .of("b"))
+                .hasValue(2);
+        assertThat(parse(Map.of()).namespaceQuotas().none()).isTrue();
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = ';',
@@ -82,6 +101,15 @@ class IpamOptionsTest {
                 "--etcd-user=podwire; --etcd-user is given without --etcd-password-file",
                 "--etcd-password-file=/missing; --etcd-password-file is given without --etcd-user",
                 "--store=disk; --store",
+                "--namespace-quota=shop; --namespace-quota takes NAMESPACE=N",
+                "--namespace-quota=shop=-1; --namespace-quota takes NAMESPACE=N",
+                "--namespace-quota=Shop=1; got 'Shop=1'",
+                "--namespace-quota=shop=1,shop=2; --namespace-quota names shop twice",
+                "--default-namespace-quota=-1; --default-namespace-quota must be 0 or more addresses, got -1",
+                "--forecast-window=PT1M; --forecast-window must be PT10M to PT168H, got PT1M",
+                "--exhaustion-warning=-PT1S; --exhaustion-warning must be PT0S to PT8760H",
+                "--usage-series=none,node; --usage-series none stands alone",
+                "--usage-series=pod; --usage-series",
             })
     void wrongValuesAreNamed(String argument, String message) {
         assertThatThrownBy(() -> parse(Map.of(), argument)).hasMessageContaining(message);

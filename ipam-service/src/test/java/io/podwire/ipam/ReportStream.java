@@ -30,6 +30,9 @@ final class ReportStream implements StreamObserver<ReportBindingsResponse> {
     private final StreamObserver<ReportBindingsRequest> requests;
     private final CompletableFuture<Throwable> end = new CompletableFuture<>();
     private volatile long acked;
+    /** What it was told of full namespaces, each time. */
+    private final List<List<String>> full = new java.util.concurrent.CopyOnWriteArrayList<>();
+
     private long sequence;
 
     ReportStream(ManagedChannel channel, NodeEpoch node) {
@@ -65,6 +68,23 @@ final class ReportStream implements StreamObserver<ReportBindingsResponse> {
                 .setSequence(sequence)
                 .setFull(BindingList.newBuilder().addAllBindings(List.of(bindings)))
                 .build());
+    }
+
+    /** The same as a node that takes full namespaces. */
+    void fullOfOneThatTakesNamespaces(Binding... bindings) {
+        sequence++;
+        requests.onNext(ReportBindingsRequest.newBuilder()
+                .setHandshake(Handshake.newBuilder().setProtocol(1).setMinProtocol(1))
+                .setNode(node)
+                .setSequence(sequence)
+                .setTakesFullNamespaces(true)
+                .setFull(BindingList.newBuilder().addAllBindings(List.of(bindings)))
+                .build());
+    }
+
+    /** What it was told of full namespaces, each time. */
+    List<List<String>> told() {
+        return full;
     }
 
     void delta(List<Binding> updated, List<String> removed) {
@@ -106,7 +126,12 @@ final class ReportStream implements StreamObserver<ReportBindingsResponse> {
 
     @Override
     public void onNext(ReportBindingsResponse response) {
-        acked = response.getSequence();
+        if (response.hasFullNamespaces()) {
+            full.add(response.getFullNamespaces().getNamespacesList());
+        }
+        if (response.getSequence() != 0) {
+            acked = response.getSequence();
+        }
     }
 
     @Override

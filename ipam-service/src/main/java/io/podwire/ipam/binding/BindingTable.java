@@ -33,6 +33,22 @@ public final class BindingTable {
     /** What {@link #snapshot} gave last; null after a change. */
     private List<NodeReport> newest = List.of();
 
+    private final NamespaceCounts namespaces;
+
+    /** A table of nodes that report no single addresses. */
+    public BindingTable() {
+        this(_ -> false);
+    }
+
+    /**
+     * A table.
+     *
+     * @param single true for an address that the ledger has as a single one: {@link #inUse} leaves those out
+     */
+    public BindingTable(Predicate<IpAddress> single) {
+        namespaces = new NamespaceCounts(single);
+    }
+
     /** One stream of a node, as the table sees it. Its fields belong to the table's monitor. */
     public static final class Stream {
         private final Consumer<ServiceException> fail;
@@ -113,6 +129,7 @@ public final class BindingTable {
         switch (decision) {
             case ReportDecision.Accept(NodeReport next) -> {
                 reports.put(next.node(), next);
+                namespaces.put(next.node(), next.bindings());
                 newest = null;
             }
             case ReportDecision.Stale(NodeEpoch known) ->
@@ -158,11 +175,22 @@ public final class BindingTable {
             boolean gone = !report.connected() && now.minus(report.at()).compareTo(least) >= 0 && which.test(report);
             if (gone) {
                 forgotten.add(report.node());
+                namespaces.remove(report.node());
                 newest = null;
             }
             return gone;
         });
         return forgotten;
+    }
+
+    /** How many addresses pods of a namespace have, by what nodes reported, single addresses left out. */
+    public synchronized int inUse(String namespace) {
+        return namespaces.of(namespace);
+    }
+
+    /** The same of all namespaces that have any. */
+    public synchronized Map<String, Integer> inUse() {
+        return namespaces.all();
     }
 
     /** What is known now, by node. */

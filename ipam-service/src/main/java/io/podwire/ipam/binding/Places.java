@@ -51,7 +51,7 @@ public final class Places {
     }
 
     /** Sorted, shorter first: what holds a range comes before it. */
-    private static List<IpPrefix> outermost(List<IpPrefix> sorted) {
+    static List<IpPrefix> outermost(List<IpPrefix> sorted) {
         List<IpPrefix> kept = new ArrayList<>();
         for (IpPrefix range : sorted) {
             if (kept.isEmpty() || !kept.getLast().contains(range)) {

@@ -18,6 +18,14 @@ public sealed interface AddressUse {
         return this instanceof InUse(AddressOwner owner, Optional<Workload> _) ? Optional.of(owner) : Optional.empty();
     }
 
+    /** The namespace that has it: its owner's, or else that of the workload it is reserved for. Empty: none, or not in use. */
+    default String namespace() {
+        return user().map(AddressOwner::namespace)
+                .filter(of -> !of.isEmpty())
+                .or(() -> user().flatMap(_ -> reserved()).map(Workload::namespace))
+                .orElse("");
+    }
+
     /** Whom it is reserved for, in use or not. */
     default Optional<Workload> reserved() {
         return switch (this) {

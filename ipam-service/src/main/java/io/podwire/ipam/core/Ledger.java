@@ -4,6 +4,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Optional;
@@ -31,12 +32,14 @@ public final class Ledger {
 
     private final Singles singles;
 
-    /** Single addresses that are not free, and the same by owner and by workload. */
+    /** Single addresses that are not free, and the same by owner and by workload; how many of each namespace are in use. */
     private record Singles(
             TreePMap<IpAddress, SingleAddress> all,
             PMap<String, TreePSet<IpAddress>> byOwner,
-            PMap<Workload, TreePSet<IpAddress>> byWorkload) {
-        private static final Singles EMPTY = new Singles(TreePMap.empty(), HashTreePMap.empty(), HashTreePMap.empty());
+            PMap<Workload, TreePSet<IpAddress>> byWorkload,
+            PMap<String, Integer> inUse) {
+        private static final Singles EMPTY =
+                new Singles(TreePMap.empty(), HashTreePMap.empty(), HashTreePMap.empty(), HashTreePMap.empty());
 
         Singles with(SingleAddress one) {
             Singles left = without(one.address());
@@ -50,7 +53,8 @@ public final class Ledger {
                     one.use()
                             .reserved()
                             .map(workload -> plus(left.byWorkload, workload, address))
-                            .orElse(left.byWorkload));
+                            .orElse(left.byWorkload),
+                    counted(left.inUse, one.use().namespace(), 1));
         }
 
         Singles without(IpAddress address) {
@@ -67,7 +71,16 @@ public final class Ledger {
                     before.use()
                             .reserved()
                             .map(workload -> minus(byWorkload, workload, address))
-                            .orElse(byWorkload));
+                            .orElse(byWorkload),
+                    counted(inUse, before.use().namespace(), -1));
+        }
+
+        private static PMap<String, Integer> counted(PMap<String, Integer> of, String namespace, int more) {
+            if (namespace.isEmpty()) {
+                return of;
+            }
+            int next = of.getOrDefault(namespace, 0) + more;
+            return next == 0 ? of.minus(namespace) : of.plus(namespace, next);
         }
 
         private static <K> PMap<K, TreePSet<IpAddress>> plus(PMap<K, TreePSet<IpAddress>> to, K key, IpAddress one) {
@@ -198,6 +211,16 @@ public final class Ledger {
     /** The single addresses that are reserved for a workload, in use or not, in order. */
     public List<SingleAddress> addressesFor(Workload workload) {
         return singles.these(singles.byWorkload.getOrDefault(workload, TreePSet.empty()));
+    }
+
+    /** How many single addresses of a namespace are in use. */
+    public int addressesInUse(String namespace) {
+        return singles.inUse.getOrDefault(namespace, 0);
+    }
+
+    /** How many single addresses are in use, by namespace; those of none are left out. */
+    public Map<String, Integer> addressesInUse() {
+        return singles.inUse;
     }
 
     /** What an installation is known by: node/uid. */

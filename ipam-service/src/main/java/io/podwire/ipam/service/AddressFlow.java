@@ -4,6 +4,7 @@ import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpAddress;
+import io.podwire.ipam.binding.BindingTable;
 import io.podwire.ipam.core.AddressDecision;
 import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressRules;
@@ -11,6 +12,7 @@ import io.podwire.ipam.core.AddressRules.Forgotten;
 import io.podwire.ipam.core.AddressWish;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NamespaceQuotas;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.core.Workload;
@@ -32,15 +34,23 @@ public final class AddressFlow {
 
     private final CasFlow flow;
     private final TimeSource time;
+    private final NamespaceUse namespaces;
+
+    /** A flow of single addresses without quotas. */
+    public AddressFlow(CasFlow flow, TimeSource time) {
+        this(flow, time, new NamespaceUse(flow, new BindingTable(), NamespaceQuotas.NONE));
+    }
 
     /**
      * A flow of single addresses.
      *
      * @param time tells since when an address is what it is; nothing is decided by it
+     * @param namespaces what the owners' namespaces have and may have
      */
-    public AddressFlow(CasFlow flow, TimeSource time) {
+    public AddressFlow(CasFlow flow, TimeSource time, NamespaceUse namespaces) {
         this.flow = flow;
         this.time = time;
+        this.namespaces = namespaces;
     }
 
     /**
@@ -50,8 +60,8 @@ public final class AddressFlow {
      * @param workload with it, only what is reserved for it is given
      * @return in the order of the wishes
      * @throws ServiceException OWNED_BY_OTHER (naming who has it), FAILED_PRECONDITION (it cools down, is reserved or a
-     *     node's, or the owner has others), INVALID_ARGUMENT (it is in no pool), NOT_FOUND (pool or reservation), EXHAUSTED,
-     *     CONTENTION, UNAVAILABLE
+     *     node's, or the owner has others), INVALID_ARGUMENT (it is in no pool), NOT_FOUND (pool or reservation), EXHAUSTED
+     *     (no address is free, or the namespace is at its quota), CONTENTION, UNAVAILABLE
      */
     public List<SingleAddress> allocate(AddressOwner owner, List<AddressWish> wishes, Optional<Workload> workload) {
         String attempted =
@@ -59,11 +69,13 @@ public final class AddressFlow {
         return flow.run(attempted, snapshot -> {
             AddressDecision decision = AddressRules.allocate(snapshot.ledger(), owner, wishes, workload, now());
             return switch (decision) {
-                case AddressDecision.Assign(List<SingleAddress> addresses, List<Block> blocks) ->
-                    new Step.Write<>(
+                case AddressDecision.Assign(List<SingleAddress> addresses, List<Block> blocks) -> {
+                    namespaces.check(attempted, snapshot.ledger(), addresses);
+                    yield new Step.Write<>(
                             snapshot.allocate(owner.id(), addresses, blocks),
                             addresses,
                             () -> log.info("{} now has {}", owner, text(addresses)));
+                }
                 case AddressDecision.AlreadyHeld(List<SingleAddress> addresses) -> new Step.Done<>(addresses);
                 default -> throw refused(attempted, decision);
             };

@@ -16,6 +16,7 @@ import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.SingleAddress;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.FullNamespaces;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.Reported;
 import java.time.DateTimeException;
@@ -199,6 +200,10 @@ final class BindingMapping {
             case FREE -> io.podwire.proto.ipam.v1.AddressState.ADDRESS_STATE_FREE;
             case UNKNOWN -> io.podwire.proto.ipam.v1.AddressState.ADDRESS_STATE_UNKNOWN;
         };
+    }
+
+    static FullNamespaces toProto(List<String> full) {
+        return FullNamespaces.newBuilder().addAllNamespaces(full).build();
     }
 
     private static <T> Optional<T> optional(String text, Function<String, T> reader) {

@@ -11,6 +11,7 @@ import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.proto.ipam.v1.BindingsGrpc;
 import io.podwire.proto.ipam.v1.ReportBindingsRequest;
 import io.podwire.proto.ipam.v1.ReportBindingsResponse;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,11 +21,17 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
 
     private final BindingTable table;
     private final TimeSource time;
+    private final FullNamespaces full;
 
-    /** The service over its table. */
-    public BindingsGrpcService(BindingTable table, TimeSource time) {
+    /**
+     * The service over its table.
+     *
+     * @param full what nodes are told
+     */
+    public BindingsGrpcService(BindingTable table, TimeSource time, FullNamespaces full) {
         this.table = table;
         this.time = time;
+        this.full = full;
     }
 
     @Override
@@ -36,8 +43,13 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
     private final class Session implements StreamObserver<ReportBindingsRequest> {
         private final ServerCallStreamObserver<ReportBindingsResponse> node;
         private final BindingTable.Stream stream = new BindingTable.Stream(this::fail);
+        private final Runnable reader = this::tell;
         /** Guarded by this. */
         private boolean over;
+        /** Whether the node takes full namespaces, and its first message was answered; guarded by this. */
+        private boolean takes;
+        /** What it was told of them; guarded by this. */
+        private List<String> told = List.of();
 
         Session(ServerCallStreamObserver<ReportBindingsResponse> node) {
             this.node = node;
@@ -48,7 +60,7 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
         public void onNext(ReportBindingsRequest message) {
             try {
                 take(message);
-                acknowledge(message.getSequence());
+                acknowledge(message);
             } catch (ServiceException e) {
                 fail(e);
             }
@@ -68,8 +80,9 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
                             caller,
                             BindingMapping.bindings(message.getFull().getBindingsList()),
                             time.monotonic());
+                    full.changed();
                 }
-                case DELTA ->
+                case DELTA -> {
                     table.delta(
                             stream,
                             caller,
@@ -77,14 +90,45 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
                             BindingMapping.bindings(message.getDelta().getUpdatedList()),
                             BindingMapping.removed(message.getDelta().getRemovedList()),
                             time.monotonic());
+                    // Not for a sign of life.
+                    if (message.getDelta().getUpdatedCount()
+                                    + message.getDelta().getRemovedCount()
+                            > 0) {
+                        full.changed();
+                    }
+                }
                 case REPORT_NOT_SET -> throw BindingMapping.invalid("report: must be full or delta");
             }
         }
 
-        private synchronized void acknowledge(long sequence) {
-            if (!over) {
+        private synchronized void acknowledge(ReportBindingsRequest message) {
+            if (over) {
+                return;
+            }
+            ReportBindingsResponse.Builder answer =
+                    ReportBindingsResponse.newBuilder().setSequence(message.getSequence());
+            boolean first = message.getTakesFullNamespaces() && !takes;
+            takes |= first;
+            if (takes) {
+                List<String> now = full.now();
+                if (first || !now.equals(told)) {
+                    told = now;
+                    answer.setFullNamespaces(BindingMapping.toProto(now));
+                }
+            }
+            node.onNext(answer.build());
+            if (first) {
+                full.add(reader);
+            }
+        }
+
+        /** A node whose messages are answered already learns what others' reports came to. */
+        private synchronized void tell() {
+            List<String> now = full.now();
+            if (!over && !now.equals(told) && node.isReady()) {
+                told = now;
                 node.onNext(ReportBindingsResponse.newBuilder()
-                        .setSequence(sequence)
+                        .setFullNamespaces(BindingMapping.toProto(now))
                         .build());
             }
         }
@@ -99,6 +143,7 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
 
         private void end(Runnable last) {
             table.ended(stream);
+            full.remove(reader);
             synchronized (this) {
                 if (!over) {
                     over = true;

@@ -24,6 +24,7 @@ import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /** Between podwire.ipam.v1 and the core's values. */
@@ -209,6 +210,12 @@ final class IpamMapping {
 
     private static List<IpPrefix> prefixes(List<String> texts) {
         return texts.stream().map(IpPrefix::parse).toList();
+    }
+
+    static io.podwire.proto.ipam.v1.Pool toProto(PoolUsage usage, Optional<Duration> exhaustedIn) {
+        io.podwire.proto.ipam.v1.Pool.Builder message = toProto(usage).toBuilder();
+        exhaustedIn.ifPresent(end -> message.setExhaustedIn(toProto(end)));
+        return message.build();
     }
 
     static io.podwire.proto.ipam.v1.Pool toProto(PoolUsage usage) {

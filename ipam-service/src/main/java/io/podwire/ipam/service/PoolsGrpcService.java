@@ -28,25 +28,31 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
     private final PoolFlow pools;
     private final BlockFlow blocks;
     private final PoolWatch watch;
+    private final Forecasts forecasts;
 
     /** The service over its flows. */
-    public PoolsGrpcService(PoolFlow pools, BlockFlow blocks, PoolWatch watch) {
+    public PoolsGrpcService(PoolFlow pools, BlockFlow blocks, PoolWatch watch, Forecasts forecasts) {
         this.pools = pools;
         this.blocks = blocks;
         this.watch = watch;
+        this.forecasts = forecasts;
+    }
+
+    private Pool toProto(PoolUsage usage) {
+        return IpamMapping.toProto(usage, forecasts.of(usage.pool().name()));
     }
 
     @Override
     public void createPool(CreatePoolRequest request, StreamObserver<Pool> answer) {
         io.podwire.ipam.core.Pool pool = IpamMapping.pool(request.getPool());
         pools.create(pool);
-        answer.onNext(IpamMapping.toProto(usage(pool.name())));
+        answer.onNext(toProto(usage(pool.name())));
         answer.onCompleted();
     }
 
     @Override
     public void getPool(GetPoolRequest request, StreamObserver<Pool> answer) {
-        answer.onNext(IpamMapping.toProto(usage(IpamMapping.poolName(request.getName()))));
+        answer.onNext(toProto(usage(IpamMapping.poolName(request.getName()))));
         answer.onCompleted();
     }
 
@@ -66,7 +72,7 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
                 request.getPageSize(),
                 LARGEST_PAGE);
         ListPoolsResponse.Builder response = ListPoolsResponse.newBuilder();
-        page.items().forEach(usage -> response.addPools(IpamMapping.toProto(usage)));
+        page.items().forEach(usage -> response.addPools(toProto(usage)));
         if (page.more()) {
             response.setNextPageToken(page.last().pool().name());
         }
@@ -78,7 +84,7 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
     public void updatePool(UpdatePoolRequest request, StreamObserver<Pool> answer) {
         String name = IpamMapping.poolName(request.getPool().getName());
         var _ = pools.update(name, IpamMapping.edits(request));
-        answer.onNext(IpamMapping.toProto(usage(name)));
+        answer.onNext(toProto(usage(name)));
         answer.onCompleted();
     }
 
@@ -101,7 +107,7 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
     }
 
     /** Sends the pools, with a number; owned by the watch's loop. */
-    private static final class Numbered implements Consumer<List<PoolUsage>> {
+    private final class Numbered implements Consumer<List<PoolUsage>> {
         private final StreamObserver<WatchPoolsResponse> out;
         private long sequence;
 
@@ -114,7 +120,8 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
             sequence++;
             out.onNext(WatchPoolsResponse.newBuilder()
                     .setSequence(sequence)
-                    .addAllPools(pools.stream().map(IpamMapping::toProto).toList())
+                    .addAllPools(
+                            pools.stream().map(PoolsGrpcService.this::toProto).toList())
                     .build());
         }
     }

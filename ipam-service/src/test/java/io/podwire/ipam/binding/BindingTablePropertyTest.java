@@ -26,6 +26,8 @@ import org.junit.jupiter.api.Test;
  */
 class BindingTablePropertyTest {
     private static final int STEPS = 200;
+    /** Of the ledger, whoever reports it. */
+    private static final IpAddress SINGLE = IpAddress.ofV4(0x0a010003);
 
     /** What one node has told, as the slow obvious version keeps it. */
     private static final class Known {
@@ -52,7 +54,7 @@ class BindingTablePropertyTest {
     }
 
     private static void walk(RandomGenerator random) {
-        BindingTable table = new BindingTable();
+        BindingTable table = new BindingTable(SINGLE::equals);
         Map<NodeName, Known> model = new TreeMap<>();
         List<Client> clients = new ArrayList<>();
         for (int step = 0; step < STEPS; step++) {
@@ -76,9 +78,13 @@ class BindingTablePropertyTest {
                             random.nextInt(8) == 0 ? next + random.nextInt(3) - 1 : next,
                             random,
                             now);
-                } else {
+                } else if (what < 9) {
                     table.ended(client.stream);
                     ended(model, client);
+                } else {
+                    NodeName gone = client.epoch.node();
+                    table.forget(now, Duration.ZERO, report -> report.node().equals(gone))
+                            .forEach(node -> model.put(node, new Known()));
                 }
             }
             assertSame(table, model);
@@ -162,6 +168,15 @@ class BindingTablePropertyTest {
             assertThat(report.bindings()).as("bindings of %s", node).containsExactlyElementsOf(known.bindings.values());
         });
         assertThat(reports).as("nodes that never told anything").isEmpty();
+        Map<String, Integer> namespaces = new TreeMap<>();
+        table.snapshot().stream()
+                .flatMap(report -> report.bindings().stream())
+                .filter(binding -> binding.state() == Binding.State.IN_USE)
+                .filter(binding -> !binding.address().equals(SINGLE))
+                .filter(binding -> !binding.holder().namespace().isEmpty())
+                .forEach(binding -> namespaces.merge(binding.holder().namespace(), 1, Integer::sum));
+        assertThat(table.inUse()).as("addresses by namespace").isEqualTo(namespaces);
+        assertThat(table.inUse("shop")).isEqualTo(namespaces.getOrDefault("shop", 0));
     }
 
     private static Optional<ErrorReason> outcome(Runnable call) {
@@ -195,7 +210,13 @@ class BindingTablePropertyTest {
                             : new Binding(
                                     address,
                                     Binding.State.IN_USE,
-                                    new Holder("c" + random.nextInt(9), "eth0", "default", "web", "u", "podwire"),
+                                    new Holder(
+                                            "c" + random.nextInt(9),
+                                            "eth0",
+                                            List.of("", "default", "shop").get(random.nextInt(3)),
+                                            "web",
+                                            "u",
+                                            "podwire"),
                                     Instant.EPOCH));
         }
         return bindings;
