@@ -41,6 +41,9 @@ final class NodeStatusCommand implements Callable<Integer> {
                         (of.getFamily() == IpFamily.IP_FAMILY_IPV6 ? "IPv6" : "IPv4") + " addresses",
                         of.getFree() + " free, " + of.getUsed() + " used, " + of.getCooling()
                                 + " cooling down; low water " + of.getLowWater()));
+        if (status.getFullNamespacesCount() > 0) {
+            table.row("namespaces at their quota", String.join(" ", status.getFullNamespacesList()));
+        }
         status.getWarningsList().forEach(warning -> table.row("warning", warning));
         output.print(status, table);
         return 0;

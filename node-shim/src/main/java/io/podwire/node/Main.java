@@ -290,6 +290,7 @@ public final class Main {
             upkeep.every(options.reapPeriod(), reaper::look);
         }
         upstreams.start(attachments.all());
+        upkeep.every(UPKEEP, upstreams::tellWarnings);
         Set<String> uplinks = Set.of(underlay.ifname());
         DriftWatch drift = new DriftWatch(
                 context.own(new EventLoop("drift")),

@@ -36,12 +36,16 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The three services as the node uses them: what an endpoint or a block that comes or goes means for
  * each, and whether the node can serve an ADD without them.
  */
 final class Upstreams implements Node.Services {
+    private static final Logger log = LoggerFactory.getLogger(Upstreams.class);
+
     /** Owner of the VXLAN device's addresses in the address book. */
     static final EndpointKey TUNNEL = new EndpointKey("podwire-node", "pwvx");
 
@@ -57,6 +61,9 @@ final class Upstreams implements Node.Services {
     private final BridgeWiring wiring;
     private Optional<IpamClient> ipam = Optional.empty();
     private Optional<SingleAddresses> singles = Optional.empty();
+    /** Whether the log was told of a warning; of the thread that calls {@link #tellWarnings}. */
+    private boolean warned;
+
     private final BindingClient bindings;
     private final Optional<PolicyClient> policy;
     private final Optional<RouteClient> route;
@@ -176,6 +183,11 @@ final class Upstreams implements Node.Services {
     }
 
     @Override
+    public boolean atQuota(String namespace) {
+        return bindings.atQuota(namespace);
+    }
+
+    @Override
     public void addressesTaken() {
         ipam.ifPresent(IpamClient::used);
     }
@@ -289,6 +301,19 @@ final class Upstreams implements Node.Services {
         return warnings;
     }
 
+    /** Says in the log that something is wrong though ADDs are served, with the addresses that are left, and when it is over. */
+    void tellWarnings() {
+        List<String> now = warnings(book.usage(time.monotonic()));
+        if (now.isEmpty() == warned) {
+            warned = !now.isEmpty();
+            if (warned) {
+                log.warn("ADDs go on, but: {}", String.join("; ", now));
+            } else if (hasAddresses()) {
+                log.info("ADDs go on, and nothing is wrong any more");
+            }
+        }
+    }
+
     private static int free(List<BlockUse> uses, IpFamily family) {
         return uses.stream()
                 .filter(use -> use.gives() && use.block().family() == family)
@@ -310,6 +335,7 @@ final class Upstreams implements Node.Services {
         List<BlockUse> uses = book.usage(time.monotonic());
         uses.forEach(use -> status.addBlocks(use.block().toString()));
         status.addAllWarnings(warnings(uses));
+        status.addAllFullNamespaces(bindings.atQuota());
         for (IpFamily family : options.families()) {
             List<BlockUse> of =
                     uses.stream().filter(use -> use.block().family() == family).toList();

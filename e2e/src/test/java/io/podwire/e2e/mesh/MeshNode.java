@@ -66,14 +66,15 @@ public final class MeshNode implements AutoCloseable {
                 folder.resolve("state").toString(),
                 "--spool-dir",
                 spool().toString(),
-                "--ipam-service",
-                Mesh.IPAM,
                 "--policy-service",
                 Mesh.POLICY,
                 "--route-reflector",
                 Mesh.ROUTE,
                 "--underlay-interface",
                 "eth0"));
+        if (!options.contains("--ipam-service")) {
+            command.addAll(List.of("--ipam-service", Mesh.IPAM));
+        }
         if (!options.contains("--cool-down")) {
             command.addAll(List.of("--cool-down", "PT0S"));
         }

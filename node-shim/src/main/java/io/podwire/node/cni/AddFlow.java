@@ -170,6 +170,7 @@ public final class AddFlow {
             throws CniException {
         EndpointKey key = call.key();
         PodIdentity of = call.pod();
+        checkQuota(of.namespace());
         checkWritable();
         boolean claimed = false;
         try {
@@ -205,6 +206,20 @@ public final class AddFlow {
                 node.addresses().release(key, node.time().monotonic());
                 node.services().releaseSingles(key);
             }
+        }
+    }
+
+    /**
+     * Code 11, as where a pool is used up: nothing is wrong with the pod, and the same ADD succeeds once another pod of its
+     * namespace is gone.
+     */
+    private void checkQuota(String namespace) throws CniException {
+        if (node.services().atQuota(namespace)) {
+            throw new CniException(
+                    Code.TRY_AGAIN,
+                    "namespace " + namespace + " is at its quota of addresses",
+                    "ipam-service counted in the whole cluster as many addresses of it as it may have: delete pods of it, or"
+                            + " raise --namespace-quota of ipam-service; podwire ipam namespaces shows both");
         }
     }
 

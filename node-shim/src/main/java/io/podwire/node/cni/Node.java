@@ -76,6 +76,9 @@ public record Node(
         /** Tells policy-service that an endpoint is gone. */
         void down(EndpointKey key);
 
+        /** True for a namespace that has all the addresses it may have, as ipam-service told last. Takes no time. */
+        boolean atQuota(String namespace);
+
         /** Addresses were taken from the node's blocks: few may be left. */
         void addressesTaken();
 

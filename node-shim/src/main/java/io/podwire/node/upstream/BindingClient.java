@@ -20,9 +20,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -59,6 +61,8 @@ public final class BindingClient implements AutoCloseable {
     private Optional<EventLoop> resolver = Optional.empty();
     private String complaint = "";
     private volatile boolean connected;
+    /** What {@link #atQuota} goes by; replaced as a whole. */
+    private volatile Set<String> full = Set.of();
 
     /**
      * A client that is not connected yet.
@@ -121,6 +125,20 @@ public final class BindingClient implements AutoCloseable {
         return connected;
     }
 
+    /**
+     * True for a namespace that has all the addresses it may have, as the replicas told that are connected: one that says
+     * so is enough. While none is, their last words hold; before the first word no namespace is full. For any thread; a look
+     * at a set.
+     */
+    public boolean atQuota(String namespace) {
+        return full.contains(namespace);
+    }
+
+    /** All of those, in order. */
+    public Set<String> atQuota() {
+        return new TreeSet<>(full);
+    }
+
     private void resolve(EventLoop asking) {
         Duration pause = RESOLVE;
         try {
@@ -174,6 +192,16 @@ public final class BindingClient implements AutoCloseable {
 
     private void judge() {
         connected = !replicas.isEmpty() && replicas.values().stream().allMatch(replica -> replica.stream.connected());
+        if (replicas.values().stream().anyMatch(replica -> replica.stream.connected())) {
+            Set<String> now = replicas.values().stream()
+                    .filter(replica -> replica.stream.connected())
+                    .flatMap(replica -> replica.full.stream())
+                    .collect(Collectors.toSet());
+            if (!now.equals(full)) {
+                log.info("namespaces at their quota, whose new pods get no address: {}", new TreeSet<>(now));
+                full = now;
+            }
+        }
     }
 
     private BindingReport now() {
@@ -199,6 +227,9 @@ public final class BindingClient implements AutoCloseable {
         /** What it has once it has the last message. */
         private BindingReport told = BindingReport.EMPTY;
 
+        /** Namespaces at their quota, by its last word. */
+        private Set<String> full = Set.of();
+
         private long sequence;
         private boolean answered;
         private Duration toldAt = Duration.ZERO;
@@ -219,12 +250,23 @@ public final class BindingClient implements AutoCloseable {
             sequence = 0;
             return next(newest)
                     .setHandshake(Channels.HANDSHAKE)
+                    .setTakesFullNamespaces(true)
                     .setFull(BindingList.newBuilder()
                             .addAllBindings(newest.bindings().values()))
                     .build();
         }
 
         private void received(ReportBindingsResponse answer) {
+            if (answer.hasFullNamespaces()) {
+                full = Set.copyOf(answer.getFullNamespaces().getNamespacesList());
+            } else if (answer.getSequence() == 1) {
+                // A release without quotas is there now.
+                full = Set.of();
+            }
+            if (answer.getSequence() == 0) {
+                judge();
+                return;
+            }
             if (answer.getSequence() != sequence) {
                 stream.reset("message " + Long.toUnsignedString(answer.getSequence()) + " was acknowledged where "
                         + sequence + " was the last: a full state is needed");

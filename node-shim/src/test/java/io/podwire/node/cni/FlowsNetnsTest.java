@@ -378,6 +378,25 @@ final class FlowsNetnsTest {
     }
 
     @Test
+    void aPodOfANamespaceAtItsQuotaGetsNoAddressAndOthersDo() throws Exception {
+        CniRequest full = request("c1", pod).toBuilder()
+                .setArgs("K8S_POD_NAMESPACE=" + NoServices.FULL + ";K8S_POD_NAME=web")
+                .build();
+        CniReply reply = call("ADD", full);
+        assertThat(error(reply)).isEqualTo(11);
+        assertThat(reply.getStdout().toStringUtf8())
+                .contains("namespace full is at its quota of addresses", "--namespace-quota of ipam-service");
+        assertNothingLeft();
+        assertThat(services.told).isEmpty();
+        ok(call("DEL", full));
+        CniRequest other = full.toBuilder()
+                .setArgs("K8S_POD_NAMESPACE=other;K8S_POD_NAME=web")
+                .build();
+        ok(call("ADD", other));
+        ok(call("DEL", other));
+    }
+
+    @Test
     void aPodThatNoProgramCoversDoesNotStart() throws Exception {
         ruleset.program(NodeProgram.EMPTY).join();
         late.set(true);

@@ -9,6 +9,9 @@ import java.util.concurrent.CompletableFuture;
 
 /** No service is there. */
 class NoServices implements Node.Services {
+    /** A namespace that was told to be at its quota, before. */
+    static final String FULL = "full";
+
     @Override
     public void up(Attachment attachment) {}
 
@@ -19,6 +22,11 @@ class NoServices implements Node.Services {
 
     @Override
     public void down(EndpointKey key) {}
+
+    @Override
+    public boolean atQuota(String namespace) {
+        return namespace.equals(FULL);
+    }
 
     @Override
     public void addressesTaken() {}

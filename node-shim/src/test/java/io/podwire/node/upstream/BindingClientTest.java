@@ -16,6 +16,7 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.proto.ipam.v1.Binding;
 import io.podwire.proto.ipam.v1.BindingState;
 import io.podwire.proto.ipam.v1.BindingsGrpc;
+import io.podwire.proto.ipam.v1.FullNamespaces;
 import io.podwire.proto.ipam.v1.ReportBindingsRequest;
 import io.podwire.proto.ipam.v1.ReportBindingsRequest.ReportCase;
 import io.podwire.proto.ipam.v1.ReportBindingsResponse;
@@ -157,6 +158,61 @@ final class BindingClientTest {
         await("its stream ends with it")
                 .atMost(SOON)
                 .until(() -> !streams.getFirst().ends().isEmpty());
+    }
+
+    @Test
+    void namespacesAtTheirQuotaAreAsTheServiceToldLast() {
+        book.addBlock(IpPrefix.parse("10.1.0.0/29"));
+        client.start();
+        assertThat(message(0, 0).getTakesFullNamespaces()).isTrue();
+        assertThat(client.atQuota("shop")).as("before any word").isFalse();
+        answer(0, 1, "shop");
+        await().atMost(SOON).until(() -> client.atQuota("shop"));
+        assertThat(client.atQuota("other")).isFalse();
+        assertThat(client.atQuota()).containsExactly("shop");
+
+        take(ONE);
+        client.changed();
+        assertThat(message(0, 1).getSequence()).isEqualTo(2);
+        answer(0, 0, "other", "shop");
+        await("a word that answers nothing").atMost(SOON).until(() -> client.atQuota("other"));
+        acknowledge(0, 2);
+        take(TWO);
+        client.changed();
+        assertThat(message(0, 2).getSequence()).as("the stream goes on").isEqualTo(3);
+        assertThat(client.atQuota())
+                .as("an answer without a word changes nothing")
+                .containsExactly("other", "shop");
+
+        streams.getFirst().reply().onError(Status.UNAVAILABLE.asRuntimeException());
+        await().atMost(SOON).until(() -> !client.connected());
+        look();
+        assertThat(client.atQuota()).as("while it is away the last word holds").containsExactly("other", "shop");
+        assertThat(message(1, 0).getReportCase()).isEqualTo(ReportCase.FULL);
+        assertThat(client.atQuota()).as("before the new stream's answer").containsExactly("other", "shop");
+        answer(1, 1);
+        await().atMost(SOON).until(() -> client.atQuota().isEmpty());
+    }
+
+    @Test
+    void aServiceWithoutQuotasHasNone() {
+        client.start();
+        assertThat(message(0, 0).getSequence()).isEqualTo(1);
+        answer(0, 1, "shop");
+        await().atMost(SOON).until(() -> client.atQuota("shop"));
+        streams.getFirst().reply().onError(Status.UNAVAILABLE.asRuntimeException());
+        assertThat(message(1, 0).getSequence()).isEqualTo(1);
+        acknowledge(1, 1);
+        await("a release that knows no quotas").atMost(SOON).until(() -> !client.atQuota("shop"));
+    }
+
+    private void answer(int stream, long sequence, String... full) {
+        streams.get(stream)
+                .reply()
+                .onNext(ReportBindingsResponse.newBuilder()
+                        .setSequence(sequence)
+                        .setFullNamespaces(FullNamespaces.newBuilder().addAllNamespaces(List.of(full)))
+                        .build());
     }
 
     @Test
