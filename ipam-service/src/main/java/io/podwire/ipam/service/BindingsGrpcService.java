@@ -6,12 +6,15 @@ import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.service.Handshakes;
+import io.podwire.ipam.binding.Binding;
 import io.podwire.ipam.binding.BindingTable;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.proto.ipam.v1.BindingsGrpc;
 import io.podwire.proto.ipam.v1.ReportBindingsRequest;
 import io.podwire.proto.ipam.v1.ReportBindingsResponse;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -75,30 +78,31 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
                         throw BindingMapping.invalid("sequence: of a stream's first message must be 1, got "
                                 + Long.toUnsignedString(message.getSequence()));
                     }
-                    table.full(
-                            stream,
-                            caller,
-                            BindingMapping.bindings(message.getFull().getBindingsList()),
-                            time.monotonic());
-                    full.changed();
+                    List<Binding> all =
+                            BindingMapping.bindings(message.getFull().getBindingsList());
+                    table.full(stream, caller, all, time.monotonic());
+                    full.used(namespaces(all));
                 }
                 case DELTA -> {
+                    List<Binding> updated =
+                            BindingMapping.bindings(message.getDelta().getUpdatedList());
                     table.delta(
                             stream,
                             caller,
                             message.getSequence(),
-                            BindingMapping.bindings(message.getDelta().getUpdatedList()),
+                            updated,
                             BindingMapping.removed(message.getDelta().getRemovedList()),
                             time.monotonic());
-                    // Not for a sign of life.
-                    if (message.getDelta().getUpdatedCount()
-                                    + message.getDelta().getRemovedCount()
-                            > 0) {
-                        full.changed();
-                    }
+                    full.used(namespaces(updated));
                 }
                 case REPORT_NOT_SET -> throw BindingMapping.invalid("report: must be full or delta");
             }
+        }
+
+        private static Set<String> namespaces(List<Binding> bindings) {
+            return bindings.stream()
+                    .map(binding -> binding.holder().namespace())
+                    .collect(Collectors.toSet());
         }
 
         private synchronized void acknowledge(ReportBindingsRequest message) {

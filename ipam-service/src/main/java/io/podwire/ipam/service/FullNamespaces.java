@@ -3,8 +3,11 @@ package io.podwire.ipam.service;
 import io.podwire.common.loop.EventLoop;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,12 +43,22 @@ public final class FullNamespaces implements AutoCloseable {
         return newest;
     }
 
-    /** Looks at once: a report may have filled one. */
-    synchronized void changed() {
+    /** Looks at some at once, which a report may have filled; the rest waits for the next look. */
+    synchronized void used(Collection<String> namespaces) {
+        SortedSet<String> filled = new TreeSet<>(namespaces);
+        filled.removeIf(namespace -> !use.full(namespace));
+        if (!newest.containsAll(filled)) {
+            filled.addAll(newest);
+            newest = List.copyOf(filled);
+        }
+    }
+
+    private synchronized List<String> lookAtAll() {
         List<String> now = use.full();
         if (!now.equals(newest)) {
             newest = now;
         }
+        return newest;
     }
 
     /** Runs this after each look, until {@link #remove}; it must not wait. */
@@ -59,8 +72,7 @@ public final class FullNamespaces implements AutoCloseable {
     }
 
     private void look() {
-        changed();
-        List<String> now = newest;
+        List<String> now = lookAtAll();
         List<String> filled = without(now, told);
         List<String> open = without(told, now);
         told = now;

@@ -86,6 +86,14 @@ public final class NamespaceUse {
                 : List.of();
     }
 
+    /** True when a namespace may have no more. */
+    boolean full(String namespace) {
+        return quotas.of(namespace).isPresent()
+                && quotas.full(
+                        namespace,
+                        table.inUse(namespace) + flow.known().ledger().addressesInUse(namespace));
+    }
+
     /**
      * Refuses single addresses that their namespace may not have.
      *
