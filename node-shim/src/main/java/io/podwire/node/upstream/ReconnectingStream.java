@@ -26,6 +26,8 @@ import org.slf4j.LoggerFactory;
  */
 final class ReconnectingStream<Q, A> {
     private static final Logger log = LoggerFactory.getLogger(ReconnectingStream.class);
+    /** With the time of a connection and a first message less than the 5 s within which all is in sync after an outage. */
+    private static final Duration LONGEST = Duration.ofSeconds(4);
 
     private final String service;
     private final ManagedChannel channel;
@@ -33,8 +35,7 @@ final class ReconnectingStream<Q, A> {
     private final Function<StreamObserver<A>, StreamObserver<Q>> call;
     private final Supplier<Q> first;
     private final Consumer<A> received;
-    private final Backoff backoff =
-            new Backoff(Duration.ofMillis(100), Duration.ofSeconds(5), ThreadLocalRandom.current());
+    private final Backoff backoff = new Backoff(Duration.ofMillis(100), LONGEST, ThreadLocalRandom.current());
 
     private ClientCallStreamObserver<Q> requests;
     private int generation;
