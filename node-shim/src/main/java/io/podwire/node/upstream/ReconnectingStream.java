@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
 final class ReconnectingStream<Q, A> {
     private static final Logger log = LoggerFactory.getLogger(ReconnectingStream.class);
     /** With the time of a connection and a first message less than the 5 s within which all is in sync after an outage. */
-    private static final Duration LONGEST = Duration.ofSeconds(4);
+    private static final Duration LONGEST = Duration.ofSeconds(3);
 
     private final String service;
     private final ManagedChannel channel;

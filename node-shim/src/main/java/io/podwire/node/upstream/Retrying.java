@@ -11,7 +11,7 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 final class Retrying {
     /** With the time of a call and a look less than the 5 s within which all is well after an outage. */
-    private static final Duration LONGEST = Duration.ofSeconds(4);
+    private static final Duration LONGEST = Duration.ofSeconds(3);
 
     private final EventLoop loop;
     private final Backoff backoff = new Backoff(Duration.ofMillis(100), LONGEST, ThreadLocalRandom.current());
