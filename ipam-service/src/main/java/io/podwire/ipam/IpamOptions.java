@@ -119,7 +119,8 @@ public final class IpamOptions implements ServiceOptions {
             names = "--pool-dir",
             paramLabel = "DIR",
             description = "A folder of manifests of kind IPPool, podwire.io/v1, read live: pools are created, changed"
-                    + " and, once no block of theirs is owned, deleted as they say. Every replica must be given the"
+                    + " and, once no block of theirs is owned, deleted as they say. Its objects of kind Namespace are what"
+                    + " namespace selectors choose from, without --kubernetes-pools. Every replica must be given the"
                     + " same")
     private Path poolDir;
 
@@ -127,7 +128,8 @@ public final class IpamOptions implements ServiceOptions {
             names = "--kubernetes-pools",
             description =
                     "Read IPPools, podwire.io/v1, from the Kubernetes API as --pool-dir reads manifests, and write"
-                            + " their status: in-cluster service account, or KUBECONFIG")
+                            + " their status; read Namespaces for namespace selectors, and evict pods of pools that drain"
+                            + " with a pace: in-cluster service account, or KUBECONFIG")
     private boolean kubernetesPools;
 
     @Option(

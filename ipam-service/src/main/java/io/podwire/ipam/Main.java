@@ -23,11 +23,16 @@ import io.podwire.ipam.service.Forecasts;
 import io.podwire.ipam.service.FullNamespaces;
 import io.podwire.ipam.service.NamespaceUse;
 import io.podwire.ipam.service.NamespacesGrpcService;
+import io.podwire.ipam.service.Draining;
+import io.podwire.ipam.service.Evictor;
+import io.podwire.ipam.service.NamespaceCatalog;
 import io.podwire.ipam.service.PoolFlow;
 import io.podwire.ipam.service.PoolGauges;
 import io.podwire.ipam.service.PoolWatch;
 import io.podwire.ipam.service.PoolsGrpcService;
 import io.podwire.ipam.service.UsageSeries;
+import io.podwire.ipam.source.KubernetesEvictions;
+import io.podwire.ipam.source.KubernetesNamespaces;
 import io.podwire.ipam.source.KubernetesPools;
 import io.podwire.ipam.source.PoolFolder;
 import io.podwire.ipam.store.EtcdIpamStore;
@@ -35,6 +40,7 @@ import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.MvIpamStore;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Random;
 
 /** ipam-service: which node owns which block of addresses, and who has which address. */
@@ -43,6 +49,7 @@ public final class Main {
     private static final Duration COOL_DOWN_PERIOD = Duration.ofSeconds(1);
     private static final Duration WATCH_PERIOD = Duration.ofSeconds(1);
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(10);
+    private static final Duration DRAIN_PERIOD = Duration.ofSeconds(1);
     private static final Duration AWAY_PERIOD = Duration.ofMinutes(1);
     private static final Duration FORECAST_PERIOD = Duration.ofSeconds(10);
     private static final Duration QUOTA_PERIOD = Duration.ofMillis(250);
@@ -64,28 +71,40 @@ public final class Main {
         for (Pool pool : options.pools()) {
             ensure(pools, pool);
         }
+        NamespaceCatalog namespaces = new NamespaceCatalog(
+                TimeSource.SYSTEM,
+                options.kubernetesPools() || options.poolDir().isPresent());
         if (options.poolDir().isPresent()) {
-            context.own(PoolFolder.start(options.poolDir().get(), flow, TimeSource.SYSTEM, context.meters()));
+            context.own(PoolFolder.start(
+                    options.poolDir().get(),
+                    flow,
+                    Optional.of(namespaces).filter(_ -> !options.kubernetesPools()),
+                    TimeSource.SYSTEM,
+                    context.meters()));
         }
+        Optional<Evictor> evictor = Optional.empty();
         if (options.kubernetesPools()) {
             context.own(KubernetesPools.connect(flow, TimeSource.SYSTEM, context.meters()));
+            context.own(KubernetesNamespaces.connect(namespaces));
+            evictor = Optional.of(context.own(KubernetesEvictions.connect()));
         }
         context.own(new PoolGauges(blocks, context.meters(), GAUGE_PERIOD));
         PoolWatch watch = context.own(new PoolWatch(flow, TimeSource.SYSTEM, WATCH_PERIOD, SIGN_OF_LIFE));
         BindingTable bindings = new BindingTable(address -> NamespaceUse.isSingle(flow, address));
-        NamespaceUse namespaces = new NamespaceUse(flow, bindings, options.namespaceQuotas());
+        NamespaceUse use = new NamespaceUse(flow, bindings, options.namespaceQuotas());
         Forecasts forecasts =
                 new Forecasts(flow, bindings, TimeSource.SYSTEM, options.forecastWindow(), options.exhaustionWarning());
         context.own(new ForecastLoop(forecasts, FORECAST_PERIOD));
-        context.exposes(new UsageSeries(flow, bindings, namespaces, forecasts, options.usageSeries()));
-        context.serve(new PoolsGrpcService(pools, blocks, watch, forecasts));
-        context.serve(new BlocksGrpcService(blocks, context.meters()));
+        context.exposes(new UsageSeries(flow, bindings, use, forecasts, options.usageSeries()));
+        context.serve(new PoolsGrpcService(pools, blocks, watch, forecasts, bindings));
+        context.serve(new BlocksGrpcService(blocks, namespaces, context.meters()));
+        context.own(new Draining(flow, bindings, evictor, TimeSource.SYSTEM, context.meters(), DRAIN_PERIOD));
         BindingGauges.register(bindings, context.meters());
         context.own(new AwayNodes(blocks, bindings, TimeSource.SYSTEM, AWAY_PERIOD));
-        FullNamespaces full = context.own(new FullNamespaces(namespaces, QUOTA_PERIOD));
+        FullNamespaces full = context.own(new FullNamespaces(use, QUOTA_PERIOD));
         context.serve(new BindingsGrpcService(bindings, TimeSource.SYSTEM, full));
-        context.serve(new NamespacesGrpcService(namespaces));
-        AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM, namespaces);
+        context.serve(new NamespacesGrpcService(use));
+        AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM, use);
         context.own(new CoolDowns(addresses, TimeSource.SYSTEM, options.coolDown(), COOL_DOWN_PERIOD));
         context.serve(new AddressesGrpcService(addresses, bindings, TimeSource.SYSTEM, context.meters()));
         AuditFlow audit = new AuditFlow(flow, bindings, TimeSource.SYSTEM, options.auditPeriod(), context.meters());

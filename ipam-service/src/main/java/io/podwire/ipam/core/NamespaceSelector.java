@@ -23,6 +23,17 @@ public record NamespaceSelector(SortedMap<String, String> labels) {
         return new NamespaceSelector(new TreeMap<>(labels));
     }
 
+    /** True when it has no label: whoever has it is for no namespace in particular. */
+    public boolean isEvery() {
+        return labels.isEmpty();
+    }
+
+    /** True when a namespace of these labels has each label. */
+    public boolean matches(Map<String, String> namespaceLabels) {
+        return labels.entrySet().stream()
+                .allMatch(label -> label.getValue().equals(namespaceLabels.get(label.getKey())));
+    }
+
     /** key=value,key=value by key; empty for every namespace. */
     @Override
     public String toString() {

@@ -26,6 +26,7 @@ import java.util.regex.Pattern;
  * @param coolDown how long its released addresses are given to nobody
  * @param source who made it, and alone changes it
  * @param drainingFrom blocks that were owned when it began to drain, 0 or more; 0 in other states
+ * @param drainPace how fast its pods are evicted while it drains
  */
 public record Pool(
         String name,
@@ -38,7 +39,8 @@ public record Pool(
         PoolPurpose purpose,
         CoolDown coolDown,
         PoolSource source,
-        int drainingFrom) {
+        int drainingFrom,
+        DrainPace drainPace) {
     private static final Pattern LABEL = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
     private static final int MAX_HOST_BITS = 16;
     private static final int DEFAULT_HOST_BITS = 6;
@@ -68,6 +70,34 @@ public record Pool(
             throw new IllegalArgumentException("pool " + name + " is " + state + ", and drains from " + drainingFrom
                     + " owned blocks: 0 or more while it is DRAINING, else 0");
         }
+    }
+
+    /** A pool whose pods are never evicted. */
+    public Pool(
+            String name,
+            IpPrefix cidr,
+            int blockLength,
+            PoolState state,
+            List<IpPrefix> reserved,
+            NodeSelector nodes,
+            NamespaceSelector namespaces,
+            PoolPurpose purpose,
+            CoolDown coolDown,
+            PoolSource source,
+            int drainingFrom) {
+        this(
+                name,
+                cidr,
+                blockLength,
+                state,
+                reserved,
+                nodes,
+                namespaces,
+                purpose,
+                coolDown,
+                source,
+                drainingFrom,
+                DrainPace.NEVER);
     }
 
     /** A pool for pods that gives all of its blocks to any node, made by a call. */
@@ -144,7 +174,19 @@ public record Pool(
 
     /** The same pool, which began to drain from that many owned blocks. */
     Pool drainedFrom(int owned) {
-        return new Pool(name, cidr, blockLength, state, reserved, nodes, namespaces, purpose, coolDown, source, owned);
+        return new Pool(
+                name,
+                cidr,
+                blockLength,
+                state,
+                reserved,
+                nodes,
+                namespaces,
+                purpose,
+                coolDown,
+                source,
+                owned,
+                drainPace);
     }
 
     /**
@@ -162,6 +204,7 @@ public record Pool(
         PoolPurpose nextPurpose = purpose;
         CoolDown nextCoolDown = coolDown;
         PoolSource nextSource = source;
+        DrainPace nextPace = drainPace;
         for (PoolEdit edit : edits) {
             switch (edit) {
                 case PoolEdit.Cidr(IpPrefix value) -> nextCidr = value;
@@ -173,6 +216,7 @@ public record Pool(
                 case PoolEdit.Purpose(PoolPurpose value) -> nextPurpose = value;
                 case PoolEdit.Cooling(CoolDown value) -> nextCoolDown = value;
                 case PoolEdit.Source(PoolSource value) -> nextSource = value;
+                case PoolEdit.Pace(DrainPace value) -> nextPace = value;
             }
         }
         return new Pool(
@@ -186,7 +230,8 @@ public record Pool(
                 nextPurpose,
                 nextCoolDown,
                 nextSource,
-                nextState == PoolState.DRAINING ? drainingFrom : 0);
+                nextState == PoolState.DRAINING ? drainingFrom : 0,
+                nextPace);
     }
 
     /** All of it in one line, as far as it is not a pool's usual. */
@@ -201,6 +246,7 @@ public record Pool(
                     case CoolDown.OfNode _ -> "";
                     case CoolDown.Of(Duration length) -> ", cool-down " + length.toSeconds() + " s";
                 }
+                + (drainPace.equals(DrainPace.NEVER) ? "" : ", drain pace " + drainPace)
                 + (source.equals(PoolSource.GRPC) ? "" : ", of " + source);
     }
 

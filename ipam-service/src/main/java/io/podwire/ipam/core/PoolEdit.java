@@ -34,6 +34,9 @@ public sealed interface PoolEdit {
     /** Another cool-down of its addresses. */
     record Cooling(CoolDown coolDown) implements PoolEdit {}
 
+    /** Another pace of its draining. */
+    record Pace(DrainPace pace) implements PoolEdit {}
+
     /** Somebody else alone may change it from now on. */
     record Source(PoolSource source) implements PoolEdit {}
 }

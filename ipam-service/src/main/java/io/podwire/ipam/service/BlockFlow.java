@@ -119,14 +119,18 @@ public final class BlockFlow {
         };
     }
 
+    /** What this process knew at its last write or reading. */
+    Ledger known() {
+        return flow.known().ledger();
+    }
+
     /** Everything known now. */
     public Ledger ledger() {
         return flow.read().ledger();
     }
 
-    /** The blocks owned now, by pool and address; owners in their newest epoch. */
-    List<OwnedBlock> owned() {
-        Ledger ledger = ledger();
+    /** The owned blocks of a ledger, by pool and address; owners in their newest epoch. */
+    static List<OwnedBlock> owned(Ledger ledger) {
         Map<NodeName, List<NodeEpoch>> newest = ledger.nodes().stream().collect(Collectors.groupingBy(NodeEpoch::node));
         return ledger.blocks().stream()
                 .map(block -> owned(

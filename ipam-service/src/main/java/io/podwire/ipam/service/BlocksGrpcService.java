@@ -8,6 +8,7 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.OwnedBlock;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
@@ -24,12 +25,14 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
     private static final int LARGEST_PAGE = 10_000;
 
     private final BlockFlow blocks;
+    private final NamespaceCatalog namespaces;
     private final Timer claims;
     private final Timer refusedClaims;
 
     /** The service over its flow. */
-    public BlocksGrpcService(BlockFlow blocks, MeterRegistry meters) {
+    public BlocksGrpcService(BlockFlow blocks, NamespaceCatalog namespaces, MeterRegistry meters) {
         this.blocks = blocks;
+        this.namespaces = namespaces;
         this.claims = timer("ok", meters);
         this.refusedClaims = timer("failed", meters);
     }
@@ -66,7 +69,8 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
     @Override
     public void listBlocks(ListBlocksRequest request, StreamObserver<ListBlocksResponse> answer) {
         Predicate<Block> after = after(request.getPageToken());
-        List<OwnedBlock> all = blocks.owned();
+        Ledger ledger = blocks.ledger();
+        List<OwnedBlock> all = BlockFlow.owned(ledger);
         if (!request.getNode().isEmpty()) {
             NodeName node = IpamMapping.nodeName(request.getNode());
             all = all.stream()
@@ -79,6 +83,13 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
         if (page.more()) {
             Block last = page.last().block();
             response.setNextPageToken(last.pool() + "/" + last.cidr());
+        }
+        if (request.getPageToken().isEmpty()) {
+            NamespaceCatalog.Selections selections = namespaces.select(ledger.pools());
+            response.setNamespacesVersion(selections.version());
+            if (selections.version().isEmpty() || !selections.version().equals(request.getNamespacesVersion())) {
+                selections.pools().forEach(pool -> response.addPoolNamespaces(IpamMapping.toProto(pool)));
+            }
         }
         answer.onNext(response.build());
         answer.onCompleted();

@@ -8,6 +8,7 @@ import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.AddressRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.DrainPace;
 import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.NodeSelector;
@@ -18,11 +19,14 @@ import io.podwire.ipam.core.PoolPurpose;
 import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.core.PoolUsage;
+import io.podwire.ipam.core.SelectedNamespaces;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.PoolNamespaces;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import java.math.BigInteger;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -30,7 +34,7 @@ import java.util.function.Supplier;
 /** Between podwire.ipam.v1 and the core's values. */
 final class IpamMapping {
     private static final String EDITABLE = "cidr, block_length, state, reserved, node_selector, namespace_selector,"
-            + " purpose, cool_down, source (to 'grpc')";
+            + " purpose, cool_down, drain_pace, source (to 'grpc')";
 
     /** Counts of blocks have 32 bits: this many stands for more as well, 2^74 in an IPv6 /48 of /122 blocks. */
     private static final BigInteger MOST_BLOCKS_TOLD = BigInteger.valueOf(0xFFFF_FFFFL);
@@ -82,7 +86,8 @@ final class IpamMapping {
                 .setPool(owned.block().pool())
                 .setCidr(owned.block().cidr().toString())
                 .setOwner(toProto(owned.block().owner()))
-                .setRequestId(owned.block().requestId());
+                .setRequestId(owned.block().requestId())
+                .setNamespaceSelected(owned.namespaceSelected());
         switch (owned.coolDown()) {
             case CoolDown.OfNode _ -> {}
             case CoolDown.Of(Duration length) -> block.setCoolDown(toProto(length));
@@ -110,6 +115,19 @@ final class IpamMapping {
         }
     }
 
+    static PoolNamespaces toProto(SelectedNamespaces selected) {
+        return PoolNamespaces.newBuilder()
+                .setPool(selected.pool())
+                .setFamily(
+                        switch (selected.family()) {
+                            case V4 -> io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4;
+                            case V6 -> io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV6;
+                        })
+                .addAllNamespaces(selected.namespaces().orElse(Collections.emptySortedSet()))
+                .setUnresolved(selected.namespaces().isEmpty())
+                .build();
+    }
+
     static Pool pool(io.podwire.proto.ipam.v1.Pool message) {
         return checked(() -> {
             IpPrefix cidr = IpPrefix.parse(message.getCidr());
@@ -130,7 +148,8 @@ final class IpamMapping {
                             : purpose(message),
                     coolDown(message),
                     PoolSource.GRPC,
-                    0);
+                    0,
+                    new DrainPace(message.getDrainPace()));
         });
     }
 
@@ -157,6 +176,7 @@ final class IpamMapping {
             case "namespace_selector" -> new PoolEdit.Namespaces(NamespaceSelector.of(pool.getNamespaceSelectorMap()));
             case "purpose" -> new PoolEdit.Purpose(purpose(pool));
             case "cool_down" -> new PoolEdit.Cooling(coolDown(pool));
+            case "drain_pace" -> new PoolEdit.Pace(new DrainPace(pool.getDrainPace()));
             case "source" -> new PoolEdit.Source(takenOver(pool));
             default -> throw new IllegalArgumentException("update_mask: '" + path + "' is not one of " + EDITABLE);
         };
@@ -233,7 +253,8 @@ final class IpamMapping {
                 .putAllNamespaceSelector(pool.namespaces().labels())
                 .setPurpose(toProto(pool.purpose()))
                 .setSource(pool.source().toString())
-                .setDrainingFromBlocks(pool.drainingFrom());
+                .setDrainingFromBlocks(pool.drainingFrom())
+                .setDrainPace(pool.drainPace().perMinute());
         switch (pool.coolDown()) {
             case CoolDown.OfNode _ -> {}
             case CoolDown.Of(Duration length) -> message.setCoolDown(toProto(length));

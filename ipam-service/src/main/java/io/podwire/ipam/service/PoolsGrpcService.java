@@ -5,6 +5,8 @@ import io.grpc.stub.StreamObserver;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
+import io.podwire.ipam.binding.BindingTable;
+import io.podwire.ipam.binding.PoolHolders;
 import io.podwire.ipam.core.PoolUsage;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.DeletePoolRequest;
@@ -20,6 +22,7 @@ import io.podwire.proto.ipam.v1.WatchPoolsResponse;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** podwire.ipam.v1.Pools. */
 public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
@@ -29,30 +32,39 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
     private final BlockFlow blocks;
     private final PoolWatch watch;
     private final Forecasts forecasts;
+    private final BindingTable bindings;
 
     /** The service over its flows. */
-    public PoolsGrpcService(PoolFlow pools, BlockFlow blocks, PoolWatch watch, Forecasts forecasts) {
+    public PoolsGrpcService(
+            PoolFlow pools, BlockFlow blocks, PoolWatch watch, Forecasts forecasts, BindingTable bindings) {
         this.pools = pools;
         this.blocks = blocks;
         this.watch = watch;
         this.forecasts = forecasts;
+        this.bindings = bindings;
     }
 
-    private Pool toProto(PoolUsage usage) {
-        return IpamMapping.toProto(usage, forecasts.of(usage.pool().name()));
+    /** A pool as it is told: while it drains, with the addresses that are left. */
+    private Pool told(PoolUsage usage) {
+        Pool message = IpamMapping.toProto(usage, forecasts.of(usage.pool().name()));
+        return usage.pool().state() != io.podwire.ipam.core.PoolState.DRAINING
+                ? message
+                : message.toBuilder()
+                        .setAddressesLeft(PoolHolders.inUse(usage.pool(), bindings.snapshot(), blocks.known()))
+                        .build();
     }
 
     @Override
     public void createPool(CreatePoolRequest request, StreamObserver<Pool> answer) {
         io.podwire.ipam.core.Pool pool = IpamMapping.pool(request.getPool());
         pools.create(pool);
-        answer.onNext(toProto(usage(pool.name())));
+        answer.onNext(told(usage(pool.name())));
         answer.onCompleted();
     }
 
     @Override
     public void getPool(GetPoolRequest request, StreamObserver<Pool> answer) {
-        answer.onNext(toProto(usage(IpamMapping.poolName(request.getName()))));
+        answer.onNext(told(usage(IpamMapping.poolName(request.getName()))));
         answer.onCompleted();
     }
 
@@ -72,7 +84,7 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
                 request.getPageSize(),
                 LARGEST_PAGE);
         ListPoolsResponse.Builder response = ListPoolsResponse.newBuilder();
-        page.items().forEach(usage -> response.addPools(toProto(usage)));
+        page.items().forEach(usage -> response.addPools(told(usage)));
         if (page.more()) {
             response.setNextPageToken(page.last().pool().name());
         }
@@ -84,7 +96,7 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
     public void updatePool(UpdatePoolRequest request, StreamObserver<Pool> answer) {
         String name = IpamMapping.poolName(request.getPool().getName());
         var _ = pools.update(name, IpamMapping.edits(request));
-        answer.onNext(toProto(usage(name)));
+        answer.onNext(told(usage(name)));
         answer.onCompleted();
     }
 
@@ -99,8 +111,8 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
     public void watchPools(WatchPoolsRequest request, StreamObserver<WatchPoolsResponse> answer) {
         ServerCallStreamObserver<WatchPoolsResponse> out = (ServerCallStreamObserver<WatchPoolsResponse>) answer;
         // The observer is written on the watch's loop alone: it is not safe for several threads.
-        PoolWatch.Watcher watcher =
-                new PoolWatch.Watcher(out::isReady, new Numbered(out), why -> out.onError(GrpcErrors.toGrpc(why)));
+        PoolWatch.Watcher watcher = new PoolWatch.Watcher(
+                out::isReady, new Numbered(out, this::told), why -> out.onError(GrpcErrors.toGrpc(why)));
         out.setOnReadyHandler(() -> watch.writable(watcher));
         out.setOnCancelHandler(() -> watch.gone(watcher));
         watch.add(watcher);
@@ -109,10 +121,12 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
     /** Sends the pools, with a number; owned by the watch's loop. */
     private final class Numbered implements Consumer<List<PoolUsage>> {
         private final StreamObserver<WatchPoolsResponse> out;
+        private final Function<PoolUsage, Pool> told;
         private long sequence;
 
-        private Numbered(StreamObserver<WatchPoolsResponse> out) {
+        private Numbered(StreamObserver<WatchPoolsResponse> out, Function<PoolUsage, Pool> told) {
             this.out = out;
+            this.told = told;
         }
 
         @Override
@@ -120,8 +134,7 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
             sequence++;
             out.onNext(WatchPoolsResponse.newBuilder()
                     .setSequence(sequence)
-                    .addAllPools(
-                            pools.stream().map(PoolsGrpcService.this::toProto).toList())
+                    .addAllPools(pools.stream().map(told).toList())
                     .build());
         }
     }

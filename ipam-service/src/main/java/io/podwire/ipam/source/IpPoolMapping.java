@@ -2,6 +2,7 @@ package io.podwire.ipam.source;
 
 import io.podwire.common.net.IpPrefix;
 import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.DrainPace;
 import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
@@ -72,6 +73,9 @@ final class IpPoolMapping {
         }
         if (spec.coolDown() != null) {
             edits.add(new PoolEdit.Cooling(field("spec.coolDown", () -> coolDown(spec.coolDown()))));
+        }
+        if (spec.drainPace() != null) {
+            edits.add(new PoolEdit.Pace(field("spec.drainPace", () -> new DrainPace(spec.drainPace()))));
         }
         edits.add(new PoolEdit.Nodes(
                 field("spec.nodeSelector.matchLabels", () -> NodeSelector.of(labels(spec.nodeSelector())))));

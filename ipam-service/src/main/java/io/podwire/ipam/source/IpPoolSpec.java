@@ -15,6 +15,7 @@ import java.util.Map;
  * @param namespaceSelector labels of namespaces
  * @param purpose Pods, Static or LoadBalancer
  * @param coolDown such as 90s, 10m or 1h30m
+ * @param drainPace pods per minute that are evicted while it drains
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record IpPoolSpec(
@@ -25,7 +26,8 @@ record IpPoolSpec(
         Selector nodeSelector,
         Selector namespaceSelector,
         String purpose,
-        String coolDown) {
+        String coolDown,
+        Integer drainPace) {
     /**
      * Labels that must all be there.
      *

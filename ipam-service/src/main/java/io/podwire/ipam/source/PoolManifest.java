@@ -17,17 +17,24 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * What one file of manifests says of pools. A field that is not known is refused: it may be a known one, misspelt.
+ * What one file of manifests says of pools and namespaces. A field that is not known is refused: it may be a known one, misspelt.
  *
  * @param pools its pools
+ * @param namespaces labels of its namespaces, by name
  * @param ignored its other objects, "kind name"
  */
-record PoolManifest(List<Pool> pools, List<String> ignored) {
+record PoolManifest(List<Pool> pools, Map<String, Map<String, String>> namespaces, List<String> ignored) {
     private static final String API_VERSION = IpPool.GROUP + "/" + IpPool.VERSION;
+    private static final String NAMESPACE = "Namespace";
+    /** Kubernetes gives it to each namespace. */
+    private static final String NAME_LABEL = "kubernetes.io/metadata.name";
+
     private static final Set<String> FIELDS = Set.of("apiVersion", "kind", "metadata", "spec", "status");
     private static final YAMLMapper STRICT = YAMLMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -38,6 +45,7 @@ record PoolManifest(List<Pool> pools, List<String> ignored) {
 
     PoolManifest {
         pools = List.copyOf(pools);
+        namespaces = Map.copyOf(namespaces);
         ignored = List.copyOf(ignored);
     }
 
@@ -49,17 +57,18 @@ record PoolManifest(List<Pool> pools, List<String> ignored) {
      */
     static PoolManifest parse(String file, byte[] content) {
         List<Pool> pools = new ArrayList<>();
+        Map<String, Map<String, String>> namespaces = new TreeMap<>();
         List<String> ignored = new ArrayList<>();
         String text = new String(content, StandardCharsets.UTF_8);
         try (MappingIterator<JsonNode> documents =
                 STRICT.readerFor(JsonNode.class).readValues(text)) {
             while (documents.hasNextValue()) {
-                add(documents.nextValue(), PoolSource.manifest(file), pools, ignored);
+                add(documents.nextValue(), PoolSource.manifest(file), pools, namespaces, ignored);
             }
         } catch (IOException e) {
             throw new IllegalArgumentException(message(e), e);
         }
-        return new PoolManifest(pools, ignored);
+        return new PoolManifest(pools, namespaces, ignored);
     }
 
     private static String message(IOException e) {
@@ -67,7 +76,12 @@ record PoolManifest(List<Pool> pools, List<String> ignored) {
         return String.valueOf(words).strip().replaceAll("\\s*\\R\\s*", " | ");
     }
 
-    private static void add(JsonNode object, PoolSource source, List<Pool> pools, List<String> ignored) {
+    private static void add(
+            JsonNode object,
+            PoolSource source,
+            List<Pool> pools,
+            Map<String, Map<String, String>> namespaces,
+            List<String> ignored) {
         String kind = object.path("kind").asText();
         if (object.isNull() || object.isMissingNode()) {
             return;
@@ -75,10 +89,20 @@ record PoolManifest(List<Pool> pools, List<String> ignored) {
         if (!object.isObject() || kind.isEmpty()) {
             throw new IllegalArgumentException("not a Kubernetes object: it has no kind");
         }
-        if (kind.equals("List") || kind.equals(IpPool.KIND + "List")) {
-            object.path("items").forEach(item -> add(item, source, pools, ignored));
+        if (kind.equals("List") || kind.equals(IpPool.KIND + "List") || kind.equals(NAMESPACE + "List")) {
+            object.path("items").forEach(item -> add(item, source, pools, namespaces, ignored));
         } else if (kind.equals(IpPool.KIND)) {
             pools.add(pool(object, source));
+        } else if (kind.equals(NAMESPACE)) {
+            JsonNode metadata = object.path("metadata");
+            String name = metadata.path("name").asText();
+            if (name.isEmpty()) {
+                throw new IllegalArgumentException("Namespace: metadata.name is missing");
+            }
+            Map<String, String> labels = new TreeMap<>();
+            labels.put(NAME_LABEL, name);
+            metadata.path("labels").forEachEntry((key, value) -> labels.put(key, value.asText()));
+            namespaces.put(name, labels);
         } else {
             ignored.add(kind + " " + object.path("metadata").path("name").asText());
         }

@@ -76,6 +76,7 @@ final class PoolPlan {
         add(edits, before, next, Pool::namespaces, PoolEdit.Namespaces::new);
         add(edits, before, next, Pool::purpose, PoolEdit.Purpose::new);
         add(edits, before, next, Pool::coolDown, PoolEdit.Cooling::new);
+        add(edits, before, next, Pool::drainPace, PoolEdit.Pace::new);
         add(edits, before, next, Pool::source, PoolEdit.Source::new);
         return edits;
     }

@@ -15,6 +15,7 @@ import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressUse;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.DrainPace;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
@@ -53,13 +54,14 @@ import java.util.TreeMap;
  *                                "reservedFor":{"namespace":"db","name":"pg","ordinal":0}}
  * owners/0 to owners/255        {"v":1}   rewritten when an owner whose id has that hash gets addresses
  * reservations                  {"v":1}   rewritten when addresses are reserved
+ * drains/NAME                   {"v":1}   rewritten by the replica that evicts pods of that pool next
  * </pre>
  *
  * A pool that is active, has no reserved range and is for every node has format 1, which the first release
  * reads; any other has format 2, which makes that release stop instead of giving its blocks away. One that has a
  * namespace selector, another purpose than pods, a cool-down, or is declared elsewhere than by a call has format
- * 3, for the same reason; coolDown is missing there where it is the node's own. drainingFrom, missing for 0, needs
- * no format: who does not know it loses no more than the number.
+ * 3, for the same reason; coolDown is missing there where it is the node's own. drainingFrom and drainPace, missing for
+ * 0, need no format: who does not know them loses no more than the number, and evicts nobody.
  */
 final class LedgerCodec {
     static final String CATALOG = "catalog";
@@ -70,6 +72,7 @@ final class LedgerCodec {
     static final String ADDRESSES = "addresses/";
     static final String OWNERS = "owners/";
     static final String RESERVATIONS = "reservations";
+    static final String DRAINS = "drains/";
     private static final int OWNER_KEYS = 256;
 
     private static final int FORMAT = 1;
@@ -126,6 +129,9 @@ final class LedgerCodec {
         pool.nodes().labels().forEach(nodes::put);
         if (pool.drainingFrom() > 0) {
             json.put("drainingFrom", pool.drainingFrom());
+        }
+        if (pool.drainPace().evicts()) {
+            json.put("drainPace", pool.drainPace().perMinute());
         }
         if (needsFullFormat(pool)) {
             putRest(json.put("v", FULL_POOL_FORMAT), pool);
@@ -216,7 +222,8 @@ final class LedgerCodec {
                     full ? PoolPurpose.valueOf(text(json, "purpose")) : PoolPurpose.PODS,
                     json.has("coolDown") ? new CoolDown.Of(Duration.parse(text(json, "coolDown"))) : CoolDown.OF_NODE,
                     full ? PoolSource.parse(text(json, "source")) : PoolSource.GRPC,
-                    json.path("drainingFrom").asInt());
+                    json.path("drainingFrom").asInt(),
+                    new DrainPace(json.path("drainPace").asInt()));
         });
     }
 

@@ -145,8 +145,31 @@ public final class LedgerSnapshot {
 
     /** Removes the pool; fails when a block of it was claimed since. */
     public List<Change> delete(Pool pool) {
-        return List.of(delete(LedgerCodec.key(pool)));
+        String turns = LedgerCodec.DRAINS + pool.name();
+        return version(turns) == Change.ABSENT
+                ? List.of(delete(LedgerCodec.key(pool)))
+                : List.of(delete(LedgerCodec.key(pool)), delete(turns));
     }
+
+    /** Takes the next turn to evict pods of a pool, whose state and pace are as they are known here. */
+    public List<Change> takeDrainTurn(Pool pool) {
+        return List.of(
+                new Change.Check(LedgerCodec.key(pool), version(LedgerCodec.key(pool))),
+                put(LedgerCodec.DRAINS + pool.name(), LedgerCodec.catalog()));
+    }
+
+    /** What is known of a pool and of its turns to evict pods: another value after each change and each turn. */
+    public DrainVersion drainVersion(Pool pool) {
+        return new DrainVersion(version(LedgerCodec.key(pool)), version(LedgerCodec.DRAINS + pool.name()));
+    }
+
+    /**
+     * A moment in the draining of a pool.
+     *
+     * @param pool version of the pool
+     * @param turn version of its last turn
+     */
+    public record DrainVersion(long pool, long turn) {}
 
     /** Makes single addresses their owner's, and blocks the service's. */
     public List<Change> allocate(String ownerId, List<SingleAddress> addresses, List<Block> blocks) {

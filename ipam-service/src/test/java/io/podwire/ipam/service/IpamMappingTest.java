@@ -219,6 +219,9 @@ class IpamMappingTest {
 
     private static OwnedBlock owned(CoolDown coolDown) {
         return new OwnedBlock(
-                new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"), coolDown, Optional.of(PoolState.DRAINING));
+                new Block("default", PoolBlocks.block(POOL, 3), NODE, "r1"),
+                coolDown,
+                Optional.of(PoolState.DRAINING),
+                false);
     }
 }

@@ -56,7 +56,7 @@ class KubernetesPoolsTest {
     private static IpPool object(String name, String cidr, String state) {
         IpPool pool = new IpPool();
         pool.setMetadata(new ObjectMetaBuilder().withName(name).build());
-        pool.setSpec(new IpPoolSpec(cidr, null, state, null, null, null, null, null));
+        pool.setSpec(new IpPoolSpec(cidr, null, state, null, null, null, null, null, null));
         return pool;
     }
 

@@ -20,6 +20,7 @@ import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.service.BlockFlow;
 import io.podwire.ipam.service.CasFlow;
+import io.podwire.ipam.service.NamespaceCatalog;
 import io.podwire.ipam.service.PoolFlow;
 import io.podwire.ipam.store.MemoryIpamStore;
 import java.io.IOException;
@@ -45,12 +46,13 @@ class PoolFolderTest {
             new CasFlow(new MemoryIpamStore(), Duration.ofSeconds(5), TimeSource.SYSTEM, Thread::sleep, new Random(1));
     private final PoolFlow calls = new PoolFlow(flow);
     private final BlockFlow blocks = new BlockFlow(flow);
+    private final NamespaceCatalog namespaces = new NamespaceCatalog(TimeSource.SYSTEM, true);
     private SimpleMeterRegistry meters;
     private PoolFolder source;
 
     private void start() throws IOException {
         meters = new SimpleMeterRegistry();
-        source = PoolFolder.start(folder, flow, TimeSource.SYSTEM, meters, SOON, SOON);
+        source = PoolFolder.start(folder, flow, Optional.of(namespaces), TimeSource.SYSTEM, meters, SOON, SOON);
     }
 
     @AfterEach

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.podwire.common.net.IpPrefix;
 import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.DrainPace;
 import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeSelector;
 import io.podwire.ipam.core.Pool;
@@ -50,6 +51,7 @@ class PoolManifestTest {
                     matchLabels: {team: x, example.com/y: ""}
                   purpose: LoadBalancer
                   coolDown: 1h30m
+                  drainPace: 10
                 ---
                 apiVersion: podwire.io/v1
                 kind: IPPool
@@ -58,7 +60,11 @@ class PoolManifestTest {
                 ---
                 apiVersion: v1
                 kind: Namespace
-                metadata: {name: n}
+                metadata: {name: n, labels: {team: x}}
+                ---
+                apiVersion: v1
+                kind: ConfigMap
+                metadata: {name: c}
                 """);
         assertThat(manifest.pools())
                 .containsExactly(
@@ -72,9 +78,12 @@ class PoolManifestTest {
                                         new PoolEdit.Namespaces(
                                                 NamespaceSelector.of(Map.of("team", "x", "example.com/y", ""))),
                                         new PoolEdit.Purpose(PoolPurpose.LOAD_BALANCER),
-                                        new PoolEdit.Cooling(new CoolDown.Of(Duration.ofMinutes(90))))),
+                                        new PoolEdit.Cooling(new CoolDown.Of(Duration.ofMinutes(90))),
+                                        new PoolEdit.Pace(new DrainPace(10)))),
                         new Pool("six", IpPrefix.parse("fd00:10:1::/48"), 122).with(List.of(SOURCE)));
-        assertThat(manifest.ignored()).containsExactly("Namespace n");
+        assertThat(manifest.namespaces())
+                .isEqualTo(Map.of("n", Map.of("team", "x", "kubernetes.io/metadata.name", "n")));
+        assertThat(manifest.ignored()).containsExactly("ConfigMap c");
     }
 
     @Test
@@ -98,8 +107,9 @@ class PoolManifestTest {
             {cidr: 10.1.0.0/16, coolDown: 5}        | spec.coolDown: must be hours, minutes and seconds such as 90s, 10m or 1h30m, 0s to 24h, got '5'
             {cidr: 10.1.0.0/16, coolDown: 25h}      | spec.coolDown: cool-down must be 0 s to 24 h
             {cidr: 10.1.0.0/16, coolDown: ""}       | spec.coolDown: must be hours
+            {cidr: 10.1.0.0/16, drainPace: -1}      | spec.drainPace: drain pace must be 0 (nobody is evicted) to 6000 pods per minute, got -1
             {cidr: 10.1.0.0/16, reserved: [10.2.0.0/28]} | spec.reserved: reserved range 10.2.0.0/28 of pool red must lie inside 10.1.0.0/16
-            {cidr: 10.1.0.0/16, blockLenght: 26}    | there is no field spec.blockLenght, only blockLength, cidr, coolDown, namespaceSelector, nodeSelector, purpose, reserved, state
+            {cidr: 10.1.0.0/16, blockLenght: 26}    | there is no field spec.blockLenght, only blockLength, cidr, coolDown, drainPace, namespaceSelector, nodeSelector, purpose, reserved, state
             {cidr: 10.1.0.0/16, nodeSelector: {zone: a}} | there is no field spec.nodeSelector.zone, only matchLabels
             {cidr: 10.1.0.0/16, nodeSelector: {matchLabels: {a b: c}}} | spec.nodeSelector.matchLabels: 'a b=c' is not a label of a node selector
             {cidr: 10.1.0.0/16, namespaceSelector: {matchLabels: {a: null}}} | spec.namespaceSelector.matchLabels: label a has no value
@@ -128,6 +138,9 @@ class PoolManifestTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> parse(good + "---\n- x\n"))
                 .withMessageContaining("not a Kubernetes object");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse("kind: Namespace\n"))
+                .withMessageContaining("Namespace: metadata.name is missing");
         assertThatIllegalArgumentException().isThrownBy(() -> parse("kind: ["));
     }
 }
