@@ -37,6 +37,11 @@ public final class AddressBook<O> {
     /** Of a block with more addresses, as IPv6 allows, only so many are used: a node has fewer pods. */
     static final int MOST_OF_A_BLOCK = 1 << 12;
 
+    /** That of who is no pod: no pool selects it. */
+    private static final String NO_NAMESPACE = "";
+
+    private static final List<String> NOBODY = List.of();
+
     /** An address that nobody gets now; the one that will be free first comes first. */
     private record Cooling(Duration until, long released, IpAddress address, Duration since)
             implements Comparable<Cooling> {
@@ -69,6 +74,8 @@ public final class AddressBook<O> {
     private final Map<IpPrefix, Duration> coolDowns = new HashMap<>();
     /** Blocks, there or not, that give no address. */
     private Set<IpPrefix> closed = Set.of();
+    /** Which pools are not for any pod. */
+    private NamespacePools namespaces = NamespacePools.NONE;
 
     private final Map<O, EnumMap<IpFamily, IpAddress>> byOwner = new HashMap<>();
     private final Map<IpAddress, O> byAddress = new HashMap<>();
@@ -154,6 +161,11 @@ public final class AddressBook<O> {
         closed = Set.copyOf(these);
     }
 
+    /** Addresses of pools with a namespace selector are given to pods of these namespaces alone from now on. */
+    public synchronized void serve(NamespacePools now) {
+        namespaces = now;
+    }
+
     /**
      * Removes a block, of which no address is given any more then, unless one is in use or cools down.
      *
@@ -215,7 +227,8 @@ public final class AddressBook<O> {
         Map<IpFamily, IpAddress> held = held(owner);
         List<IpAddress> addresses = new ArrayList<>();
         for (IpFamily family : families) {
-            Optional<IpAddress> address = Optional.ofNullable(held.get(family)).or(() -> next(family, ""));
+            Optional<IpAddress> address =
+                    Optional.ofNullable(held.get(family)).or(() -> next(family, "", NO_NAMESPACE));
             if (address.isEmpty()) {
                 return Optional.empty();
             }
@@ -225,19 +238,28 @@ public final class AddressBook<O> {
         return Optional.of(new PodAddresses(addresses));
     }
 
+    /** Takes addresses for an owner that is in no namespace; see the other one. */
+    public Taking<O> takeThis(O owner, Set<IpFamily> families, List<IpAddress> these, String pool, Duration now) {
+        return takeThis(owner, families, these, pool, NO_NAMESPACE, now);
+    }
+
     /**
      * Takes addresses for an owner, some of which it names: all or none.
      *
      * @param families that it wants an address of, each
      * @param these the addresses that it names, at most one of each of the families
      * @param pool whose blocks alone are taken from; a family that has no block of it is not meant as long as
-     *     another of them has; empty: any
+     *     another of them has; empty: any that serves the namespace
+     * @param namespace that of the owner's pod, or empty
      * @param now a monotonic time
      * @throws IllegalStateException when the owner holds another address than one that it names
      */
     public synchronized Taking<O> takeThis(
-            O owner, Set<IpFamily> families, List<IpAddress> these, String pool, Duration now) {
+            O owner, Set<IpFamily> families, List<IpAddress> these, String pool, String namespace, Duration now) {
         expire(now);
+        if (!namespaces.admits(namespace, pool)) {
+            return new Taking.NotForNamespace<>(pool);
+        }
         Set<IpFamily> ofPool = EnumSet.noneOf(IpFamily.class);
         pools.forEach((block, name) -> {
             if (name.equals(pool) && families.contains(block.family())) {
@@ -248,7 +270,8 @@ public final class AddressBook<O> {
             return new Taking.NoBlock<>(pool);
         }
         for (IpAddress address : these) {
-            Optional<Taking<O>> refusal = refusal(owner, address, ofPool.contains(address.family()) ? pool : "");
+            Optional<Taking<O>> refusal =
+                    refusal(owner, address, ofPool.contains(address.family()) ? pool : "", namespace);
             if (refusal.isPresent()) {
                 return refusal.get();
             }
@@ -260,9 +283,12 @@ public final class AddressBook<O> {
             }
             String from = ofPool.contains(family) ? pool : "";
             Optional<IpAddress> any =
-                    Optional.ofNullable(held(owner).get(family)).or(() -> next(family, from));
+                    Optional.ofNullable(held(owner).get(family)).or(() -> next(family, from, namespace));
             if (any.isEmpty()) {
-                return new Taking.Exhausted<>(family, from);
+                List<String> selecting = from.isEmpty() ? namespaces.selecting(namespace, family) : List.of();
+                return selecting.isEmpty()
+                        ? new Taking.Exhausted<>(family, from)
+                        : new Taking.NamespaceExhausted<>(family, selecting);
             }
             addresses.add(any.get());
         }
@@ -271,8 +297,8 @@ public final class AddressBook<O> {
     }
 
     /**
-     * An owner's address of a family, from a block that gives addresses where one has any: one that it has from no
-     * such block is released for it, and cools down.
+     * An owner's address of a family, from a block that gives addresses to any pod where one has any: one that it has
+     * from no such block is released for it, and cools down.
      *
      * @param now a monotonic time
      * @return empty when it has none and there is none
@@ -281,9 +307,9 @@ public final class AddressBook<O> {
         expire(now);
         Optional<IpAddress> has = Optional.ofNullable(held(owner).get(family));
         boolean stays = has.flatMap(this::blockAround)
-                .filter(block -> !closed.contains(block))
+                .filter(block -> !closed.contains(block) && !namespaces.restricts(pools.getOrDefault(block, "")))
                 .isPresent();
-        Optional<IpAddress> other = stays ? Optional.empty() : next(family, "");
+        Optional<IpAddress> other = stays ? Optional.empty() : next(family, "", NO_NAMESPACE);
         other.ifPresent(address -> {
             has.ifPresent(old -> {
                 byAddress.remove(old);
@@ -294,7 +320,7 @@ public final class AddressBook<O> {
         return other.or(() -> has);
     }
 
-    private Optional<Taking<O>> refusal(O owner, IpAddress address, String pool) {
+    private Optional<Taking<O>> refusal(O owner, IpAddress address, String pool, String namespace) {
         IpAddress held = held(owner).get(address.family());
         if (held != null) {
             if (held.equals(address)) {
@@ -314,14 +340,17 @@ public final class AddressBook<O> {
         if (!pool.isEmpty() && !of.equals(pool)) {
             return Optional.of(new Taking.OtherPool<>(address, block.get(), of));
         }
+        if (!namespaces.admits(namespace, of)) {
+            return Optional.of(new Taking.NotForNamespace<>(of));
+        }
         if (closed.contains(block.get())) {
             return Optional.of(new Taking.Closed<>(address, block.get(), of));
         }
         return coolingByAddress.containsKey(address) ? Optional.of(new Taking.Cooling<>(address)) : Optional.empty();
     }
 
-    private Optional<IpAddress> next(IpFamily family, String pool) {
-        return freeOf(family, pool)
+    private Optional<IpAddress> next(IpFamily family, String pool, String namespace) {
+        return freeOf(family, pool, namespace)
                 .filter(free -> !free.isEmpty())
                 .findFirst()
                 .map(free -> free.first().address());
@@ -428,7 +457,7 @@ public final class AddressBook<O> {
     }
 
     /**
-     * How many addresses of a family could be taken now.
+     * How many addresses of a family could be taken now by a pod that no pool selects.
      *
      * @param now a monotonic time
      */
@@ -439,25 +468,37 @@ public final class AddressBook<O> {
     /**
      * How many addresses of a family could be taken now from the blocks of a pool.
      *
-     * @param pool empty: of any
+     * @param pool empty: of any without a namespace selector
      * @param now a monotonic time
      */
     public synchronized int free(IpFamily family, String pool, Duration now) {
         expire(now);
-        return freeOf(family, pool).mapToInt(Set::size).sum();
+        return freeOf(family, pool, NO_NAMESPACE).mapToInt(Set::size).sum();
     }
 
     private Map<IpFamily, IpAddress> held(O owner) {
         return byOwner.getOrDefault(owner, new EnumMap<>(IpFamily.class));
     }
 
-    /** Free addresses of each block of a family and a pool, or of any pool, that gives any, in the order of blocks. */
-    private Stream<SortedSet<Free>> freeOf(IpFamily family, String pool) {
+    /**
+     * Free addresses of each block of a family and a pool, or of any pool that serves a namespace, that gives any, in the
+     * order of blocks.
+     */
+    private Stream<SortedSet<Free>> freeOf(IpFamily family, String pool, String namespace) {
+        List<String> selecting =
+                namespaces.isNone() || !pool.isEmpty() ? NOBODY : namespaces.selecting(namespace, family);
         return blocks.entrySet().stream()
                 .filter(block -> block.getKey().family() == family)
                 .filter(block -> !closed.contains(block.getKey()))
-                .filter(block -> pool.isEmpty() || pool.equals(pools.get(block.getKey())))
+                .filter(block -> fits(pools.get(block.getKey()), pool, selecting))
                 .map(Map.Entry::getValue);
+    }
+
+    private boolean fits(String pool, String wanted, List<String> selecting) {
+        if (!wanted.isEmpty()) {
+            return wanted.equals(pool);
+        }
+        return namespaces.isNone() || (selecting.isEmpty() ? !namespaces.restricts(pool) : selecting.contains(pool));
     }
 
     private Free entry(IpAddress address) {

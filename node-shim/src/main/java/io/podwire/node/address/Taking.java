@@ -4,6 +4,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.PodAddresses;
+import java.util.List;
 
 /**
  * What became of an owner's wish for addresses; but for the first, nothing was taken.
@@ -20,6 +21,21 @@ public sealed interface Taking<O> {
      * @param pool the one whose blocks were looked at alone; empty: all were
      */
     record Exhausted<O>(IpFamily family, String pool) implements Taking<O> {}
+
+    /**
+     * No pool was named, and every address of those that select the namespace is in use or cools down.
+     *
+     * @param pools those, by name, at least one
+     */
+    record NamespaceExhausted<O>(IpFamily family, List<String> pools) implements Taking<O> {
+        /** Copies. */
+        public NamespaceExhausted {
+            pools = List.copyOf(pools);
+        }
+    }
+
+    /** The pool that was named, or that a named address is of, is for other namespaces. */
+    record NotForNamespace<O>(String pool) implements Taking<O> {}
 
     /** No block is of the pool that was named. */
     record NoBlock<O>(String pool) implements Taking<O> {}

@@ -26,6 +26,7 @@ import io.podwire.node.plan.WiringMode;
 import io.podwire.node.plan.WiringMode.HostSide;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -399,6 +400,7 @@ public final class AddFlow {
 
     private PodAddresses takeAddresses(CniCall call, PodRequest request, Duration began) throws CniException {
         EndpointKey key = call.key();
+        String namespace = call.pod().namespace();
         List<IpAddress> given = singles.take(call, request, left(began));
         if (given.size() == node.families().size()) {
             return new PodAddresses(given);
@@ -407,7 +409,7 @@ public final class AddFlow {
         String pool = given.isEmpty() ? request.pool().orElse("") : "";
         while (true) {
             Duration now = node.time().monotonic();
-            switch (node.addresses().takeThis(key, node.families(), request.addresses(), pool, now)) {
+            switch (node.addresses().takeThis(key, node.families(), request.addresses(), pool, namespace, now)) {
                 case Taking.Taken<EndpointKey>(PodAddresses addresses) -> {
                     node.services().addressesTaken();
                     return addresses;
@@ -415,6 +417,14 @@ public final class AddFlow {
                 // A burst of ADDs can be faster than the claim of a further block: wait for its answer.
                 case Taking.Exhausted<EndpointKey>(IpFamily _, String of) -> supply(of, began);
                 case Taking.NoBlock<EndpointKey>(String of) -> supply(of, began);
+                case Taking.NamespaceExhausted<EndpointKey>(IpFamily family, List<String> pools) ->
+                    supply(namespace, family, pools, began);
+                case Taking.NotForNamespace<EndpointKey>(String of) ->
+                    throw new CniException(
+                            Code.INVALID_CONFIG,
+                            "pool " + of + " is not for namespace " + namespace,
+                            "its namespace selector does not select it: name a pool that does, or none; a changed label"
+                                    + " of the namespace is known here 30 s later at most");
                 case Taking.Held<EndpointKey>(IpAddress address, EndpointKey holder) ->
                     throw new CniException(
                             Code.TRY_AGAIN,
@@ -463,6 +473,25 @@ public final class AddFlow {
         try (var _ = LifoThreads.stepAside()) {
             supplyAside(pool, began);
         }
+    }
+
+    /** Waits for addresses of one of the pools that are for a namespace. */
+    private void supply(String namespace, IpFamily family, List<String> pools, Duration began) throws CniException {
+        List<String> problems = new ArrayList<>();
+        try (var _ = LifoThreads.stepAside()) {
+            for (String pool : pools) {
+                String problem = node.services().supplyOf(pool, left(began));
+                if (problem.isEmpty()) {
+                    return;
+                }
+                problems.add("pool " + pool + ": " + problem);
+            }
+        }
+        throw new CniException(
+                Code.TRY_AGAIN,
+                "no free " + family.label() + " address for namespace " + namespace,
+                "it gets them from pools alone that select it, " + String.join(", ", pools)
+                        + ", of which this node has none free; " + String.join("; ", problems));
     }
 
     private void supplyAside(String pool, Duration began) throws CniException {

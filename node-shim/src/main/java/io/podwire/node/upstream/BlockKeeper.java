@@ -36,22 +36,26 @@ final class BlockKeeper {
     /**
      * The blocks to give back now. One of a pool that drains goes once it is unused. Another goes when the others of
      * its family still have low water and a block of its size free: so many addresses must be taken before a block
-     * is claimed again, and one with addresses is left always.
+     * is claimed again, and one with addresses is left always. One for some namespaces alone goes once it is unused: a
+     * pod that needs it has it claimed again.
      *
      * @param uses all blocks of the node
      * @param draining those of pools that drain
+     * @param apart those for some namespaces alone, which count for no family
      * @param unusedSince see {@link #unusedSince}
      * @param lowWater free addresses of a family below which a block is claimed
      */
     static Set<IpPrefix> toReturn(
             List<BlockUse> uses,
             Set<IpPrefix> draining,
+            Set<IpPrefix> apart,
             Map<IpPrefix, Duration> unusedSince,
             int lowWater,
             Duration now) {
         Map<IpFamily, Integer> free = new HashMap<>();
         uses.stream()
                 .filter(BlockUse::gives)
+                .filter(use -> !apart.contains(use.block()))
                 .forEach(use -> free.merge(use.block().family(), use.free(), Integer::sum));
         Set<IpPrefix> back = new TreeSet<>();
         // The last first: addresses are taken from the first.
@@ -59,6 +63,10 @@ final class BlockKeeper {
             Duration since = unusedSince.getOrDefault(use.block(), now);
             if (draining.contains(use.block())) {
                 if (use.unused() && since.plus(DRAINED_FOR).compareTo(now) <= 0) {
+                    back.add(use.block());
+                }
+            } else if (apart.contains(use.block())) {
+                if (use.gives() && use.unused() && since.plus(UNUSED_FOR).compareTo(now) <= 0) {
                     back.add(use.block());
                 }
             } else if (use.gives() && use.unused() && since.plus(UNUSED_FOR).compareTo(now) <= 0) {

@@ -12,10 +12,12 @@ import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.address.AddressBook;
+import io.podwire.node.address.NamespacePools;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
@@ -117,7 +119,7 @@ public final class IpamClient {
         this.time = time;
         this.self = self;
         this.book = book;
-        this.own = new OwnBlocks(self, journal, book, lowWater);
+        this.own = new OwnBlocks(self, journal, book, Set.copyOf(pools.values()), lowWater);
         this.supplies = pools.entrySet().stream()
                 .map(entry -> new Supply(loop, entry.getKey(), entry.getValue()))
                 .toList();
@@ -288,11 +290,11 @@ public final class IpamClient {
     }
 
     private int free(Supply supply) {
-        return book.free(supply.family, time.monotonic());
+        return own.free(supply.family, supply.pool, time.monotonic());
     }
 
     private boolean low(Supply supply) {
-        return own.low(supply.family, time.monotonic());
+        return own.low(supply.family, supply.pool, time.monotonic());
     }
 
     /** What is true now decides: whether the blocks are to be read, more to be claimed, others to be given back. */
@@ -376,7 +378,10 @@ public final class IpamClient {
 
     private void read() {
         boolean first = readAgain.isEmpty();
-        if (own.listed(list(), time.monotonic()) || first) {
+        Listing listing = list();
+        // Before the blocks: one of such a pool is for nobody else from the start.
+        own.namespaces(listing.namespaces());
+        if (own.listed(listing.blocks(), time.monotonic()) || first) {
             told = changed.get();
         }
         readAgain = Optional.of(time.monotonic()
@@ -422,20 +427,32 @@ public final class IpamClient {
         }
     }
 
-    /** What ipam-service says are the blocks of this node's name. */
-    private List<ListedBlock> list() {
+    /**
+     * What ipam-service says.
+     *
+     * @param blocks of this node's name
+     * @param namespaces pools with a namespace selector
+     */
+    private record Listing(List<ListedBlock> blocks, NamespacePools namespaces) {}
+
+    private Listing list() {
         List<ListedBlock> all = new ArrayList<>();
+        NamespacePools namespaces = own.namespaces();
         String token = "";
         do {
             ListBlocksResponse page = stub().listBlocks(ListBlocksRequest.newBuilder()
                     .setNode(self.name().value())
                     .setPageToken(token)
+                    .setNamespacesVersion(own.namespaces().version())
                     .build());
+            if (token.isEmpty()) {
+                namespaces = StreamMapping.namespaces(page, namespaces);
+            }
             page.getBlocksList().forEach(block -> all.add(StreamMapping.block(block)));
             token = page.getNextPageToken();
         } while (!token.isEmpty());
         all.forEach(this::remember);
-        return all;
+        return new Listing(all, namespaces);
     }
 
     /** What is on its way back goes back under the claim that was known when that was decided. */
@@ -447,7 +464,7 @@ public final class IpamClient {
 
     /** Those of this installation that are not on their way back. */
     private Set<IpPrefix> ownCidrs() {
-        return list().stream()
+        return list().blocks().stream()
                 .filter(block -> block.owner().uid().equals(self.uid()))
                 .map(ListedBlock::cidr)
                 .filter(block -> !own.withheld(block, time.monotonic()))
@@ -455,13 +472,18 @@ public final class IpamClient {
     }
 
     private void claimOne(Supply supply) {
-        ListedBlock block = StreamMapping.block(stub().claimBlock(ClaimBlockRequest.newBuilder()
+        Block message = stub().claimBlock(ClaimBlockRequest.newBuilder()
                 .setNode(self.toProto())
                 .setPool(supply.pool)
                 .setRequestId(supply.claim)
                 .setFamily(StreamMapping.family(supply.family))
-                .build()));
+                .build());
+        ListedBlock block = StreamMapping.block(message);
         remember(block);
+        if (message.getNamespaceSelected() != own.namespaces().restricts(block.pool())) {
+            // The selector is newer than the last reading: nobody gets an address of the block before the next.
+            read();
+        }
         if (own.claimed(block, time.monotonic())) {
             told = changed.get();
         }

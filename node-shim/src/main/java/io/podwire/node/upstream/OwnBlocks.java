@@ -4,6 +4,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.address.AddressBook;
 import io.podwire.node.address.BlockUse;
+import io.podwire.node.address.NamespacePools;
 import io.podwire.node.journal.Journal;
 import java.time.Duration;
 import java.util.Arrays;
@@ -38,10 +39,12 @@ final class OwnBlocks {
 
     private static final Logger log = LoggerFactory.getLogger(OwnBlocks.class);
     private static final String DRAINING_FACT = "draining-blocks";
+    private static final String NAMESPACES_FACT = "namespace-pools";
 
     private final NodeIdentity self;
     private final Journal journal;
     private final AddressBook<?> book;
+    private final Set<String> general;
     private final int lowWater;
 
     /** Blocks that went back, by several releases; the journal has them until then. */
@@ -53,16 +56,25 @@ final class OwnBlocks {
 
     private Map<IpPrefix, Duration> unusedSince = Map.of();
     private Set<IpPrefix> doubted = Set.of();
+    private volatile NamespacePools namespaces;
     private volatile Set<IpPrefix> draining;
     private volatile Set<IpPrefix> returning;
     private volatile Optional<String> fence = Optional.empty();
 
-    /** The blocks as the journal has them, which are in the book already. */
-    OwnBlocks(NodeIdentity self, Journal journal, AddressBook<?> book, int lowWater) {
+    /**
+     * The blocks as the journal has them, which are in the book already.
+     *
+     * @param general pools that are kept above low water whatever their namespace selector says
+     */
+    OwnBlocks(NodeIdentity self, Journal journal, AddressBook<?> book, Set<String> general, int lowWater) {
         this.self = self;
         this.journal = journal;
         this.book = book;
+        this.general = Set.copyOf(general);
         this.lowWater = lowWater;
+        this.namespaces =
+                journal.fact(NAMESPACES_FACT).map(NamespacePools::parse).orElse(NamespacePools.NONE);
+        book.serve(namespaces);
         this.returning = Set.copyOf(journal.returning());
         this.unanswered.addAll(returning);
         this.draining = journal.fact(DRAINING_FACT).stream()
@@ -93,9 +105,39 @@ final class OwnBlocks {
         return fence;
     }
 
-    /** True when a block of a family is to be claimed. For any thread. */
-    boolean low(IpFamily family, Duration now) {
-        return fence.isEmpty() && book.free(family, now) < lowWater;
+    /** Which pools are for some namespaces. For any thread. */
+    NamespacePools namespaces() {
+        return namespaces;
+    }
+
+    /** Takes what ipam-service says of pools with a namespace selector, also for the next life. */
+    void namespaces(NamespacePools now) {
+        if (!now.equals(namespaces)) {
+            log.info("pools with a namespace selector: {}", now.pools());
+            journal.putFact(NAMESPACES_FACT, now.text());
+            namespaces = now;
+            book.serve(now);
+        }
+    }
+
+    /**
+     * How many addresses of a family any pod could have now, those of a pool that has a namespace selector included. For
+     * any thread.
+     *
+     * @param pool empty: none
+     */
+    int free(IpFamily family, String pool, Duration now) {
+        int any = book.free(family, now);
+        return namespaces.restricts(pool) ? any + book.free(family, pool, now) : any;
+    }
+
+    /**
+     * True when a block of a family is to be claimed. For any thread.
+     *
+     * @param pool the one to claim from, or empty
+     */
+    boolean low(IpFamily family, String pool, Duration now) {
+        return fence.isEmpty() && free(family, pool, now) < lowWater;
     }
 
     /**
@@ -181,7 +223,7 @@ final class OwnBlocks {
             return false;
         }
         Set<IpPrefix> more = new TreeSet<>(returning);
-        for (IpPrefix block : BlockKeeper.toReturn(uses, draining, unusedSince, lowWater, now)) {
+        for (IpPrefix block : BlockKeeper.toReturn(uses, draining, apart(uses), unusedSince, lowWater, now)) {
             if (book.removeIfUnused(block, now)) {
                 log.info("block {} is unused and goes back to ipam-service", block);
                 var _ = journal.beginReturn(block);
@@ -194,6 +236,13 @@ final class OwnBlocks {
             drain(draining.stream().filter(block -> !more.contains(block)).collect(Collectors.toSet()));
         }
         return any;
+    }
+
+    private Set<IpPrefix> apart(List<BlockUse> uses) {
+        return uses.stream()
+                .filter(use -> namespaces.restricts(use.pool()) && !general.contains(use.pool()))
+                .map(BlockUse::block)
+                .collect(Collectors.toSet());
     }
 
     /**

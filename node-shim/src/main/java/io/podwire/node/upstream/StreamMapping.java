@@ -5,6 +5,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
+import io.podwire.node.address.NamespacePools;
 import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.AddressSetDelta;
 import io.podwire.node.plan.DirectionPolicy;
@@ -23,6 +24,7 @@ import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.common.v1.Protocol;
 import io.podwire.proto.ipam.v1.Block;
+import io.podwire.proto.ipam.v1.ListBlocksResponse;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramDelta;
 import io.podwire.proto.policy.v1.Rule;
@@ -77,6 +79,32 @@ final class StreamMapping {
                 new NodeIdentity(
                         new NodeName(owner.getNode()), owner.getNodeUid(), owner.getBootId(), owner.getCounter()),
                 message.getRequestId());
+    }
+
+    /**
+     * What the first page of a list says of pools with a namespace selector.
+     *
+     * @param before what is known; it stays where nothing has changed, and where the replica knows less
+     */
+    static NamespacePools namespaces(ListBlocksResponse page, NamespacePools before) {
+        String version = page.getNamespacesVersion();
+        boolean knowsLess = version.isEmpty() && !before.version().isEmpty();
+        if (knowsLess || (!version.isEmpty() && version.equals(before.version()))) {
+            return before;
+        }
+        SortedMap<String, NamespacePools.Selected> pools = new TreeMap<>();
+        page.getPoolNamespacesList()
+                .forEach(pool -> pools.put(
+                        pool.getPool(),
+                        new NamespacePools.Selected(
+                                switch (pool.getFamily()) {
+                                    case IP_FAMILY_IPV6 -> IpFamily.V6;
+                                    case IP_FAMILY_IPV4, IP_FAMILY_UNSPECIFIED, UNRECOGNIZED -> IpFamily.V4;
+                                },
+                                pool.getUnresolved()
+                                        ? Optional.empty()
+                                        : Optional.of(new TreeSet<>(pool.getNamespacesList())))));
+        return new NamespacePools(version, pools);
     }
 
     /** A delta; throws as {@link #program}. */

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.node.address.NamespacePools;
 import io.podwire.node.dataplane.FailPoints;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.dataplane.PodNames;
@@ -16,6 +18,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -451,5 +457,32 @@ final class RequestFlowsNetnsTest {
         JsonNode error = node.refused("c1", pod, "", SLOW);
         assertThat(error.path("code").asInt()).isEqualTo(7);
         assertThat(node.host.ip("-br", "link")).doesNotContain(IFB);
+    }
+
+    @Test
+    void theNamespacesPodsGetAddressesOfThePoolsThatSelectIt() throws Exception {
+        node.book.serve(new NamespacePools(
+                "v1",
+                new TreeMap<>(Map.of(
+                        "blue",
+                        new NamespacePools.Selected(IpFamily.V4, Optional.of(new TreeSet<>(List.of("shop"))))))));
+        assertThat(node.call("ADD", "c1", pod, "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=a", "\"x\":1")
+                        .getExitCode())
+                .isZero();
+        assertThat(pod.ip("-o", "addr", "show", "dev", "eth0")).contains("10.2.0.0/32");
+        Space other = node.sandbox.add();
+        JsonNode notFor = node.refused(
+                "c2",
+                other,
+                "K8S_POD_NAMESPACE=db;K8S_POD_NAME=b",
+                "\"runtimeConfig\":{\"io.kubernetes.cri.pod-annotations\":{\"podwire.io/pool\":\"blue\"}}");
+        assertThat(notFor.path("code").asInt()).isEqualTo(7);
+        assertThat(notFor.toString()).contains("pool blue is not for namespace db");
+        node.book.close(Set.of(IpPrefix.parse("10.2.0.0/31")));
+        JsonNode none = node.refused("c3", other, "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=c", "\"x\":1");
+        assertThat(none.path("code").asInt()).isEqualTo(11);
+        assertThat(none.toString())
+                .contains("no free IPv4 address for namespace shop", "pool blue: ipam-service knows no pool blue");
+        assertThat(node.audit()).isEmpty();
     }
 }

@@ -32,7 +32,8 @@ final class BlockKeeperTest {
     }
 
     private static Set<IpPrefix> back(List<BlockUse> uses, Duration since) {
-        return BlockKeeper.toReturn(uses, Set.of(), Map.of(A, since, B, since, C, since, SIX, since), LOW_WATER, NOW);
+        return BlockKeeper.toReturn(
+                uses, Set.of(), Set.of(), Map.of(A, since, B, since, C, since, SIX, since), LOW_WATER, NOW);
     }
 
     @Test
@@ -56,7 +57,7 @@ final class BlockKeeperTest {
         List<BlockUse> uses = List.of(use(A, 0, 0), use(B, 0, 0), use(C, 0, 0));
         assertThat(back(uses, LONG_AGO)).containsExactly(C);
         assertThat(back(uses, LONG_AGO.plusNanos(1))).isEmpty();
-        assertThat(BlockKeeper.toReturn(uses, Set.of(), Map.of(), LOW_WATER, NOW))
+        assertThat(BlockKeeper.toReturn(uses, Set.of(), Set.of(), Map.of(), LOW_WATER, NOW))
                 .as("one look only")
                 .isEmpty();
     }
@@ -73,9 +74,10 @@ final class BlockKeeperTest {
     void aDrainingBlockGoesBackOnceItIsEmptyWhateverElseThereIs() {
         Duration seen = NOW.minus(BlockKeeper.DRAINED_FOR);
         Map<IpPrefix, Duration> since = Map.of(A, seen, B, seen);
-        assertThat(BlockKeeper.toReturn(List.of(closed(A, 0), closed(B, 1)), Set.of(A, B), since, LOW_WATER, NOW))
+        assertThat(BlockKeeper.toReturn(
+                        List.of(closed(A, 0), closed(B, 1)), Set.of(A, B), Set.of(), since, LOW_WATER, NOW))
                 .containsExactly(A);
-        assertThat(BlockKeeper.toReturn(List.of(closed(A, 0)), Set.of(A), Map.of(A, NOW), LOW_WATER, NOW))
+        assertThat(BlockKeeper.toReturn(List.of(closed(A, 0)), Set.of(A), Set.of(), Map.of(A, NOW), LOW_WATER, NOW))
                 .as("seen once")
                 .isEmpty();
     }
@@ -126,5 +128,17 @@ final class BlockKeeperTest {
 
     private static ListedBlock listed(IpPrefix block, NodeIdentity owner) {
         return new ListedBlock(block, "p", false, Optional.empty(), owner, "r");
+    }
+
+    @Test
+    void aBlockForSomeNamespacesGoesOnceItIsUnusedAndCountsForNobodyElse() {
+        Duration since = NOW.minus(BlockKeeper.UNUSED_FOR);
+        List<BlockUse> uses = List.of(use(A, 0, 0), use(B, 0, 0));
+        assertThat(BlockKeeper.toReturn(uses, Set.of(), Set.of(B), Map.of(A, since, B, since), LOW_WATER, NOW))
+                .as("what is free in B is for others")
+                .containsExactly(B);
+        assertThat(BlockKeeper.toReturn(
+                        uses, Set.of(), Set.of(B), Map.of(A, since, B, since.plusNanos(1)), LOW_WATER, NOW))
+                .isEmpty();
     }
 }

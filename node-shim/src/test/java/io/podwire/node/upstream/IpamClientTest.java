@@ -16,6 +16,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.address.AddressBook;
 import io.podwire.node.address.BlockUse;
+import io.podwire.node.address.NamespacePools;
 import io.podwire.node.address.Taking;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.journal.Journal;
@@ -27,6 +28,7 @@ import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import io.podwire.proto.ipam.v1.PoolNamespaces;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
 import io.podwire.proto.ipam.v1.ReleaseBlockResponse;
@@ -80,6 +82,11 @@ final class IpamClientTest {
 
         private final AtomicInteger loseReplies = new AtomicInteger();
 
+        /** Pools of these names have a namespace selector. */
+        private volatile List<PoolNamespaces> selected = List.of();
+
+        private volatile String namespacesVersion = "";
+
         /** Blocks whose pool drains. */
         private volatile Set<String> draining = Set.of();
         /** A newer life of every node is known. */
@@ -96,6 +103,8 @@ final class IpamClientTest {
                             draining.contains(block.getCidr())
                                     ? PoolState.POOL_STATE_DRAINING
                                     : PoolState.POOL_STATE_ACTIVE)
+                    .setNamespaceSelected(
+                            selected.stream().anyMatch(pool -> pool.getPool().equals(block.getPool())))
                     .build();
         }
 
@@ -173,6 +182,12 @@ final class IpamClientTest {
             ListBlocksResponse.Builder response = ListBlocksResponse.newBuilder();
             if (page < all.size()) {
                 response.addBlocks(told(all.get(page)));
+            }
+            if (page == 0) {
+                response.setNamespacesVersion(namespacesVersion);
+                if (namespacesVersion.isEmpty() || !namespacesVersion.equals(request.getNamespacesVersion())) {
+                    response.addAllPoolNamespaces(selected);
+                }
             }
             if (page + 1 < all.size()) {
                 response.setNextPageToken(Integer.toString(page + 1));
@@ -676,5 +691,88 @@ final class IpamClientTest {
         time.advance(IpamClient.READ);
         await().atMost(SOON).until(() -> book.usage(time.monotonic()).stream().allMatch(BlockUse::gives));
         assertThat(book.blocks()).contains(first);
+    }
+
+    private static PoolNamespaces selected(String pool, String... namespaces) {
+        return PoolNamespaces.newBuilder()
+                .setPool(pool)
+                .setFamily(io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV4)
+                .addAllNamespaces(List.of(namespaces))
+                .build();
+    }
+
+    private Taking<EndpointKey> ofRed(int pod, String namespace) {
+        return book.takeThis(pod(pod), Set.of(IpFamily.V4), List.of(), "red", namespace, time.monotonic());
+    }
+
+    private Taking<EndpointKey> take(int pod, String namespace) {
+        return book.takeThis(pod(pod), Set.of(IpFamily.V4), List.of(), "", namespace, time.monotonic());
+    }
+
+    @Test
+    void aPoolForSomeNamespacesIsClaimedForThemAndCountsForNobodyElse() {
+        ipam.others = Set.of("red");
+        ipam.namespacesVersion = "1";
+        ipam.selected = List.of(selected("red", "shop"));
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(take(1, "shop")).isEqualTo(new Taking.NamespaceExhausted<>(IpFamily.V4, List.of("red")));
+        assertThat(client.supplyOf("red", SOON)).isEmpty();
+        assertThat(take(1, "shop")).isInstanceOf(Taking.Taken.class);
+        assertThat(book.free(IpFamily.V4, "red", time.monotonic())).isEqualTo(3);
+        assertThat(book.free(IpFamily.V4, time.monotonic()))
+                .as("of the other pool")
+                .isEqualTo(4);
+        assertThat(take(2, "web")).isInstanceOf(Taking.Taken.class);
+        client.used();
+        await("it is below its low water, whatever red has")
+                .atMost(SOON)
+                .until(() -> book.blocks().size() == 3);
+
+        ipam.namespacesVersion = "2";
+        ipam.selected = List.of(selected("red", "web"));
+        awaitLater(() -> ofRed(3, "web") instanceof Taking.Taken);
+        assertThat(ipam.lists)
+                .extracting(ListBlocksRequest::getNamespacesVersion)
+                .contains("", "1");
+        ipam.namespacesVersion = "";
+        ipam.selected = List.of();
+        int reads = ipam.lists.size();
+        awaitLater(() -> ipam.lists.size() > reads);
+        assertThat(take(4, "shop"))
+                .as("a replica that knows nothing changes nothing")
+                .isInstanceOf(Taking.Taken.class);
+        book.serve(NamespacePools.NONE);
+        assertThat(client(4).connected()).as("the next life has not asked yet").isFalse();
+        assertThat(ofRed(5, "shop")).as("and knows").isEqualTo(new Taking.NotForNamespace<>("red"));
+    }
+
+    @Test
+    void aSelectorThatIsNewerThanTheLastReadingHoldsForTheFirstBlock() {
+        ipam.others = Set.of("red");
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        ipam.namespacesVersion = "1";
+        ipam.selected = List.of(selected("red", "shop"));
+        int reads = ipam.lists.size();
+        assertThat(client.supplyOf("red", SOON)).isEmpty();
+        assertThat(ipam.lists.size()).as("no time has passed").isGreaterThan(reads);
+        assertThat(book.free(IpFamily.V4, time.monotonic())).as("for any pod").isEqualTo(4);
+        assertThat(book.free(IpFamily.V4, "red", time.monotonic())).isEqualTo(4);
+    }
+
+    @Test
+    void aPoolOfTheNodesOwnIsKeptAboveLowWaterThoughItIsForSomeNamespaces() {
+        ipam.others = Set.of("red");
+        ipam.namespacesVersion = "1";
+        ipam.selected = List.of(selected("red", "shop"));
+        IpamClient client = client(Map.of(IpFamily.V4, "red"), 4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(book.blocks()).as("one is enough").hasSize(1);
+        assertThat(take(1, "shop")).isInstanceOf(Taking.Taken.class);
+        assertThat(take(2, "web")).isEqualTo(new Taking.Exhausted<>(IpFamily.V4, ""));
     }
 }

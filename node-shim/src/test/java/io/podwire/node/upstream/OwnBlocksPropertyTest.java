@@ -149,7 +149,7 @@ final class OwnBlocksPropertyTest {
             book = new AddressBook<>(Duration.ofSeconds(10));
             journal.blocks().forEach(book::addBlock);
             attached.forEach(book::restore);
-            own = new OwnBlocks(self, journal, book, LOW_WATER);
+            own = new OwnBlocks(self, journal, book, Set.of(), LOW_WATER);
             listed = false;
             request = "r" + requests++;
         }
@@ -200,7 +200,7 @@ final class OwnBlocksPropertyTest {
         }
 
         private void claim() {
-            if (!own.low(IpFamily.V4, now)) {
+            if (!own.low(IpFamily.V4, "", now)) {
                 return;
             }
             Optional<IpPrefix> block = service.claim(self, request);
