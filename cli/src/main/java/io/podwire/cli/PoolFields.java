@@ -59,8 +59,8 @@ final class PoolFields {
     @Option(
             names = "--namespace-selector",
             paramLabel = "KEY=VALUE,...",
-            description = "Labels of the namespaces that it is for; '' for any. With one it gives blocks to claims"
-                    + " alone that name it.")
+            description = "Labels of the namespaces that it is for: their pods get addresses of its family from pools"
+                    + " alone that select them; '' for all that no pool selects.")
     private String namespaceSelector;
 
     @Option(
@@ -75,6 +75,13 @@ final class PoolFields {
             description = "How long a node gives a released address to nobody, ISO-8601 such as PT90S, PT0S to PT24H;"
                     + " '' for the node's own.")
     private String coolDown;
+
+    @Option(
+            names = "--drain-pace",
+            paramLabel = "PODS",
+            description = "Pods per minute that are evicted while it drains, over all nodes, 0 to 6000; 0: none, they"
+                    + " end by themselves.")
+    private Integer drainPace;
 
     /** Sets what was given, and names it in the mask. */
     void apply(Pool.Builder pool, FieldMask.Builder mask) {
@@ -108,6 +115,10 @@ final class PoolFields {
                 pool.setCoolDown(duration(coolDown));
             }
             mask.addPaths("cool_down");
+        }
+        if (drainPace != null) {
+            pool.setDrainPace(drainPace);
+            mask.addPaths("drain_pace");
         }
     }
 

@@ -4,6 +4,7 @@ import com.google.common.base.Ascii;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.proto.ipam.v1.Pool;
 import java.time.Duration;
+import io.podwire.proto.ipam.v1.PoolState;
 import java.util.List;
 
 /** Pools as a table. */
@@ -19,7 +20,7 @@ final class PoolTable {
                 pool.getName(),
                 pool.getCidr(),
                 "/" + pool.getBlockLength(),
-                Ascii.toLowerCase(pool.getState().name().replace("POOL_STATE_", "")),
+                state(pool),
                 owned(pool),
                 Integer.toUnsignedString(pool.getReservedBlocks()) + (pool.getReservedBlocks() == MOST_TOLD ? "+" : ""),
                 total(pool),
@@ -27,6 +28,19 @@ final class PoolTable {
                 Ascii.toLowerCase(pool.getPurpose().name().replace("POOL_PURPOSE_", "")),
                 pool.getSource()));
         return table;
+    }
+
+    /** While it drains, with the addresses that are left and the pace: "draining, 310 addresses left, 10/min". */
+    private static String state(Pool pool) {
+        String state = Ascii.toLowerCase(pool.getState().name().replace("POOL_STATE_", ""));
+        if (pool.getState() != PoolState.POOL_STATE_DRAINING) {
+            return state;
+        }
+        return state
+                + (pool.getAddressesLeft() == 0
+                        ? ""
+                        : ", " + Integer.toUnsignedString(pool.getAddressesLeft()) + " addresses left")
+                + (pool.getDrainPace() == 0 ? "" : ", " + Integer.toUnsignedString(pool.getDrainPace()) + "/min");
     }
 
     /** While it drains, how many are left of those at the start. */

@@ -281,7 +281,10 @@ class ManifestsTest {
                         Map.of(
                                 "", Set.of("namespaces", "nodes", "pods"),
                                 "networking.k8s.io", Set.of("networkpolicies")),
-                "podwire-ipam-service", Map.of("podwire.io", Set.of("ippools", "ippools/status")));
+                "podwire-ipam-service",
+                        Map.of(
+                                "", Set.of("namespaces", "pods", "pods/eviction"),
+                                "podwire.io", Set.of("ippools", "ippools/status")));
         for (ClusterRole role : Manifests.all(ClusterRole.class)) {
             for (PolicyRule rule : role.getRules()) {
                 List<String> words = new ArrayList<>(rule.getApiGroups());
@@ -293,6 +296,11 @@ class ManifestsTest {
                             .as("a status alone is written")
                             .containsExactly("ippools/status");
                     assertThat(rule.getVerbs()).containsExactly("patch");
+                } else if (rule.getVerbs().contains("create")) {
+                    assertThat(rule.getResources())
+                            .as("an eviction alone is made")
+                            .containsExactly("pods/eviction");
+                    assertThat(rule.getVerbs()).containsExactly("create");
                 } else {
                     assertThat(rule.getVerbs()).isSubsetOf("get", "list", "watch");
                 }

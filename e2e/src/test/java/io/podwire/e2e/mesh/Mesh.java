@@ -18,6 +18,7 @@ import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.GetAddressRequest;
+import io.podwire.proto.ipam.v1.GetPoolRequest;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.Pool;
@@ -68,6 +69,7 @@ public final class Mesh implements AutoCloseable {
     private final Path home;
     private final Path folder = Path.of("/run/podwire-e2e");
     private final Path manifests = folder.resolve("manifests");
+    private final Path pools = folder.resolve("pools");
     private final Daemon ipam;
     private final Daemon policy;
 
@@ -79,6 +81,7 @@ public final class Mesh implements AutoCloseable {
     Mesh() throws IOException {
         home = distribution();
         Files.createDirectories(manifests);
+        Files.createDirectories(pools);
         Shell.ipBatch(List.of(
                 "link add " + BRIDGE + " type bridge",
                 "addr add " + ADDRESS + "/24 dev " + BRIDGE,
@@ -98,7 +101,9 @@ public final class Mesh implements AutoCloseable {
                 "--pool",
                 TINY_POOL + "=10.245.0.0/28/29",
                 "--pool",
-                FEW_POOL + "=10.245.0.16/28/29");
+                FEW_POOL + "=10.245.0.16/28/29",
+                "--pool-dir",
+                pools.toString());
         policy = service("policy-service", POLICY, 7482, "--manifests", manifests.toString());
         Daemon route = service("route-reflector", ROUTE, 7483);
         daemons = Map.of(ipam, 7481, policy, 7482, route, 7483);
@@ -284,6 +289,30 @@ public final class Mesh implements AutoCloseable {
                 .build()));
     }
 
+    /** A pool as it is now. */
+    public Pool pool(String name) {
+        return pools(
+                stub -> stub.getPool(GetPoolRequest.newBuilder().setName(name).build()));
+    }
+
+    /** Names of the namespaces that ipam-service says a pool is for; none: there is no such pool, or it selects none. */
+    public List<String> namespacesOf(String pool) {
+        ManagedChannel channel = Grpc.newChannelBuilder(IPAM, InsecureChannelCredentials.create())
+                .build();
+        try {
+            return BlocksGrpc.newBlockingStub(channel)
+                    .withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS)
+                    .listBlocks(ListBlocksRequest.getDefaultInstance())
+                    .getPoolNamespacesList()
+                    .stream()
+                    .filter(of -> of.getPool().equals(pool))
+                    .flatMap(of -> of.getNamespacesList().stream())
+                    .toList();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
     private static Pool pools(Function<PoolsGrpc.PoolsBlockingStub, Pool> call) {
         ManagedChannel channel = Grpc.newChannelBuilder(IPAM, InsecureChannelCredentials.create())
                 .build();
@@ -324,8 +353,17 @@ public final class Mesh implements AutoCloseable {
 
     /** Writes or replaces one Kubernetes object by temporary file and rename. */
     public void apply(String name, String yaml) throws IOException {
-        Path temporary = Files.writeString(manifests.resolve("." + name + ".tmp"), yaml);
-        Files.move(temporary, manifests.resolve(name + ".yaml"), StandardCopyOption.ATOMIC_MOVE);
+        apply(manifests, name, yaml);
+    }
+
+    /** The same for ipam-service: IPPools and the namespaces they select. */
+    public void applyPools(String name, String yaml) throws IOException {
+        apply(pools, name, yaml);
+    }
+
+    private static void apply(Path to, String name, String yaml) throws IOException {
+        Path temporary = Files.writeString(to.resolve("." + name + ".tmp"), yaml);
+        Files.move(temporary, to.resolve(name + ".yaml"), StandardCopyOption.ATOMIC_MOVE);
     }
 
     /** Removes one Kubernetes object. */
