@@ -224,6 +224,13 @@ final class Upstreams implements Node.Services {
     }
 
     @Override
+    public void meet(String namespace) {
+        if (ipam.isPresent()) {
+            ipam.get().meet(namespace);
+        }
+    }
+
+    @Override
     public String supplyProblem() {
         return ipam.map(IpamClient::problem).orElse("");
     }

@@ -49,8 +49,13 @@ public record NamespacePools(String version, SortedMap<String, Selected> pools) 
     }
 
     /** True when no pool has a selector. */
-    boolean isNone() {
+    public boolean isNone() {
         return pools.isEmpty();
+    }
+
+    /** True when any pool selects a namespace. */
+    public boolean selects(String namespace) {
+        return pools.values().stream().anyMatch(pool -> pool.selects(namespace));
     }
 
     /** True when a pool has a selector: its addresses are not for any pod. */

@@ -407,6 +407,7 @@ public final class AddFlow {
         }
         // A pool is of one family, which has what it wants then.
         String pool = given.isEmpty() ? request.pool().orElse("") : "";
+        node.services().meet(namespace);
         while (true) {
             Duration now = node.time().monotonic();
             switch (node.addresses().takeThis(key, node.families(), request.addresses(), pool, namespace, now)) {

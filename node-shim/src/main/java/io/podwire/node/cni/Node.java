@@ -119,6 +119,12 @@ public record Node(
          */
         CompletableFuture<Void> announceSingles();
 
+        /**
+         * A pod of a namespace is about to get addresses: asks ipam-service which pools select it, where there are pools
+         * that select namespaces and this node knows nothing of that one. Mostly returns at once, and after 2 s always.
+         */
+        void meet(String namespace);
+
         /** Why there may be no address, one sentence; empty when nothing is wrong. */
         String supplyProblem();
     }

@@ -8,6 +8,7 @@ import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.loop.LifoThreads;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
@@ -32,6 +33,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -55,6 +57,9 @@ public final class IpamClient {
     static final Duration READ = Duration.ofSeconds(30);
 
     private static final Duration READ_SPREAD = Duration.ofSeconds(6);
+    /** An ADD waits no longer for what a namespace is to pools. */
+    private static final Duration MEETING = Duration.ofSeconds(2);
+
     private static final String NOT_ASKED = "ipam-service was not asked yet";
     /** After these nobody knows whether a claim was granted: it is repeated with its id. */
     private static final Set<Status.Code> UNANSWERED =
@@ -72,6 +77,9 @@ public final class IpamClient {
     private final Map<IpPrefix, String> claims = new HashMap<>();
     /** Claims for pods that name a pool, by pool and family, whose answer was lost. */
     private final Map<String, Supply> named = new HashMap<>();
+
+    /** Namespaces that were asked for, as no pool selected them when their first pod came. */
+    private final Set<String> met = ConcurrentHashMap.newKeySet();
 
     private final Supplier<CompletableFuture<Void>> changed;
     private final Retrying reading;
@@ -188,6 +196,30 @@ public final class IpamClient {
         }
     }
 
+    /**
+     * Asks which pools select a namespace, where pools have selectors and neither they nor this life of node-shim know
+     * the namespace: it may be newer than the last reading. Else does nothing; without an answer in 2 s what is known
+     * holds.
+     */
+    public void meet(String namespace) {
+        NamespacePools known = own.namespaces();
+        if (known.isNone() || known.selects(namespace) || !met.add(namespace)) {
+            return;
+        }
+        try (var _ = LifoThreads.stepAside()) {
+            loop.submit(() -> {
+                        read();
+                        return true;
+                    })
+                    .get(MEETING.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            met.remove(namespace);
+            log.debug("no answer on namespace {}", namespace, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /** A pool is of one family, and only ipam-service knows of which: the first that it gives a block of. */
     private String claimOf(String pool) {
         String problem = "";
@@ -211,8 +243,11 @@ public final class IpamClient {
                 return "";
             } catch (StatusRuntimeException e) {
                 answered = !UNANSWERED.contains(e.getStatus().getCode());
-                problem = understood("asking ipam-service for a block of pool " + pool, e)
-                        .getMessage();
+                ServiceException failure = understood("asking ipam-service for a block of pool " + pool, e);
+                // That the pool is of the other family says nothing of why it gives none.
+                if (problem.isEmpty() || failure.reason() != ErrorReason.INVALID_ARGUMENT) {
+                    problem = failure.getMessage();
+                }
             } catch (ServiceException e) {
                 problem = e.getMessage();
             } finally {

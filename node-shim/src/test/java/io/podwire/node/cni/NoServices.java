@@ -58,6 +58,9 @@ class NoServices implements Node.Services {
     }
 
     @Override
+    public void meet(String namespace) {}
+
+    @Override
     public String supplyProblem() {
         return "ipam-service is away";
     }

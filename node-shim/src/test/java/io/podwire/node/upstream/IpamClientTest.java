@@ -749,6 +749,34 @@ final class IpamClientTest {
     }
 
     @Test
+    void aNamespaceThatIsNewerThanTheLastReadingIsAskedForOnce() {
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        int reads = ipam.lists.size();
+        client.meet("shop");
+        assertThat(ipam.lists).as("no pool selects anyone").hasSize(reads);
+        ipam.namespacesVersion = "1";
+        ipam.selected = List.of(selected("red", "web"));
+        awaitLater(() -> book.takeThis(pod(9), Set.of(IpFamily.V4), List.of(), "red", "shop", time.monotonic())
+                instanceof Taking.NotForNamespace);
+        ipam.namespacesVersion = "2";
+        ipam.selected = List.of(selected("red", "shop", "web"));
+        client.meet("web");
+        assertThat(take(1, "shop")).as("it is not met yet").isInstanceOf(Taking.Taken.class);
+        client.meet("shop");
+        assertThat(take(2, "shop")).isEqualTo(new Taking.NamespaceExhausted<>(IpFamily.V4, List.of("red")));
+        reads = ipam.lists.size();
+        client.meet("shop");
+        client.meet("other");
+        client.meet("other");
+        assertThat(ipam.lists.size()).as("other, once, in pages").isBetween(reads + 1, reads + 3);
+        server.kill();
+        client.meet("third");
+        assertThat(take(2, "shop")).as("what is known holds").isInstanceOf(Taking.NamespaceExhausted.class);
+    }
+
+    @Test
     void aSelectorThatIsNewerThanTheLastReadingHoldsForTheFirstBlock() {
         ipam.others = Set.of("red");
         IpamClient client = client(4);
