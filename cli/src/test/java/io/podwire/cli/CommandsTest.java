@@ -354,6 +354,12 @@ class CommandsTest {
                             """, ""));
             assertThat(updatable.last.getUpdateMask().getPathsList()).containsExactly("state");
 
+            assertThat(run("ipam", "update-pool", "a", "--drain-pace", "10", "--server", pools.target())
+                            .out())
+                    .as("how far it is, and how fast it goes on")
+                    .contains("draining, 310 addresses left, 10/min  3/7 ");
+            assertThat(updatable.last.getUpdateMask().getPathsList()).containsExactly("drain_pace");
+
             assertThat(run(
                                     "ipam",
                                     "update-pool",
@@ -606,6 +612,8 @@ class CommandsTest {
                     .clearExhaustedIn()
                     .setState(PoolState.POOL_STATE_DRAINING)
                     .setDrainingFromBlocks(7)
+                    .setDrainPace(request.getPool().getDrainPace())
+                    .setAddressesLeft(request.getPool().getDrainPace() == 0 ? 0 : 310)
                     .build());
             observer.onCompleted();
         }

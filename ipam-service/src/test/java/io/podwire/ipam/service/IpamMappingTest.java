@@ -11,6 +11,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.DrainPace;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
@@ -136,7 +137,11 @@ class IpamMappingTest {
                 .putNamespaceSelector("team", "a")
                 .setPurpose(io.podwire.proto.ipam.v1.PoolPurpose.POOL_PURPOSE_STATIC)
                 .setSource("grpc")
+                .setDrainPace(10)
                 .build();
+        assertThat(edits(other, "drain_pace")).containsExactly(new PoolEdit.Pace(new DrainPace(10)));
+        assertThatThrownBy(() -> edits(other.toBuilder().setDrainPace(6001).build(), "drain_pace"))
+                .hasMessageContaining("drain pace must be 0 (nobody is evicted) to 6000 pods per minute, got 6001");
         assertThat(edits(other, "namespace_selector", "purpose", "source"))
                 .containsExactly(
                         new PoolEdit.Namespaces(NamespaceSelector.of(Map.of("team", "a"))),

@@ -12,6 +12,7 @@ import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressUse;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.CoolDown;
+import io.podwire.ipam.core.DrainPace;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeEpoch;
@@ -105,6 +106,11 @@ class LedgerCodecTest {
                 CoolDown.OF_NODE,
                 PoolSource.GRPC,
                 7);
+        Pool paced = pool.with(List.of(new PoolEdit.Pace(new DrainPace(10))));
+        assertThat(LedgerCodec.encode(paced)).startsWith("{\"v\":2,").endsWith("\"drainingFrom\":7,\"drainPace\":10}");
+        assertThat(LedgerCodec.pool(new Entry("k", 1, LedgerCodec.encode(paced))))
+                .as("nor does its pace")
+                .isEqualTo(paced);
         assertThat(LedgerCodec.encode(pool))
                 .isEqualTo("{\"v\":2,\"name\":\"default\",\"cidr\":\"10.1.0.0/16\",\"blockLength\":26,"
                         + "\"state\":\"DRAINING\",\"reserved\":[],\"nodes\":{},\"drainingFrom\":7}");
