@@ -42,9 +42,15 @@ abstract class DrainingContract {
     private static final Duration TURN = new DrainPace(10).turn();
 
     private Duration now = Duration.ZERO;
+    /** What happens once, when somebody looks at the clock next: a replica does so after it has read the store. */
+    private Runnable meanwhile = () -> {};
+
     private final TimeSource time = new TimeSource() {
         @Override
         public Duration monotonic() {
+            Runnable once = meanwhile;
+            meanwhile = () -> {};
+            once.run();
             return now;
         }
 
@@ -140,6 +146,20 @@ abstract class DrainingContract {
             bothLook();
         }
         assertThat(evicted.size()).as("in a minute").isBetween(8, 10);
+    }
+
+    @Test
+    void whoReadBeforeAnotherTookTheTurnDoesNotGetIt() {
+        drain(10);
+        bothLook();
+        now = TURN;
+        meanwhile = second::look;
+        first.look();
+        assertThat(evicted).hasSize(1);
+        now = TURN.multipliedBy(2);
+        meanwhile = () -> pools.update("a", List.of(new PoolEdit.State(PoolState.ACTIVE)));
+        second.look();
+        assertThat(evicted).as("it drains no more, though it was read so").hasSize(1);
     }
 
     @Test
