@@ -80,6 +80,7 @@ class KubernetesEvictionsTest {
         HoldingPod web = pod("web", "note");
         HoldingPod mirror = pod("mirror", "kubernetes.io/config.mirror");
         assertThat(evictions.evict(new HoldingPod("shop", "web", "another"))).isEqualTo(Outcome.NOT_THERE);
+        assertThat(lastRequest()).as("it was not asked for").isEqualTo("GET /api/v1/namespaces/shop/pods/web");
         assertThat(evictions.evict(new HoldingPod("shop", "none", "u"))).isEqualTo(Outcome.NOT_THERE);
         assertThat(evictions.evict(mirror)).isEqualTo(Outcome.NOT_THERE);
         assertThat(lastRequest()).as("none was asked for").startsWith("GET");

@@ -133,12 +133,14 @@ final class BlockKeeperTest {
     @Test
     void aBlockForSomeNamespacesGoesOnceItIsUnusedAndCountsForNobodyElse() {
         Duration since = NOW.minus(BlockKeeper.UNUSED_FOR);
-        List<BlockUse> uses = List.of(use(A, 0, 0), use(B, 0, 0));
-        assertThat(BlockKeeper.toReturn(uses, Set.of(), Set.of(B), Map.of(A, since, B, since), LOW_WATER, NOW))
-                .as("what is free in B is for others")
-                .containsExactly(B);
+        List<BlockUse> uses = List.of(use(A, 0, 0), use(B, 0, 0), use(C, 0, 0));
         assertThat(BlockKeeper.toReturn(
-                        uses, Set.of(), Set.of(B), Map.of(A, since, B, since.plusNanos(1)), LOW_WATER, NOW))
+                        uses, Set.of(), Set.of(B, C), Map.of(A, since, B, since, C, since), LOW_WATER, NOW))
+                .as("what is free in B and C is for others")
+                .containsExactly(B, C);
+        Duration later = since.plusNanos(1);
+        assertThat(BlockKeeper.toReturn(
+                        uses, Set.of(), Set.of(B, C), Map.of(A, since, B, later, C, later), LOW_WATER, NOW))
                 .isEmpty();
     }
 }
