@@ -173,30 +173,28 @@ public final class AddressRules {
 
     /** The lowest free address of the blocks that are the service's, or of the lowest that can become so. */
     private static Optional<AddressDecision> free(Ledger ledger, Pool pool, AddressUse use, Instant now) {
-        for (Block block : ledger.blocksOf(pool.name())) {
-            if (isOwn(block)) {
-                Optional<IpAddress> free = lowest(ledger, pool, block.cidr());
-                if (free.isPresent()) {
-                    return Optional.of(assign(pool, free.get(), use, now, List.of()));
-                }
+        for (IpPrefix block : ledger.openBlocks(pool.name())) {
+            Optional<IpAddress> free = lowest(ledger, pool, block);
+            if (free.isPresent()) {
+                return Optional.of(assign(pool, free.get(), use, now, List.of()));
             }
         }
+        Optional<IpPrefix> next = FreeBlocks.lowestUnowned(pool, ledger.blocksByCidr(pool.name()));
         List<IpPrefix> whole = new ArrayList<>();
-        while (true) {
-            Optional<IpPrefix> cidr = FreeBlocks.lowest(
+        while (next.isPresent()) {
+            IpPrefix cidr = next.get();
+            Optional<IpAddress> free = lowest(ledger, pool, cidr);
+            if (free.isPresent()) {
+                return Optional.of(assign(pool, free.get(), use, now, List.of(own(pool, cidr))));
+            }
+            // All of it is in reserved ranges.
+            whole.add(cidr);
+            next = FreeBlocks.lowest(
                     pool,
                     Stream.concat(ledger.blocksOf(pool.name()).stream().map(Block::cidr), whole.stream())
                             .sorted());
-            if (cidr.isEmpty()) {
-                return Optional.empty();
-            }
-            Optional<IpAddress> free = lowest(ledger, pool, cidr.get());
-            if (free.isPresent()) {
-                return Optional.of(assign(pool, free.get(), use, now, List.of(own(pool, cidr.get()))));
-            }
-            // All of it is in reserved ranges.
-            whole.add(cidr.get());
         }
+        return Optional.empty();
     }
 
     private static Optional<IpAddress> lowest(Ledger ledger, Pool pool, IpPrefix block) {

@@ -5,6 +5,7 @@ import io.podwire.common.net.IpPrefix;
 import java.math.BigInteger;
 import java.util.Comparator;
 import java.util.Iterator;
+import java.util.List;
 import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.function.Function;
@@ -55,15 +56,24 @@ final class FreeBlocks {
      * @param owned blocks of the pool, none over another
      */
     static Optional<IpPrefix> lowest(Pool pool, NavigableMap<IpPrefix, ?> owned) {
+        return lowest(pool, owned, pool.reserved());
+    }
+
+    /** The same where a block in a reserved range is as good as any other. */
+    static Optional<IpPrefix> lowestUnowned(Pool pool, NavigableMap<IpPrefix, ?> owned) {
+        return lowest(pool, owned, List.of());
+    }
+
+    private static Optional<IpPrefix> lowest(Pool pool, NavigableMap<IpPrefix, ?> owned, List<IpPrefix> reserved) {
         // The count says too much where blocks have another length than the pool's; looking at each is right always.
-        return counted(pool, owned)
+        return counted(pool, owned, reserved)
                 .or(() -> lowest(
                         pool,
-                        Stream.concat(owned.keySet().stream(), pool.reserved().stream())
+                        Stream.concat(owned.keySet().stream(), reserved.stream())
                                 .sorted()));
     }
 
-    private static Optional<IpPrefix> counted(Pool pool, NavigableMap<IpPrefix, ?> owned) {
+    private static Optional<IpPrefix> counted(Pool pool, NavigableMap<IpPrefix, ?> owned, List<IpPrefix> reserved) {
         IpAddress end = pool.cidr().last();
         IpPrefix first = IpPrefix.containing(pool.cidr().address(), pool.blockLength());
         while (true) {
@@ -71,7 +81,7 @@ final class FreeBlocks {
             if (gap.isEmpty() || isTaken(gap.get(), owned)) {
                 return Optional.empty();
             }
-            Optional<IpAddress> reservedTo = pool.reserved().stream()
+            Optional<IpAddress> reservedTo = reserved.stream()
                     .filter(gap.get()::overlaps)
                     .map(IpPrefix::last)
                     .max(Comparator.naturalOrder());

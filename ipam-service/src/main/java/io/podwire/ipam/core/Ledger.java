@@ -2,6 +2,7 @@ package io.podwire.ipam.core;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
+import java.math.BigInteger;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -19,8 +20,13 @@ import org.pcollections.TreePSet;
  */
 public final class Ledger {
     /** Nothing. */
-    public static final Ledger EMPTY =
-            new Ledger(TreePMap.empty(), TreePMap.empty(), HashTreePMap.empty(), TreePMap.empty(), Singles.EMPTY);
+    public static final Ledger EMPTY = new Ledger(
+            TreePMap.empty(),
+            TreePMap.empty(),
+            HashTreePMap.empty(),
+            TreePMap.empty(),
+            Singles.EMPTY,
+            HashTreePMap.empty());
 
     private final TreePMap<String, Pool> pools;
     /** Those that are owned, by pool and address. */
@@ -31,6 +37,11 @@ public final class Ledger {
     private final TreePMap<String, NodeEpoch> nodes;
 
     private final Singles singles;
+    /**
+     * The blocks of the service in which fewer addresses are taken than there are, by pool and address: what follows from
+     * the others, so that a search for a free address need not look at each full block.
+     */
+    private final PMap<String, TreePSet<IpPrefix>> open;
 
     /** Single addresses that are not free, and the same by owner and by workload; how many of each namespace are in use. */
     private record Singles(
@@ -102,12 +113,14 @@ public final class Ledger {
             TreePMap<String, TreePMap<IpPrefix, Block>> blocks,
             PMap<String, Block> requests,
             TreePMap<String, NodeEpoch> nodes,
-            Singles singles) {
+            Singles singles,
+            PMap<String, TreePSet<IpPrefix>> open) {
         this.pools = pools;
         this.blocks = blocks;
         this.requests = requests;
         this.nodes = nodes;
         this.singles = singles;
+        this.open = open;
     }
 
     /** A ledger of these. */
@@ -127,12 +140,12 @@ public final class Ledger {
 
     /** With this pool in place of the one of its name. */
     public Ledger with(Pool pool) {
-        return new Ledger(pools.plus(pool.name(), pool), blocks, requests, nodes, singles);
+        return new Ledger(pools.plus(pool.name(), pool), blocks, requests, nodes, singles, open);
     }
 
     /** Without a pool. */
     public Ledger withoutPool(String name) {
-        return new Ledger(pools.minus(name), blocks, requests, nodes, singles);
+        return new Ledger(pools.minus(name), blocks, requests, nodes, singles, open);
     }
 
     /** With this block in place of the owned one of its pool and addresses. */
@@ -140,11 +153,13 @@ public final class Ledger {
         Ledger without = withoutBlock(block.pool(), block.cidr());
         TreePMap<IpPrefix, Block> ofPool = without.blocks.getOrDefault(block.pool(), TreePMap.empty());
         return new Ledger(
-                pools,
-                without.blocks.plus(block.pool(), ofPool.plus(block.cidr(), block)),
-                without.requests.plus(block.requestId(), block),
-                nodes,
-                singles);
+                        pools,
+                        without.blocks.plus(block.pool(), ofPool.plus(block.cidr(), block)),
+                        without.requests.plus(block.requestId(), block),
+                        nodes,
+                        singles,
+                        without.open)
+                .looked(block);
     }
 
     /** Without a block, which nobody owns then. */
@@ -160,27 +175,84 @@ public final class Ledger {
                 left.isEmpty() ? blocks.minus(pool) : blocks.plus(pool, left),
                 block.equals(requests.get(block.requestId())) ? requests.minus(block.requestId()) : requests,
                 nodes,
-                singles);
+                singles,
+                without(open, pool, cidr));
     }
 
     /** With this epoch as the newest of its installation. */
     public Ledger with(NodeEpoch node) {
-        return new Ledger(pools, blocks, requests, nodes.plus(installation(node), node), singles);
+        return new Ledger(pools, blocks, requests, nodes.plus(installation(node), node), singles, open);
     }
 
     /** Without an installation of a node. */
     public Ledger withoutNode(String installation) {
-        return new Ledger(pools, blocks, requests, nodes.minus(installation), singles);
+        return new Ledger(pools, blocks, requests, nodes.minus(installation), singles, open);
     }
 
     /** With this in place of what was known of its address. */
     public Ledger with(SingleAddress address) {
-        return new Ledger(pools, blocks, requests, nodes, singles.with(address));
+        return with(singles.with(address)).looked(address.address());
     }
 
     /** Without a single address, which is free then. */
     public Ledger withoutAddress(IpAddress address) {
-        return new Ledger(pools, blocks, requests, nodes, singles.without(address));
+        return with(singles.without(address)).looked(address);
+    }
+
+    private Ledger with(Singles next) {
+        return new Ledger(pools, blocks, requests, nodes, next, open);
+    }
+
+    /** With {@link #open} as it is after a change of an address. */
+    private Ledger looked(IpAddress address) {
+        Ledger next = this;
+        for (TreePMap<IpPrefix, Block> ofPool : blocks.values()) {
+            Map.Entry<IpPrefix, Block> block = ofPool.floorEntry(IpPrefix.ofHost(address));
+            if (block != null && block.getKey().contains(address)) {
+                next = next.looked(block.getValue());
+            }
+        }
+        return next;
+    }
+
+    /** With {@link #open} as it is after a change of a block, or in one. */
+    private Ledger looked(Block block) {
+        boolean before = openOf(block.pool()).contains(block.cidr());
+        boolean now = AddressRules.isOwn(block) && !isFull(block.cidr());
+        if (now == before) {
+            return this;
+        }
+        return new Ledger(
+                pools,
+                blocks,
+                requests,
+                nodes,
+                singles,
+                now
+                        ? open.plus(block.pool(), openOf(block.pool()).plus(block.cidr()))
+                        : without(open, block.pool(), block.cidr()));
+    }
+
+    private boolean isFull(IpPrefix cidr) {
+        return BigInteger.valueOf(singlesIn(cidr).size()).compareTo(cidr.size()) >= 0;
+    }
+
+    private static PMap<String, TreePSet<IpPrefix>> without(
+            PMap<String, TreePSet<IpPrefix>> from, String pool, IpPrefix cidr) {
+        TreePSet<IpPrefix> left = from.getOrDefault(pool, TreePSet.empty()).minus(cidr);
+        return left.isEmpty() ? from.minus(pool) : from.plus(pool, left);
+    }
+
+    private TreePSet<IpPrefix> openOf(String pool) {
+        return open.getOrDefault(pool, TreePSet.empty());
+    }
+
+    /**
+     * The blocks of a pool that the service owns and in which fewer addresses are taken than there are, in order. What
+     * is left in one may be in a reserved range.
+     */
+    Collection<IpPrefix> openBlocks(String pool) {
+        return openOf(pool);
     }
 
     /** What is known of a single address; empty when it is free. */

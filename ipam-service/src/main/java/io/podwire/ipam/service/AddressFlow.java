@@ -74,7 +74,10 @@ public final class AddressFlow {
                     yield new Step.Write<>(
                             snapshot.allocate(owner.id(), addresses, blocks),
                             addresses,
-                            () -> log.info("{} now has {}", owner, text(addresses)));
+                            () -> log.atDebug()
+                                    .addArgument(owner)
+                                    .addArgument(() -> text(addresses))
+                                    .log("{} now has {}"));
                 }
                 case AddressDecision.AlreadyHeld(List<SingleAddress> addresses) -> new Step.Done<>(addresses);
                 default -> throw refused(attempted, decision);
@@ -91,7 +94,13 @@ public final class AddressFlow {
     public void release(String ownerId, Collection<IpAddress> addresses) {
         var _ = flow.run("release by " + ownerId, snapshot -> {
             List<SingleAddress> released = AddressRules.release(snapshot.ledger(), ownerId, addresses, now());
-            return turned(snapshot, released, ownerId + " released " + text(released));
+            return turned(
+                    snapshot,
+                    released,
+                    () -> log.atDebug()
+                            .addArgument(ownerId)
+                            .addArgument(() -> text(released))
+                            .log("{} released {}"));
         });
     }
 
@@ -127,7 +136,7 @@ public final class AddressFlow {
         String attempted = "end of reservation for " + workloads.getFirst() + " to " + workloads.getLast();
         var _ = flow.run(attempted, snapshot -> {
             List<SingleAddress> ended = AddressRules.unreserve(snapshot.ledger(), workloads, now());
-            return turned(snapshot, ended, attempted + ": " + text(ended));
+            return turned(snapshot, ended, () -> log.info("{}: {}", attempted, text(ended)));
         });
     }
 
@@ -167,10 +176,8 @@ public final class AddressFlow {
         return time.wall().truncatedTo(ChronoUnit.MILLIS);
     }
 
-    private static Step<Boolean> turned(LedgerSnapshot snapshot, List<SingleAddress> addresses, String said) {
-        return addresses.isEmpty()
-                ? new Step.Done<>(false)
-                : new Step.Write<>(snapshot.turn(addresses), true, () -> log.info("{}", said));
+    private static Step<Boolean> turned(LedgerSnapshot snapshot, List<SingleAddress> addresses, Runnable applied) {
+        return addresses.isEmpty() ? new Step.Done<>(false) : new Step.Write<>(snapshot.turn(addresses), true, applied);
     }
 
     private static String text(List<SingleAddress> addresses) {

@@ -9,13 +9,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** One change that somebody waits for. It is the thread's that serves it, until it is answered. */
+/** One change that somebody waits for. It is the thread's that serves it, until it is answered; then its caller's. */
 final class Call<T> {
     private final String attempted;
     private final Function<LedgerSnapshot, Step<T>> decide;
     private final Duration deadline;
     private T result;
     private Throwable failure;
+    private Runnable applied = () -> {};
     /** Written last. */
     private volatile boolean answered;
 
@@ -53,10 +54,10 @@ final class Call<T> {
         }
         return switch (step) {
             case Step.Done<T>(T value) -> fresh ? Optional.of(() -> answer(value)) : Optional.empty();
-            case Step.Write<T>(List<Change> changes, T value, Runnable applied) ->
+            case Step.Write<T>(List<Change> changes, T value, Runnable then) ->
                 transaction.add(changes)
                         ? Optional.of(() -> {
-                            applied.run();
+                            applied = then;
                             answer(value);
                         })
                         : Optional.empty();
@@ -79,7 +80,7 @@ final class Call<T> {
         answered = true;
     }
 
-    /** The answer, or its error. */
+    /** The answer, or its error; what is to be done once a change is in place is done by whom it is told, once. */
     T result() {
         if (failure instanceof Error error) {
             throw error;
@@ -87,6 +88,7 @@ final class Call<T> {
         if (failure instanceof RuntimeException e) {
             throw e;
         }
+        applied.run();
         return result;
     }
 }

@@ -46,7 +46,7 @@ public final class CasFlow {
          * These changes, then the result.
          *
          * @param changes at most {@link #MOST_KEYS}
-         * @param applied what to do once they are in place
+         * @param applied what to do once they are in place, on the thread of the call: others do not wait for it
          */
         record Write<T>(List<Change> changes, T result, Runnable applied) implements Step<T> {}
     }

@@ -2,6 +2,7 @@ package io.podwire.ipam.service;
 
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpAddress;
 import io.podwire.ipam.core.AddressUse;
 import io.podwire.ipam.core.CoolDown;
 import io.podwire.ipam.core.Ledger;
@@ -28,9 +29,9 @@ public final class CoolDownLook {
     private final AddressFlow flow;
     private final TimeSource time;
     private final Duration usual;
-    private Map<SingleAddress, Seen> seen = new HashMap<>();
+    private Map<IpAddress, Seen> seen = new HashMap<>();
 
-    /** A released address as it was first seen. */
+    /** A released address as it was first seen: in that version, which says what it was. */
     private record Seen(long version, Duration at) {}
 
     /**
@@ -59,16 +60,16 @@ public final class CoolDownLook {
     private Map<SingleAddress, Long> cooled(LedgerSnapshot snapshot) {
         Duration now = time.monotonic();
         Ledger ledger = snapshot.ledger();
-        Map<SingleAddress, Seen> still = new HashMap<>();
+        Map<IpAddress, Seen> still = new HashMap<>();
         Map<SingleAddress, Long> cooled = new LinkedHashMap<>();
         for (SingleAddress address : ledger.addresses()) {
             if (!(address.use() instanceof AddressUse.Cooling)) {
                 continue;
             }
             long version = snapshot.version(address.address());
-            Seen before = seen.get(address);
+            Seen before = seen.get(address.address());
             Seen at = before != null && before.version() == version ? before : new Seen(version, now);
-            still.put(address, at);
+            still.put(address.address(), at);
             if (now.minus(at.at()).compareTo(coolDown(ledger, address)) >= 0 && cooled.size() < MOST_AT_ONCE) {
                 cooled.put(address, version);
             }

@@ -2,6 +2,7 @@ package io.podwire.ipam.service;
 
 import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.LedgerSnapshot;
+import io.podwire.ipam.store.Value;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +60,7 @@ final class Transaction {
 
     private static Change join(Change first, Change second) {
         return switch (second) {
-            case Change.Put(String key, long _, String value) -> new Change.Put(key, first.expected(), value);
+            case Change.Put(String key, long _, Value content) -> new Change.Put(key, first.expected(), content);
             case Change.Delete(String key, long _) ->
                 first.expected() == Change.ABSENT
                         ? new Change.Check(key, Change.ABSENT)

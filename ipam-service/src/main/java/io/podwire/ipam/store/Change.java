@@ -12,7 +12,17 @@ public sealed interface Change {
     long expected();
 
     /** Writes a value, and with it a new version, also where the value is the same. */
-    record Put(String key, long expected, String value) implements Change {}
+    record Put(String key, long expected, Value content) implements Change {
+        /** A value that is text. */
+        public Put(String key, long expected, String value) {
+            this(key, expected, new Value.Text(value));
+        }
+
+        /** The text to write. */
+        public String value() {
+            return LedgerCodec.text(content);
+        }
+    }
 
     /** Removes the key. */
     record Delete(String key, long expected) implements Change {}

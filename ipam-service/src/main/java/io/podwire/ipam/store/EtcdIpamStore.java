@@ -1,9 +1,11 @@
 package io.podwire.ipam.store;
 
+import com.google.common.util.concurrent.MoreExecutors;
 import io.etcd.jetcd.ByteSequence;
 import io.etcd.jetcd.Client;
 import io.etcd.jetcd.ClientBuilder;
 import io.etcd.jetcd.KeyValue;
+import io.etcd.jetcd.api.KVGrpc;
 import io.etcd.jetcd.kv.GetResponse;
 import io.etcd.jetcd.kv.TxnResponse;
 import io.etcd.jetcd.op.Cmp;
@@ -28,6 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.regex.Matcher;
@@ -53,6 +56,7 @@ public final class EtcdIpamStore implements IpamStore {
     private final ByteSequence deletions;
 
     private final Duration timeout;
+    private final ExecutorService calls = MoreExecutors.newDirectExecutorService();
     private final Client client;
     private final EventLoop probe = new EventLoop("etcd-probe");
     private volatile boolean connected;
@@ -64,15 +68,16 @@ public final class EtcdIpamStore implements IpamStore {
         this.prefix = prefix;
         this.deletions = bytes(prefix + "deletions");
         this.timeout = timeout;
-        this.client = client(access, timeout);
+        this.client = client(access, timeout, calls);
         probe.execute(this::probe);
         probe.every(PROBE_PERIOD, this::probe);
     }
 
-    private static Client client(EtcdAccess access, Duration timeout) {
+    private static Client client(EtcdAccess access, Duration timeout, ExecutorService calls) {
         ClientBuilder builder = Client.builder()
                 .endpoints(access.endpoints())
-                .interceptor(new Deadline(timeout))
+                .interceptor(new Call(timeout))
+                .executorService(calls)
                 .connectTimeout(timeout)
                 // A member that went silent leaves the rotation; etcd refuses pings more often than each 5 s.
                 .keepaliveTime(KEEPALIVE)
@@ -213,6 +218,8 @@ public final class EtcdIpamStore implements IpamStore {
     @Override
     public void close() {
         probe.close();
+        // jetcd begins no further try then.
+        calls.shutdown();
         client.close();
     }
 
@@ -321,11 +328,17 @@ public final class EtcdIpamStore implements IpamStore {
     /**
      * Gives each call a deadline. jetcd lets a call wait for a connection, so that without one a write
      * which the caller gave up could still be sent, and applied, minutes later.
+     *
+     * <p>A call begins on its caller's thread, and a write ends on the connection's: nothing in it waits for anything,
+     * and each thread more to wake up takes a tenth of the time of a write. A reading may be long, and is made out on a
+     * thread of its own.
      */
-    private record Deadline(Duration timeout) implements ClientInterceptor {
+    private record Call(Duration timeout) implements ClientInterceptor {
         @Override
         public <Q, A> ClientCall<Q, A> interceptCall(MethodDescriptor<Q, A> method, CallOptions options, Channel next) {
-            return next.newCall(method, options.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS));
+            CallOptions timed = options.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+            boolean write = KVGrpc.getTxnMethod().getFullMethodName().equals(method.getFullMethodName());
+            return next.newCall(method, write ? timed.withExecutor(MoreExecutors.directExecutor()) : timed);
         }
     }
 }

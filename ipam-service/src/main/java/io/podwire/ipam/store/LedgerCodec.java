@@ -79,6 +79,7 @@ final class LedgerCodec {
     private static final int SELECTIVE_POOL_FORMAT = 2;
     private static final int FULL_POOL_FORMAT = 3;
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    private static final String NOTHING_BUT_FORMAT = value().toString();
 
     private LedgerCodec() {}
 
@@ -111,8 +112,9 @@ final class LedgerCodec {
         return value().put("block", key(block)).toString();
     }
 
+    /** The value of keys that are there to be compared. */
     static String catalog() {
-        return value().toString();
+        return NOTHING_BUT_FORMAT;
     }
 
     static String encode(Pool pool) {
@@ -166,6 +168,27 @@ final class LedgerCodec {
                 value().put("pool", block.pool()).put("cidr", block.cidr().toString());
         putEpoch(value.putObject("owner"), block.owner());
         return value.put("requestId", block.requestId()).toString();
+    }
+
+    static String text(Value value) {
+        return switch (value) {
+            case Value.OfPool(Pool pool) -> encode(pool);
+            case Value.OfNode(NodeEpoch node) -> encode(node);
+            case Value.OfBlock(Block block) -> encode(block);
+            case Value.OfAddress(SingleAddress address) -> encode(address);
+            case Value.Text(String text) -> text;
+        };
+    }
+
+    /** The ledger with what a key's value tells, which is what an entry of its text does. */
+    static Ledger with(Ledger ledger, String key, Value value) {
+        return switch (value) {
+            case Value.OfPool(Pool pool) -> ledger.with(pool);
+            case Value.OfNode(NodeEpoch node) -> ledger.with(node);
+            case Value.OfBlock(Block block) -> ledger.with(block);
+            case Value.OfAddress(SingleAddress address) -> ledger.with(address);
+            case Value.Text(String text) -> with(ledger, new Entry(key, Change.ABSENT, text));
+        };
     }
 
     /** The ledger with what an entry tells; it tells nothing where its key is not known. */

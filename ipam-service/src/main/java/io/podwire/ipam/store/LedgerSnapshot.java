@@ -74,8 +74,8 @@ public final class LedgerSnapshot {
         PMap<String, Long> nextVersions = versions;
         for (Change change : changes) {
             switch (change) {
-                case Change.Put(String key, long _, String value) -> {
-                    next = LedgerCodec.with(next, new Entry(key, PENDING, value));
+                case Change.Put(String key, long _, Value content) -> {
+                    next = LedgerCodec.with(next, key, content);
                     nextVersions = nextVersions.plus(key, PENDING);
                 }
                 case Change.Delete(String key, long _) -> {
@@ -113,10 +113,10 @@ public final class LedgerSnapshot {
     /** Makes the block its owner's. */
     public List<Change> assign(Pool pool, Block block) {
         return List.of(
-                put(LedgerCodec.key(pool), LedgerCodec.encode(pool)),
-                put(LedgerCodec.key(block.owner()), LedgerCodec.encode(block.owner())),
+                put(LedgerCodec.key(pool), new Value.OfPool(pool)),
+                put(LedgerCodec.key(block.owner()), new Value.OfNode(block.owner())),
                 put(LedgerCodec.requestKey(block), LedgerCodec.encodeRequest(block)),
-                put(LedgerCodec.key(block), LedgerCodec.encode(block)));
+                put(LedgerCodec.key(block), new Value.OfBlock(block)));
     }
 
     /**
@@ -125,14 +125,14 @@ public final class LedgerSnapshot {
      */
     public List<Change> confirm(Block block, NodeEpoch caller) {
         return List.of(
-                put(LedgerCodec.key(caller), LedgerCodec.encode(caller)),
+                put(LedgerCodec.key(caller), new Value.OfNode(caller)),
                 new Change.Check(LedgerCodec.key(block), version(LedgerCodec.key(block))));
     }
 
     /** Makes the block free. */
     public List<Change> release(Block block, NodeEpoch caller) {
         return List.of(
-                put(LedgerCodec.key(caller), LedgerCodec.encode(caller)),
+                put(LedgerCodec.key(caller), new Value.OfNode(caller)),
                 delete(LedgerCodec.requestKey(block)),
                 delete(LedgerCodec.key(block)));
     }
@@ -140,7 +140,7 @@ public final class LedgerSnapshot {
     /** Adds the pool, or gives the one of its name this content. */
     public List<Change> write(Pool pool) {
         return List.of(
-                put(LedgerCodec.CATALOG, LedgerCodec.catalog()), put(LedgerCodec.key(pool), LedgerCodec.encode(pool)));
+                put(LedgerCodec.CATALOG, LedgerCodec.catalog()), put(LedgerCodec.key(pool), new Value.OfPool(pool)));
     }
 
     /** Removes the pool; fails when a block of it was claimed since. */
@@ -185,7 +185,7 @@ public final class LedgerSnapshot {
         List<Change> changes = new ArrayList<>();
         changes.add(put(compared, LedgerCodec.catalog()));
         rewrite(addresses.stream().map(SingleAddress::pool), changes);
-        blocks.forEach(block -> changes.add(put(LedgerCodec.key(block), LedgerCodec.encode(block))));
+        blocks.forEach(block -> changes.add(put(LedgerCodec.key(block), new Value.OfBlock(block))));
         changes.addAll(turn(addresses));
         return changes;
     }
@@ -193,7 +193,7 @@ public final class LedgerSnapshot {
     /** Gives single addresses that are not free another use. */
     public List<Change> turn(List<SingleAddress> addresses) {
         return addresses.stream()
-                .map(address -> put(LedgerCodec.key(address), LedgerCodec.encode(address)))
+                .map(address -> put(LedgerCodec.key(address), new Value.OfAddress(address)))
                 .toList();
     }
 
@@ -236,7 +236,7 @@ public final class LedgerSnapshot {
     private void rewrite(Stream<String> pools, List<Change> changes) {
         pools.distinct()
                 .forEach(name -> ledger.pool(name)
-                        .ifPresent(pool -> changes.add(put(LedgerCodec.key(pool), LedgerCodec.encode(pool)))));
+                        .ifPresent(pool -> changes.add(put(LedgerCodec.key(pool), new Value.OfPool(pool)))));
     }
 
     /** The version of what is known of a single address, {@link Change#ABSENT} when it is free. */
@@ -249,6 +249,10 @@ public final class LedgerSnapshot {
     }
 
     private Change put(String key, String value) {
+        return put(key, new Value.Text(value));
+    }
+
+    private Change put(String key, Value value) {
         return new Change.Put(key, version(key), value);
     }
 

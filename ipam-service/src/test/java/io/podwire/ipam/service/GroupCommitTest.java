@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -144,6 +145,33 @@ class GroupCommitTest {
         assertThat(flow.read().ledger())
                 .as("what the process made of its own writes")
                 .isEqualTo(LedgerSnapshot.read(memory).ledger());
+    }
+
+    @Test
+    void whatFollowsAWriteIsDoneOnceByTheCallsOwnThread() throws Exception {
+        Map<Integer, Thread> did = new ConcurrentHashMap<>();
+        List<Supplier<Thread>> calls = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            int number = i;
+            Pool pool = new Pool("p" + i, IpPrefix.parse("10." + i + ".0.0/20"), 26);
+            calls.add(() -> {
+                var _ = flow.run(
+                        "test",
+                        snapshot -> new CasFlow.Step.Write<>(
+                                snapshot.write(pool),
+                                true,
+                                () -> assertThat(did.put(number, Thread.currentThread()))
+                                        .as("done before")
+                                        .isNull()));
+                return Thread.currentThread();
+            });
+        }
+        List<Future<Thread>> results = together(calls);
+        for (int i = 0; i < 5; i++) {
+            Thread callers = results.get(i).get();
+            assertThat(did.get(i)).isEqualTo(callers);
+        }
+        assertThat(writes).hasSize(2);
     }
 
     @Test

@@ -182,6 +182,27 @@ class LedgerCodecTest {
                 .isEqualTo(BLOCK);
     }
 
+    /** What a process knows after its own write is what any other reads of it. */
+    @Test
+    void aValueTellsWhatItsTextTells() {
+        SingleAddress address = new SingleAddress(
+                "default", IpAddress.parse("10.1.2.3"), new AddressUse.Cooling(), Instant.ofEpochMilli(1));
+        for (Map.Entry<String, Value> one : Map.<String, Value>of(
+                        LedgerCodec.key(POOL), new Value.OfPool(POOL),
+                        LedgerCodec.key(NODE), new Value.OfNode(NODE),
+                        LedgerCodec.key(BLOCK), new Value.OfBlock(BLOCK),
+                        LedgerCodec.key(address), new Value.OfAddress(address))
+                .entrySet()) {
+            Change.Put put = new Change.Put(one.getKey(), Change.ABSENT, one.getValue());
+            Ledger known = LedgerCodec.with(Ledger.EMPTY, put.key(), put.content());
+            assertThat(known).as(put.value()).isNotEqualTo(Ledger.EMPTY);
+            assertThat(LedgerCodec.with(Ledger.EMPTY, new Entry(put.key(), 1, put.value())))
+                    .isEqualTo(known);
+            assertThat(LedgerCodec.with(Ledger.EMPTY, put.key(), new Value.Text(put.value())))
+                    .isEqualTo(known);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {

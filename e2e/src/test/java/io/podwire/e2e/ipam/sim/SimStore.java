@@ -50,7 +50,7 @@ final class SimStore {
             TreeMap<String, Entry> all = new TreeMap<>(entries);
             for (Change change : changes) {
                 switch (change) {
-                    case Change.Put(String key, long _, String value) -> all.put(key, new Entry(key, next, value));
+                    case Change.Put put -> all.put(put.key(), new Entry(put.key(), next, put.value()));
                     case Change.Delete(String key, long _) -> {
                         all.remove(key);
                         deleted = next;
