@@ -35,9 +35,10 @@ class ContainerfilesTest {
     }
 
     @Test
-    void nodeShimHasTheFlagsThatItHasElsewhere() throws IOException {
+    void programsHaveTheFlagsThatTheyHaveElsewhere() throws IOException {
         assertThat(Files.readString(Deployed.DEPLOY.resolve("../cli/src/main/sh/launch")))
-                .contains("small='" + String.join(" ", Files.readAllLines(IMAGES.resolve("node-shim/jvm.args"))) + "'")
+                .contains("own='" + String.join(" ", Files.readAllLines(IMAGES.resolve("node-shim/jvm.args"))) + "'")
+                .contains("own='" + String.join(" ", Files.readAllLines(IMAGES.resolve("ipam-service/jvm.args"))) + "'")
                 .contains("MALLOC_ARENA_MAX:-2");
         assertThat(steps(Deployed.NODE_SHIM)).contains("ENV MALLOC_ARENA_MAX=2");
     }
