@@ -26,15 +26,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Single allocations of ipam-service over MVStore and over an etcd of one member, beside a process of host-local for each call and
+ * Single allocations and claims of ipam-service over MVStore and over an etcd of one member, beside a process of host-local for each call and
  * beside etcd's own transactions, which are the limit of a service that makes one for each call. All files are on one
  * disk; ours, theirs, ours, theirs.
  */
 final class IpamBench implements AutoCloseable {
     private static final int CALLERS = 16;
     private static final int NODES = 500;
-    private static final double SECONDS = Double.parseDouble(System.getProperty("seconds", "2"));
-    private static final double WARM_UP_SECONDS = 2 * SECONDS;
+    private static final double SECONDS = Double.parseDouble(System.getProperty("seconds", "1"));
+    private static final double WARM_UP_SECONDS = 8 * SECONDS;
     private static final String POOL = "--pool=default=10.0.0.0/8/26";
     private static final String RAW = "raw-etcd";
 
@@ -90,9 +90,15 @@ final class IpamBench implements AutoCloseable {
         Load.Result measure() throws IOException, InterruptedException;
     }
 
-    /** Rates and the latest answers, of ours and a peer. */
-    private record Pairs(Figures perSecond, Figures p99, int discarded) {
-        void print(String name, String peer) {
+    /** What was measured in turn, again and again: a column for each. */
+    private record Rounds(List<Load.Result[]> samples, int discarded) {
+        void print(String name, int ours, String peer, int theirs) {
+            Figures perSecond = new Figures();
+            Figures p99 = new Figures();
+            for (Load.Result[] results : samples) {
+                perSecond.add(results[ours].perSecond(), results[theirs].perSecond());
+                p99.add(results[ours].p99(), results[theirs].p99());
+            }
             perSecond.print("ipam." + name, 50, "/s", peer, discarded);
             p99.print("ipam." + name + ".p99", 50, "ms", peer, discarded);
         }
@@ -101,43 +107,59 @@ final class IpamBench implements AutoCloseable {
     void run(int rounds) throws IOException, InterruptedException {
         var _ = allocations(mvstore, CALLERS, WARM_UP_SECONDS);
         var _ = allocations(overEtcd, CALLERS, WARM_UP_SECONDS);
+        var _ = claims(overEtcd, CALLERS, WARM_UP_SECONDS);
         var _ = transactions(CALLERS, WARM_UP_SECONDS);
         for (int callers : List.of(1, CALLERS)) {
             String name = callers == 1 ? "1-caller" : callers + "-callers";
-            pairs(rounds, () -> allocations(mvstore, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
-                    .print("mvstore." + name, HostLocal.NAME);
-            pairs(rounds, () -> allocations(overEtcd, callers, SECONDS), () -> hostLocal.during(SECONDS, callers))
-                    .print("etcd." + name, HostLocal.NAME);
-            pairs(rounds, () -> allocations(overEtcd, callers, SECONDS), () -> transactions(callers, SECONDS))
-                    .print("etcd." + name, RAW + "." + name);
+            Rounds measured = rounds(
+                    rounds,
+                    () -> allocations(mvstore, callers, SECONDS),
+                    () -> hostLocal.during(SECONDS, callers),
+                    () -> allocations(overEtcd, callers, SECONDS),
+                    () -> transactions(callers, SECONDS),
+                    () -> claims(overEtcd, callers, SECONDS),
+                    () -> transactions(1, SECONDS));
+            measured.print("mvstore." + name, 0, HostLocal.NAME, 1);
+            measured.print("etcd." + name, 2, HostLocal.NAME, 1);
+            measured.print("etcd." + name, 2, RAW + "." + name, 3);
+            measured.print("claim.etcd." + name, 4, RAW + "." + name, 3);
+            if (callers > 1) {
+                measured.print("etcd." + name, 2, RAW + ".1-caller", 5);
+                measured.print("claim.etcd." + name, 4, RAW + ".1-caller", 5);
+            }
         }
-        pairs(rounds, () -> allocations(overEtcd, CALLERS, SECONDS), () -> transactions(1, SECONDS))
-                .print("etcd." + CALLERS + "-callers", RAW + ".1-caller");
-        claimsAtOnce("mvstore", mvstore, rounds, () -> hostLocal.atOnce(NODES), HostLocal.NAME);
-        claimsAtOnce("etcd", overEtcd, rounds, () -> hostLocal.atOnce(NODES), HostLocal.NAME);
-        claimsAtOnce("etcd", overEtcd, rounds, () -> Load.atOnce(NODES, etcd::transaction), RAW);
+        Rounds started = rounds(
+                rounds,
+                () -> claimsOfNodes(mvstore),
+                () -> hostLocal.atOnce(NODES),
+                () -> claimsOfNodes(overEtcd),
+                () -> Load.atOnce(NODES, etcd::transaction));
+        String claims = "claims-of-" + NODES + "-nodes.";
+        started.print(claims + "mvstore", 0, HostLocal.NAME, 1);
+        started.print(claims + "etcd", 2, HostLocal.NAME, 1);
+        started.print(claims + "etcd", 2, RAW, 3);
         BindingBench.run(home, folder.resolve("bindings"), 7505);
     }
 
-    private Pairs pairs(int rounds, Measured ours, Measured theirs) throws IOException {
+    /** Measures all in turn, as often as the machine is not disturbed meanwhile. */
+    private Rounds rounds(int wanted, Measured... all) throws IOException {
         Gate gate = new Gate(timed);
-        Figures perSecond = new Figures();
-        Figures p99 = new Figures();
-        while (perSecond.runs() < rounds && gate.discarded() < rounds * 4) {
-            Load.Result[] results = new Load.Result[2];
+        List<Load.Result[]> samples = new ArrayList<>();
+        while (samples.size() < wanted && gate.discarded() < wanted * 3) {
+            Load.Result[] results = new Load.Result[all.length];
             if (gate.quiet(() -> {
                 try {
-                    results[0] = ours.measure();
-                    results[1] = theirs.measure();
+                    for (int i = 0; i < all.length; i++) {
+                        results[i] = all[i].measure();
+                    }
                 } catch (InterruptedException e) {
                     throw new IOException("interrupted while it was measured", e);
                 }
             })) {
-                perSecond.add(results[0].perSecond(), results[1].perSecond());
-                p99.add(results[0].p99(), results[1].p99());
+                samples.add(results);
             }
         }
-        return new Pairs(perSecond, p99, gate.discarded());
+        return new Rounds(samples, gate.discarded());
     }
 
     /** Single allocations for a time, each for an owner of its own; they are released then. */
@@ -166,13 +188,16 @@ final class IpamBench implements AutoCloseable {
         return Load.during(seconds, callers, etcd::transaction);
     }
 
-    /** Nodes that start at once, each on a connection of its own, claim a block each. */
-    private void claimsAtOnce(String store, Replica replica, int rounds, Measured theirs, String peer)
-            throws IOException {
-        Pairs pairs = pairs(rounds, () -> claimsOfNodes(replica), theirs);
-        pairs.print("claims-of-" + NODES + "-nodes." + store, peer);
+    /** Claims of blocks for a time, each caller a node that claims another as soon as it has one; they are released then. */
+    private Load.Result claims(Replica replica, int callers, double seconds) throws IOException, InterruptedException {
+        Queue<Block> taken = new ConcurrentLinkedQueue<>();
+        Load.Result result =
+                Load.during(seconds, callers, number -> taken.add(claim(replica.channel(), "node-" + number)));
+        giveBackBlocks(replica, taken);
+        return result;
     }
 
+    /** Nodes that start at once, each on a connection of its own, claim a block each. */
     private Load.Result claimsOfNodes(Replica replica) throws IOException, InterruptedException {
         List<ManagedChannel> channels = new ArrayList<>();
         for (int i = 0; i < NODES; i++) {
@@ -181,13 +206,7 @@ final class IpamBench implements AutoCloseable {
         try {
             Queue<Block> taken = new ConcurrentLinkedQueue<>();
             Load.Result result = Load.atOnce(NODES, number -> taken.add(claim(channels.get(number), "node-" + number)));
-            giveBack(taken, block -> {
-                var _ = BlocksGrpc.newBlockingStub(replica.channel())
-                        .releaseBlock(ReleaseBlockRequest.newBuilder()
-                                .setNode(block.getOwner())
-                                .setCidr(block.getCidr())
-                                .build());
-            });
+            giveBackBlocks(replica, taken);
             return result;
         } finally {
             channels.forEach(ManagedChannel::shutdownNow);
@@ -205,6 +224,16 @@ final class IpamBench implements AutoCloseable {
                                 .setCounter(1))
                         .setRequestId("bench-" + serial.incrementAndGet())
                         .build());
+    }
+
+    private static void giveBackBlocks(Replica replica, Queue<Block> taken) throws IOException, InterruptedException {
+        giveBack(taken, block -> {
+            var _ = BlocksGrpc.newBlockingStub(replica.channel())
+                    .releaseBlock(ReleaseBlockRequest.newBuilder()
+                            .setNode(block.getOwner())
+                            .setCidr(block.getCidr())
+                            .build());
+        });
     }
 
     private static <T> void giveBack(Queue<T> taken, Consumer<T> giveBack) throws IOException, InterruptedException {

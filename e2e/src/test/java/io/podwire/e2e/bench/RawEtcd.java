@@ -1,5 +1,6 @@
 package io.podwire.e2e.bench;
 
+import com.google.common.util.concurrent.MoreExecutors;
 import io.etcd.jetcd.ByteSequence;
 import io.etcd.jetcd.Client;
 import io.etcd.jetcd.kv.TxnResponse;
@@ -7,6 +8,11 @@ import io.etcd.jetcd.op.Cmp;
 import io.etcd.jetcd.op.CmpTarget;
 import io.etcd.jetcd.op.Op;
 import io.etcd.jetcd.options.PutOption;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.MethodDescriptor;
 import io.podwire.e2e.mesh.Daemon;
 import java.io.IOException;
 import java.net.URI;
@@ -32,6 +38,13 @@ final class RawEtcd implements AutoCloseable {
     private static final int VALUE_BYTES = 170;
 
     private static final ByteSequence VALUE = bytes("x".repeat(VALUE_BYTES));
+
+    private static final ClientInterceptor ON_CONNECTION = new ClientInterceptor() {
+        @Override
+        public <Q, A> ClientCall<Q, A> interceptCall(MethodDescriptor<Q, A> method, CallOptions options, Channel next) {
+            return next.newCall(method, options.withExecutor(MoreExecutors.directExecutor()));
+        }
+    };
 
     private final Daemon process;
     private final Client client;
@@ -64,8 +77,13 @@ final class RawEtcd implements AutoCloseable {
                         "--initial-advertise-peer-urls=" + PEERS,
                         "--initial-cluster=bench=" + PEERS));
         process.start(List.of());
-        Client client =
-                Client.builder().endpoints(ENDPOINT).connectTimeout(READY).build();
+        Client client = Client.builder()
+                .endpoints(ENDPOINT)
+                .connectTimeout(READY)
+                // As ipam-service's: no thread that only hands on.
+                .executorService(MoreExecutors.newDirectExecutorService())
+                .interceptor(ON_CONNECTION)
+                .build();
         RawEtcd etcd = new RawEtcd(process, client, callers);
         try {
             var _ = client.getKVClient().get(bytes("/bench/")).get(READY.toSeconds(), TimeUnit.SECONDS);
