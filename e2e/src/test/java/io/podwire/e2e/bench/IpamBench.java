@@ -26,9 +26,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Single allocations and claims of ipam-service over MVStore and over an etcd of one member, beside a process of host-local for each call and
- * beside etcd's own transactions, which are the limit of a service that makes one for each call. All files are on one
- * disk; ours, theirs, ours, theirs.
+ * Single allocations and claims of ipam-service over MVStore and over an etcd of one member, beside a process of
+ * host-local for each call and beside etcd's own transactions, which are the limit of a service that makes one for each
+ * call. All files are on one disk; ours, theirs, ours, theirs.
  */
 final class IpamBench implements AutoCloseable {
     private static final int CALLERS = 16;
