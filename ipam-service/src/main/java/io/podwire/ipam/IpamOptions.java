@@ -6,6 +6,7 @@ import io.podwire.common.service.ServiceOptions;
 import io.podwire.ipam.core.NamespaceQuotas;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.service.UsageSeries;
+import io.podwire.ipam.core.ReclaimRules.Patience;
 import io.podwire.ipam.store.EtcdAccess;
 import io.podwire.ipam.store.EtcdAccessFiles;
 import java.net.URI;
@@ -186,6 +187,25 @@ public final class IpamOptions implements ServiceOptions {
         NONE
     }
 
+    @Option(
+            names = "--kubernetes-nodes",
+            description = "Take the blocks back of nodes that are missing in the Kubernetes API: in-cluster service"
+                    + " account, or KUBECONFIG. Every node that owns blocks must be a Node there, by its own name")
+    private boolean kubernetesNodes;
+
+    @Option(
+            names = "--reclaim-look-interval",
+            paramLabel = "DURATION",
+            description = "Time between two looks of --kubernetes-nodes, ISO-8601. Default: ${DEFAULT-VALUE}")
+    private Duration reclaimLookInterval = Duration.ofMinutes(1);
+
+    @Option(
+            names = "--reclaim-grace",
+            paramLabel = "DURATION",
+            description = "How long a node must be missing at each look of --kubernetes-nodes, two at least, before its"
+                    + " blocks are taken back, ISO-8601. Default: ${DEFAULT-VALUE}")
+    private Duration reclaimGrace = Duration.ofMinutes(10);
+
     /** Where the ledger is kept. */
     enum StoreKind {
         /** A file of this machine. */
@@ -222,6 +242,14 @@ public final class IpamOptions implements ServiceOptions {
         }
         if (usageSeries.contains(SeriesKind.NONE) && usageSeries.size() > 1) {
             throw new IllegalArgumentException("--usage-series none stands alone, got " + usageSeries);
+        }
+        if (reclaimLookInterval.compareTo(Duration.ofSeconds(1)) < 0
+                || reclaimLookInterval.compareTo(Duration.ofHours(1)) > 0) {
+            throw new IllegalArgumentException(
+                    "--reclaim-look-interval must be PT1S to PT1H, got " + reclaimLookInterval);
+        }
+        if (reclaimGrace.compareTo(Duration.ofMinutes(1)) < 0 || reclaimGrace.compareTo(Duration.ofDays(7)) > 0) {
+            throw new IllegalArgumentException("--reclaim-grace must be PT1M to PT168H, got " + reclaimGrace);
         }
         if (!etcdPrefix.startsWith("/") || !etcdPrefix.endsWith("/")) {
             throw new IllegalArgumentException("--etcd-prefix must start and end with '/', got '" + etcdPrefix + "'");
@@ -318,6 +346,16 @@ public final class IpamOptions implements ServiceOptions {
                     case NONE -> Stream.empty();
                 })
                 .collect(Collectors.toSet());
+    }
+
+    /** Whether blocks of nodes are taken back that the Kubernetes API does not name any more. */
+    boolean kubernetesNodes() {
+        return kubernetesNodes;
+    }
+
+    /** When they are. */
+    Patience patience() {
+        return new Patience(reclaimLookInterval, reclaimGrace);
     }
 
     private static Pool parsePool(String text) {

@@ -26,6 +26,7 @@ import io.podwire.ipam.service.NamespacesGrpcService;
 import io.podwire.ipam.service.Draining;
 import io.podwire.ipam.service.Evictor;
 import io.podwire.ipam.service.NamespaceCatalog;
+import io.podwire.ipam.service.GoneNodes;
 import io.podwire.ipam.service.PoolFlow;
 import io.podwire.ipam.service.PoolGauges;
 import io.podwire.ipam.service.PoolWatch;
@@ -33,6 +34,9 @@ import io.podwire.ipam.service.PoolsGrpcService;
 import io.podwire.ipam.service.UsageSeries;
 import io.podwire.ipam.source.KubernetesEvictions;
 import io.podwire.ipam.source.KubernetesNamespaces;
+import io.podwire.ipam.service.ReclaimFlow;
+import io.podwire.ipam.service.ReclaimLook;
+import io.podwire.ipam.source.KubernetesNodes;
 import io.podwire.ipam.source.KubernetesPools;
 import io.podwire.ipam.source.PoolFolder;
 import io.podwire.ipam.store.EtcdIpamStore;
@@ -97,13 +101,20 @@ public final class Main {
         context.own(new ForecastLoop(forecasts, FORECAST_PERIOD));
         context.exposes(new UsageSeries(flow, bindings, use, forecasts, options.usageSeries()));
         context.serve(new PoolsGrpcService(pools, blocks, watch, forecasts, bindings));
-        context.serve(new BlocksGrpcService(blocks, namespaces, context.meters()));
+        ReclaimFlow reclaims = new ReclaimFlow(flow, TimeSource.SYSTEM, context.meters());
+        context.serve(new BlocksGrpcService(blocks, reclaims, namespaces, bindings, context.meters()));
         context.own(new Draining(flow, bindings, evictor, TimeSource.SYSTEM, context.meters(), DRAIN_PERIOD));
         BindingGauges.register(bindings, context.meters());
         context.own(new AwayNodes(blocks, bindings, TimeSource.SYSTEM, AWAY_PERIOD));
         FullNamespaces full = context.own(new FullNamespaces(use, QUOTA_PERIOD));
-        context.serve(new BindingsGrpcService(bindings, TimeSource.SYSTEM, full));
+        context.serve(new BindingsGrpcService(bindings, reclaims, TimeSource.SYSTEM, full));
         context.serve(new NamespacesGrpcService(use));
+        if (options.kubernetesNodes()) {
+            KubernetesNodes nodes = context.own(KubernetesNodes.connect());
+            ReclaimLook look = new ReclaimLook(
+                    reclaims, bindings, nodes::list, TimeSource.SYSTEM, options.patience(), context.meters());
+            context.own(new GoneNodes(look, options.patience().interval()));
+        }
         AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM, use);
         context.own(new CoolDowns(addresses, TimeSource.SYSTEM, options.coolDown(), COOL_DOWN_PERIOD));
         context.serve(new AddressesGrpcService(addresses, bindings, TimeSource.SYSTEM, context.meters()));

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.ipam.core.NamespaceQuotas;
+import io.podwire.ipam.core.ReclaimRules.Patience;
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -75,6 +77,18 @@ class IpamOptionsTest {
         assertThat(parse(Map.of()).namespaceQuotas().none()).isTrue();
     }
 
+    @Test
+    void nodesThatAreGoneAreLookedForWhereThatIsAskedFor() {
+        IpamOptions options = parse(Map.of());
+        assertThat(options.kubernetesNodes()).isFalse();
+        assertThat(options.patience()).isEqualTo(new Patience(Duration.ofMinutes(1), Duration.ofMinutes(10)));
+        IpamOptions eager = parse(
+                Map.of("PODWIRE_KUBERNETES_NODES", "true", "PODWIRE_RECLAIM_GRACE", "PT2M"),
+                "--reclaim-look-interval=PT10S");
+        assertThat(eager.kubernetesNodes()).isTrue();
+        assertThat(eager.patience()).isEqualTo(new Patience(Duration.ofSeconds(10), Duration.ofMinutes(2)));
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = ';',
@@ -110,6 +124,9 @@ class IpamOptionsTest {
                 "--exhaustion-warning=-PT1S; --exhaustion-warning must be PT0S to PT8760H",
                 "--usage-series=none,node; --usage-series none stands alone",
                 "--usage-series=pod; --usage-series",
+                "--reclaim-look-interval=PT0.5S; --reclaim-look-interval must be PT1S to PT1H, got PT0.5S",
+                "--reclaim-grace=PT59S; --reclaim-grace must be PT1M to PT168H, got PT59S",
+                "--reclaim-grace=PT169H; --reclaim-grace must be PT1M to PT168H, got PT169H",
             })
     void wrongValuesAreNamed(String argument, String message) {
         assertThatThrownBy(() -> parse(Map.of(), argument)).hasMessageContaining(message);

@@ -232,13 +232,18 @@ public final class AddressRules {
             Ledger ledger, String ownerId, Collection<IpAddress> wanted, Instant now) {
         return ledger.addressesOf(ownerId).stream()
                 .filter(a -> wanted.isEmpty() || wanted.contains(a.address()))
-                .map(a -> a.turned(
-                        a.use()
-                                .reserved()
-                                .<AddressUse>map(AddressUse.Reserved::new)
-                                .orElseGet(AddressUse.Cooling::new),
-                        now))
+                .map(a -> released(a, now))
                 .toList();
+    }
+
+    /** What an address becomes that its owner has no more. */
+    static SingleAddress released(SingleAddress address, Instant now) {
+        return address.turned(
+                address.use()
+                        .reserved()
+                        .<AddressUse>map(AddressUse.Reserved::new)
+                        .orElseGet(AddressUse.Cooling::new),
+                now);
     }
 
     /**

@@ -7,8 +7,7 @@ import java.util.Optional;
 
 /**
  * Who gets which block. A block has one owner, an installation of a node; it moves only when its
- * owner gives it back. The blocks of an installation that is gone stay owned until an operator
- * releases them in its name.
+ * owner gives it back. The blocks of an installation that is gone for good are taken back by {@link ReclaimRules}.
  */
 public final class BlockRules {
     /** Whichever claim took a block. */
@@ -75,6 +74,10 @@ public final class BlockRules {
      *     is not the one that is given back
      */
     public static ReleaseDecision release(Ledger ledger, NodeEpoch caller, IpPrefix cidr, String requestId) {
+        Optional<NodeEpoch> newest = ledger.newest(caller);
+        if (newest.isPresent() && caller.relationTo(newest.get()) == NodeEpoch.Relation.OLDER) {
+            return new ReleaseDecision.Stale(newest.get());
+        }
         Optional<Block> found = ledger.block(cidr);
         if (found.isEmpty() || !found.get().owner().node().equals(caller.node())) {
             return new ReleaseDecision.NotOwned();
@@ -86,9 +89,6 @@ public final class BlockRules {
         if (!requestId.equals(ANY_CLAIM) && !requestId.equals(block.requestId())) {
             return new ReleaseDecision.NotOwned();
         }
-        NodeEpoch newest = ledger.newest(caller).orElse(block.owner());
-        return caller.relationTo(newest) == NodeEpoch.Relation.OLDER
-                ? new ReleaseDecision.Stale(newest)
-                : new ReleaseDecision.Release(block);
+        return new ReleaseDecision.Release(block);
     }
 }

@@ -14,6 +14,8 @@ import java.util.regex.Pattern;
  */
 public record NodeEpoch(NodeName node, String uid, String bootId, long counter) {
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9._-]{1,64}");
+    /** Stands for the boot of a life that has lost what it owned: no kernel gives a boot such an id. */
+    private static final String RECLAIMED = "reclaimed";
 
     /** How one epoch stands to another of the same node name. */
     public enum Relation {
@@ -58,9 +60,22 @@ public record NodeEpoch(NodeName node, String uid, String bootId, long counter) 
             return Relation.OTHER_OWNER;
         }
         if (counter == known.counter) {
-            return bootId.equals(known.bootId) ? Relation.SAME : Relation.OLDER;
+            return bootId.equals(known.bootId) && !known.isReclaimed() ? Relation.SAME : Relation.OLDER;
         }
         return counter > known.counter ? Relation.NEWER : Relation.OLDER;
+    }
+
+    /**
+     * What is known as the newest life once this one's blocks were taken back: this life and all before it are older,
+     * the next start of the installation is newer and begins with nothing.
+     */
+    public NodeEpoch reclaimed() {
+        return new NodeEpoch(node, uid, RECLAIMED, counter);
+    }
+
+    /** True for what {@link #reclaimed} gives. */
+    public boolean isReclaimed() {
+        return bootId.equals(RECLAIMED);
     }
 
     /** node (uid ..., start ...). */

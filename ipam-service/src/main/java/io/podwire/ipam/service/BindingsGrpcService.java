@@ -23,16 +23,18 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
     private static final Logger log = LoggerFactory.getLogger(BindingsGrpcService.class);
 
     private final BindingTable table;
+    private final ReclaimFlow reclaims;
     private final TimeSource time;
     private final FullNamespaces full;
 
     /**
-     * The service over its table.
+     * The service over its table; lives that have lost their blocks are refused.
      *
      * @param full what nodes are told
      */
-    public BindingsGrpcService(BindingTable table, TimeSource time, FullNamespaces full) {
+    public BindingsGrpcService(BindingTable table, ReclaimFlow reclaims, TimeSource time, FullNamespaces full) {
         this.table = table;
+        this.reclaims = reclaims;
         this.time = time;
         this.full = full;
     }
@@ -71,6 +73,7 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
 
         private void take(ReportBindingsRequest message) {
             NodeEpoch caller = IpamMapping.epoch(message.getNode());
+            reclaims.check(caller);
             switch (message.getReportCase()) {
                 case FULL -> {
                     Handshakes.check(message.getHandshake(), BindingMapping.PROTOCOL);

@@ -88,7 +88,7 @@ public final class BlockFlow {
     }
 
     /**
-     * Takes a block back. A block that the caller's node does not own is left as it is, which is
+     * Makes a block free that its node gives back. A block that the caller's node does not own is left as it is, which is
      * success: a repeated release must not disturb the next owner.
      *
      * @param requestId of the claim that took it, or {@link BlockRules#ANY_CLAIM}
@@ -114,7 +114,7 @@ public final class BlockFlow {
                 throw new ServiceException(
                         ErrorReason.OWNED_BY_OTHER,
                         attempted + ": it belongs to an earlier installation of the node, " + block.owner()
-                                + "; once that is gone for good, release it with that uid and counter",
+                                + "; once that is gone for good, release it with that uid and counter, or forget it",
                         Map.of("uid", block.owner().uid()));
         };
     }
@@ -153,8 +153,7 @@ public final class BlockFlow {
     private static ServiceException stale(String attempted, NodeEpoch newest) {
         return new ServiceException(
                 ErrorReason.STALE_EPOCH,
-                attempted + ": a newer life of that node is known, start " + newest.counter() + " in boot "
-                        + newest.bootId() + "; this one must stop",
+                attempted + ": " + ReclaimFlow.over(newest) + "; this one must stop",
                 Map.of("counter", Long.toString(newest.counter())));
     }
 

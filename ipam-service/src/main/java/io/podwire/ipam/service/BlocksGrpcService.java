@@ -7,17 +7,23 @@ import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
+import io.podwire.ipam.binding.BindingTable;
+import io.podwire.ipam.binding.NodeReport;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.OwnedBlock;
+import io.podwire.ipam.core.ReclaimRules.Taken;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.ForgetNodeRequest;
+import io.podwire.proto.ipam.v1.ForgetNodeResponse;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
 import io.podwire.proto.ipam.v1.ReleaseBlockRequest;
 import io.podwire.proto.ipam.v1.ReleaseBlockResponse;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 
 /** podwire.ipam.v1.Blocks. */
@@ -25,14 +31,23 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
     private static final int LARGEST_PAGE = 10_000;
 
     private final BlockFlow blocks;
+    private final ReclaimFlow reclaims;
     private final NamespaceCatalog namespaces;
+    private final BindingTable bindings;
     private final Timer claims;
     private final Timer refusedClaims;
 
-    /** The service over its flow. */
-    public BlocksGrpcService(BlockFlow blocks, NamespaceCatalog namespaces, MeterRegistry meters) {
+    /** The service over its flows; a node that is connected to the table is not forgotten. */
+    public BlocksGrpcService(
+            BlockFlow blocks,
+            ReclaimFlow reclaims,
+            NamespaceCatalog namespaces,
+            BindingTable bindings,
+            MeterRegistry meters) {
         this.blocks = blocks;
+        this.reclaims = reclaims;
         this.namespaces = namespaces;
+        this.bindings = bindings;
         this.claims = timer("ok", meters);
         this.refusedClaims = timer("failed", meters);
     }
@@ -93,6 +108,39 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
         }
         answer.onNext(response.build());
         answer.onCompleted();
+    }
+
+    @Override
+    public void forgetNode(ForgetNodeRequest request, StreamObserver<ForgetNodeResponse> answer) {
+        NodeName node = IpamMapping.nodeName(request.getNode());
+        String uid = request.getNodeUid();
+        if (!request.getEvenIfConnected()) {
+            requireAway(node, uid);
+        }
+        Taken taken = reclaims.of(node, uid)
+                .map(gone ->
+                        request.getDryRun() ? reclaims.wouldTake(gone) : reclaims.takeBack(gone, "forgotten by call"))
+                .orElse(Taken.NOTHING);
+        answer.onNext(IpamMapping.toProto(taken));
+        answer.onCompleted();
+    }
+
+    private void requireAway(NodeName node, String uid) {
+        bindings.snapshot().stream()
+                .filter(NodeReport::connected)
+                .map(NodeReport::epoch)
+                .filter(epoch ->
+                        epoch.node().equals(node) && (uid.equals(ReclaimFlow.ANY_UID) || uid.equals(epoch.uid())))
+                .findFirst()
+                .ifPresent(epoch -> {
+                    throw new ServiceException(
+                            ErrorReason.FAILED_PRECONDITION,
+                            "node " + node + " is not forgotten: " + epoch
+                                    + " reports its bindings to this replica now;"
+                                    + " stop node-shim there first, or name the installation that is gone by node_uid, or"
+                                    + " ask with even_if_connected",
+                            Map.of("node", node.value(), "node_uid", epoch.uid()));
+                });
     }
 
     /** What follows the block that a page token (pool/cidr) names. */

@@ -19,9 +19,11 @@ import io.podwire.ipam.core.PoolPurpose;
 import io.podwire.ipam.core.PoolSource;
 import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.core.PoolUsage;
+import io.podwire.ipam.core.ReclaimRules.Taken;
 import io.podwire.ipam.core.SelectedNamespaces;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.ClaimBlockRequest;
+import io.podwire.proto.ipam.v1.ForgetNodeResponse;
 import io.podwire.proto.ipam.v1.PoolNamespaces;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import java.math.BigInteger;
@@ -94,6 +96,20 @@ final class IpamMapping {
         }
         owned.poolState().ifPresent(state -> block.setPoolState(toProto(state)));
         return block.build();
+    }
+
+    static ForgetNodeResponse toProto(Taken taken) {
+        ForgetNodeResponse.Builder response = ForgetNodeResponse.newBuilder();
+        taken.fenced().forEach(epoch -> response.addInstallations(toProto(epoch)));
+        taken.blocks()
+                .forEach(block -> response.addBlocks(Block.newBuilder()
+                        .setPool(block.pool())
+                        .setCidr(block.cidr().toString())
+                        .setOwner(toProto(block.owner()))
+                        .setRequestId(block.requestId())));
+        taken.addresses()
+                .forEach(address -> response.addAddresses(address.address().toString()));
+        return response.build();
     }
 
     private static com.google.protobuf.Duration toProto(Duration length) {

@@ -25,6 +25,7 @@ import org.pcollections.PMap;
  *       one block over all pools;
  *   <li>an allocation of single addresses rewrites their pools, as a claim does; and the key of its owner's hash, so that
  *       an owner does not get addresses twice;
+ *   <li>a reclaim rewrites the nodes that it takes blocks of, so that it cannot meet a call of theirs;
  *   <li>the creation or change of a pool rewrites {@code catalog}, so that two overlapping ones cannot meet.
  * </ul>
  *
@@ -137,6 +138,21 @@ public final class LedgerSnapshot {
                 delete(LedgerCodec.key(block)));
     }
 
+    /**
+     * Makes blocks free, gives single addresses another use, and fences the installations that had them: each key that
+     * says in which life one is known is compared, so that this cannot meet a call of theirs.
+     */
+    public List<Change> takeBack(List<NodeEpoch> fenced, List<Block> blocks, List<SingleAddress> addresses) {
+        List<Change> changes = new ArrayList<>();
+        fenced.forEach(epoch -> changes.add(put(LedgerCodec.key(epoch), LedgerCodec.encode(epoch.reclaimed()))));
+        blocks.forEach(block -> {
+            changes.add(delete(LedgerCodec.requestKey(block)));
+            changes.add(delete(LedgerCodec.key(block)));
+        });
+        changes.addAll(turn(addresses));
+        return changes;
+    }
+
     /** Adds the pool, or gives the one of its name this content. */
     public List<Change> write(Pool pool) {
         return List.of(
@@ -242,6 +258,11 @@ public final class LedgerSnapshot {
     /** The version of what is known of a single address, {@link Change#ABSENT} when it is free. */
     public long version(IpAddress address) {
         return version(LedgerCodec.ADDRESSES + address);
+    }
+
+    /** The version of what is known of an installation, {@link Change#ABSENT} when nothing is. */
+    public long version(NodeEpoch epoch) {
+        return version(LedgerCodec.key(epoch));
     }
 
     private Change delete(String key) {
