@@ -21,6 +21,7 @@ import picocli.CommandLine.IVersionProvider;
             PodwireCommand.Route.class,
             AddressesCommand.class,
             AuditCommand.class,
+            ForgetNodeCommand.class,
             LabCommand.class,
             CniConformanceCommand.class,
         })
