@@ -283,7 +283,7 @@ class ManifestsTest {
                                 "networking.k8s.io", Set.of("networkpolicies")),
                 "podwire-ipam-service",
                         Map.of(
-                                "", Set.of("namespaces", "pods", "pods/eviction"),
+                                "", Set.of("namespaces", "nodes", "pods", "pods/eviction"),
                                 "podwire.io", Set.of("ippools", "ippools/status")));
         for (ClusterRole role : Manifests.all(ClusterRole.class)) {
             for (PolicyRule rule : role.getRules()) {
