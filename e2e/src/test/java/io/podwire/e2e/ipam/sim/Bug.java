@@ -2,6 +2,7 @@ package io.podwire.e2e.ipam.sim;
 
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.ReclaimRules.Patience;
 import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.Reading;
 import java.time.Duration;
@@ -85,9 +86,48 @@ enum Bug implements Conduct {
     CLAIMS_WITHOUT_REQUEST_AND_NODE {
         @Override
         public List<Change> written(List<Change> changes) {
-            return without(changes, key -> key.startsWith("requests/") || key.startsWith("nodes/"), "blocks/");
+            return reclaims(changes)
+                    ? changes
+                    : without(changes, key -> key.startsWith("requests/") || key.startsWith("nodes/"), "blocks/");
+        }
+    },
+    /** Takes a node for gone that one list lacks. */
+    RECLAIMS_AFTER_ONE_LOOK {
+        @Override
+        public Patience patience(Patience patience) {
+            return new Patience(Duration.ZERO, Duration.ZERO);
+        }
+
+        @Override
+        public int looksOfAList() {
+            return 2;
+        }
+    },
+    /** Takes the blocks of a node that has come back meanwhile in a newer life. */
+    RECLAIMS_WITHOUT_THE_EPOCH {
+        @Override
+        public boolean matches(Change change, long version) {
+            return fences(change) || change.expected() == version;
+        }
+    },
+    /** Takes the blocks of a node and goes on serving the life that had them. */
+    RECLAIMS_WITHOUT_A_FENCE {
+        @Override
+        public List<Change> written(List<Change> changes) {
+            return changes.stream().filter(change -> !fences(change)).toList();
         }
     };
+
+    /** True for a write that takes blocks back. */
+    static boolean reclaims(List<Change> changes) {
+        return changes.stream().anyMatch(Bug::fences);
+    }
+
+    private static boolean fences(Change change) {
+        return change instanceof Change.Put(String key, long _, String value)
+                && key.startsWith("nodes/")
+                && value.contains("\"reclaimed\"");
+    }
 
     /** The changes without those of some keys, where there are some of other keys too. */
     private static List<Change> without(List<Change> changes, Predicate<String> some, String beside) {

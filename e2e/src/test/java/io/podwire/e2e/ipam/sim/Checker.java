@@ -5,6 +5,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.ipam.core.AddressRules;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
+import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolPurpose;
 import io.podwire.ipam.core.PoolState;
@@ -17,6 +18,7 @@ import io.podwire.ipam.store.Outcome;
 import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -27,10 +29,24 @@ import java.util.stream.Stream;
 
 /** Knows what is stored and who uses which address, and says whether both may be. */
 final class Checker {
+    private static final String NODES = "nodes/";
+
     /** How long a released address of any pool is given to nobody. */
     static final Duration COOL_DOWN = Duration.ofSeconds(1);
 
+    /** How long a node is missing before its blocks are taken back. */
+    static final Duration GRACE = Duration.ofMillis(1500);
+
     private final World world;
+    private final Cluster cluster;
+    /** When something was last stored of each installation by itself. */
+    private final Map<String, Duration> written = new HashMap<>();
+    /** The newest life of each installation that has lost its blocks. */
+    private final Map<String, Long> lost = new HashMap<>();
+    /** Claims whose blocks their nodes give back. */
+    private final Set<String> givenBack = new HashSet<>();
+
+    private int reclaims;
     private final List<SimNode> nodes = new ArrayList<>();
     private final List<Witness> witnesses = new ArrayList<>();
     /** Who uses an address, be it a pod or whoever was given a single one. */
@@ -74,8 +90,9 @@ final class Checker {
         }
     }
 
-    Checker(World world) {
+    Checker(World world, Cluster cluster) {
         this.world = world;
+        this.cluster = cluster;
     }
 
     void watch(SimNode node) {
@@ -118,6 +135,21 @@ final class Checker {
         released.put(address, world.monotonic());
     }
 
+    /** An address does not count any more: whoever uses it is dead by definition. */
+    void lost(IpAddress address) {
+        users.remove(address);
+    }
+
+    /** A node releases the block that a request took. */
+    void givesBack(String request) {
+        givenBack.add(request);
+    }
+
+    /** How often the blocks of an installation were taken back. */
+    int reclaims() {
+        return reclaims;
+    }
+
     /** What a node gives addresses of has changed. */
     void changed() {
         changed = true;
@@ -127,14 +159,79 @@ final class Checker {
     void stored(SimStore.State state) {
         boolean several = several(state);
         disk = state;
+        Ledger before = stored.ledger();
         stored = stored.refreshed(new Disk(state));
+        reclaimed(before, stored.ledger()).forEach((installation, last) -> reclaimed(installation, last, before));
+        state.entries().values().stream()
+                .filter(entry ->
+                        entry.version() == state.revision() && entry.key().startsWith(NODES))
+                .forEach(entry -> written.put(entry.key().substring(NODES.length()), world.monotonic()));
         witnesses.forEach(witness -> {
             witness.look();
             witness.seen |= several;
         });
         witnesses.removeIf(witness -> witness.seen);
         checkLedger(stored.ledger());
+        checkTheDead(stored.ledger());
         changed();
+    }
+
+    /** The installations that a write has taken blocks from or fenced, in the newest life before it. */
+    private Map<String, NodeEpoch> reclaimed(Ledger before, Ledger after) {
+        Map<String, NodeEpoch> reclaimed = new TreeMap<>();
+        after.nodes().stream()
+                .filter(NodeEpoch::isReclaimed)
+                .filter(epoch -> before.newest(epoch).filter(epoch::equals).isEmpty())
+                .forEach(epoch -> reclaimed.put(Ledger.installation(epoch), epoch));
+        for (Block block : before.blocks()) {
+            if (!AddressRules.isOwn(block) && !after.blocks().contains(block) && !released(block, before, after)) {
+                reclaimed.putIfAbsent(
+                        Ledger.installation(block.owner()),
+                        before.newest(block.owner()).orElse(block.owner()));
+            }
+        }
+        return reclaimed;
+    }
+
+    /** True when its own node may have given a block back: that writes the life that does it, no other one. */
+    private boolean released(Block block, Ledger before, Ledger after) {
+        Entry node = disk.entries().get(NODES + Ledger.installation(block.owner()));
+        boolean writes = node != null && node.version() == disk.revision();
+        boolean sameLife = before.newest(block.owner()).equals(after.newest(block.owner()));
+        return writes && (sameLife || givenBack.contains(block.requestId()));
+    }
+
+    private void reclaimed(String installation, NodeEpoch last, Ledger before) {
+        SimNode node = nodes.stream()
+                .filter(one -> one.name().equals(last.node()))
+                .findFirst()
+                .orElseThrow();
+        Duration since = written.getOrDefault(installation, Duration.ZERO);
+        Duration missing = cluster.missing(last.node(), since);
+        Duration replaced = node.replacedSince(last)
+                .map(at -> world.monotonic().minus(at.compareTo(since) > 0 ? at : since))
+                .orElse(Duration.ZERO);
+        world.note("the blocks of " + last + " are taken back");
+        require(
+                missing.compareTo(GRACE) >= 0 || replaced.compareTo(GRACE) >= 0,
+                "the blocks of " + last + " are taken back, which wrote last at " + since + ", was missing for "
+                        + missing + " since and is replaced for " + replaced);
+        reclaims++;
+        lost.put(installation, last.counter());
+        before.blocks().stream()
+                .filter(block -> block.owner().sameOwner(last))
+                .forEach(block -> released.keySet().removeIf(block.cidr()::contains));
+        node.lose(last);
+    }
+
+    /** Nothing is owned by the dead. */
+    private void checkTheDead(Ledger ledger) {
+        for (Block block : ledger.blocks()) {
+            long last = lost.getOrDefault(Ledger.installation(block.owner()), 0L);
+            require(
+                    block.owner().counter() > last,
+                    block + " is owned by a life whose blocks were taken back before, up to start " + last);
+        }
     }
 
     /**

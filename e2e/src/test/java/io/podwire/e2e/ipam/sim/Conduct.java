@@ -2,6 +2,7 @@ package io.podwire.e2e.ipam.sim;
 
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.ReclaimRules.Patience;
 import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.Reading;
 import java.time.Duration;
@@ -50,6 +51,16 @@ interface Conduct {
     /** The request id of a node's next try of a claim. */
     default String retried(String requestId, Supplier<String> another) {
         return requestId;
+    }
+
+    /** How patient a replica is with nodes that are missing. */
+    default Patience patience(Patience patience) {
+        return patience;
+    }
+
+    /** How many looks at the nodes a replica takes one list for. */
+    default int looksOfAList() {
+        return 1;
     }
 
     /** Whether a node goes on with a block that it gives back. */

@@ -3,6 +3,7 @@ package io.podwire.e2e.ipam.sim;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.CoolDown;
 import io.podwire.ipam.core.NamespaceSelector;
 import io.podwire.ipam.core.NodeSelector;
@@ -22,7 +23,8 @@ import java.util.function.Function;
 
 /**
  * A cluster's address management under one seed: replicas of ipam-service and their store, nodes, tenants of single
- * addresses, an operator who changes pools, and faults of them all and of the network between them.
+ * addresses, an operator who changes pools, a cluster that nodes leave and join, and faults of them all
+ * and of the network between them.
  */
 final class IpamSimulation {
     /** Fewer addresses than are wanted, so that everybody contends; in two pools, between which a claim chooses. */
@@ -42,16 +44,19 @@ final class IpamSimulation {
     private static final Duration TIMEOUT = Duration.ofSeconds(3);
     private static final Duration LONGEST_REST = Duration.ofSeconds(3);
     private static final Duration LONGEST_FAULT = Duration.ofSeconds(3);
+    private static final Duration LONGEST_ABSENCE = Duration.ofSeconds(7);
 
     private final long seed;
     private final int operations;
     private final World world;
     private final Network network;
     private final SimStore store;
+    private final Cluster cluster;
     private final List<Replica> replicas = new ArrayList<>();
     private final List<SimNode> nodes = new ArrayList<>();
     private final Checker checker;
     private final Conduct conduct;
+    private int names;
     private int done;
     private int answered;
     private int unanswered;
@@ -61,10 +66,11 @@ final class IpamSimulation {
      *
      * @param operations calls, and begins and ends of pods
      * @param answered calls, refusals among them
+     * @param reclaims how often the blocks of an installation of a node were taken back
      * @param time that passed in it
      * @param digest of all that happened
      */
-    record Result(long steps, int operations, int answered, int unanswered, Duration time, long digest) {}
+    record Result(long steps, int operations, int answered, int unanswered, int reclaims, Duration time, long digest) {}
 
     /**
      * A simulation.
@@ -77,7 +83,8 @@ final class IpamSimulation {
         this.conduct = conduct;
         this.world = new World(seed);
         this.network = new Network(world);
-        this.checker = new Checker(world);
+        this.cluster = new Cluster(world, new NodeName("node-0"));
+        this.checker = new Checker(world, cluster);
         this.store = new SimStore(world, conduct, checker::stored);
     }
 
@@ -105,7 +112,8 @@ final class IpamSimulation {
         try {
             world.start(this::setUp);
             world.run(checker::check);
-            return new Result(world.steps(), done, answered, unanswered, world.monotonic(), world.digest());
+            return new Result(
+                    world.steps(), done, answered, unanswered, checker.reclaims(), world.monotonic(), world.digest());
         } catch (AssertionError | RuntimeException e) {
             throw new AssertionError(
                     "-Dseed=" + seed + ", step " + world.steps() + ": " + e.getMessage() + "\nThe last steps:\n  "
@@ -116,7 +124,7 @@ final class IpamSimulation {
 
     private void setUp() {
         for (int i = 0; i < REPLICAS; i++) {
-            replicas.add(new Replica(world, network, store, conduct, "replica-" + i, this::over));
+            replicas.add(new Replica(world, network, store, cluster, conduct, "replica-" + i, this::over));
         }
         Program operator = new Program(world, "operator");
         for (Pool pool : List.of(PODS.getFirst(), PODS.getLast(), SINGLE, FLIPPING)) {
@@ -125,7 +133,7 @@ final class IpamSimulation {
             }
         }
         for (int i = 0; i < NODES; i++) {
-            nodes.add(new SimNode(this, world, checker, conduct, "node-" + i));
+            nodes.add(newNode());
         }
         for (int i = 0; i < TENANTS; i++) {
             var _ = new Tenant(this, world, checker, "tenant-" + i);
@@ -133,6 +141,17 @@ final class IpamSimulation {
         world.start(() -> operate(operator));
         world.start(this::trouble);
         world.start(this::trouble);
+        world.start(this::trouble);
+    }
+
+    private SimNode newNode() {
+        String name = "node-" + names++;
+        cluster.join(new NodeName(name));
+        return new SimNode(this, world, checker, conduct, name);
+    }
+
+    List<Replica> replicas() {
+        return replicas;
     }
 
     /** True when it is enough. */
@@ -146,6 +165,7 @@ final class IpamSimulation {
         if (done == operations) {
             world.note("no more faults");
             network.heal();
+            cluster.heal();
         }
     }
 
@@ -156,7 +176,11 @@ final class IpamSimulation {
      * @throws ServiceException a refusal
      */
     <T> T ask(Program from, String what, Duration timeout, boolean twice, Function<Replica, T> body) {
-        Replica replica = replicas.get(world.random().nextInt(replicas.size()));
+        return ask(replicas.get(world.random().nextInt(replicas.size())), from, what, timeout, twice, body);
+    }
+
+    /** Calls one replica; see the other. */
+    <T> T ask(Replica replica, Program from, String what, Duration timeout, boolean twice, Function<Replica, T> body) {
         try {
             T result = network.call(from, replica.name(), what, timeout, twice, () -> body.apply(replica));
             answered++;
@@ -205,7 +229,7 @@ final class IpamSimulation {
     private void trouble() {
         while (!over()) {
             world.sleep(world.upTo(LONGEST_REST));
-            switch (world.random().nextInt(5)) {
+            switch (world.random().nextInt(9)) {
                 case 0 -> {
                     Replica replica = replicas.get(world.random().nextInt(REPLICAS));
                     replica.crash();
@@ -218,15 +242,79 @@ final class IpamSimulation {
                     store.restart();
                 }
                 case 2 -> partition();
+                case 3, 4 -> depart(1 + world.random().nextInt(NODES - 1));
+                case 5 -> reinstall(nodes.get(1 + world.random().nextInt(NODES - 1)));
                 default -> {
                     SimNode node = nodes.get(world.random().nextInt(NODES));
+                    if (node.busy()) {
+                        continue;
+                    }
+                    node.busy(true);
                     boolean reboot = world.oneIn(3);
                     node.crash();
                     world.sleep(world.upTo(LONGEST_FAULT));
                     node.restart(reboot);
+                    node.busy(false);
                 }
             }
         }
+    }
+
+    /** A node is deleted from the cluster, be it off or cut off; it comes back, perhaps late, or another takes its place. */
+    private void depart(int place) {
+        SimNode node = nodes.get(place);
+        if (node.busy()) {
+            return;
+        }
+        node.busy(true);
+        boolean off = world.oneIn(2);
+        if (off) {
+            node.powerOff();
+        } else {
+            network.isolate(node.name().value());
+        }
+        world.sleep(world.upTo(LONGEST_REST));
+        cluster.leave(node.name());
+        // Often as long as it takes until its blocks are taken back: that is when it matters who comes first.
+        world.sleep(
+                world.oneIn(2) ? Checker.GRACE.plusMillis(world.random().nextInt(700)) : world.upTo(LONGEST_ABSENCE));
+        if (world.oneIn(3)) {
+            node.die();
+            nodes.set(place, newNode());
+            return;
+        }
+        if (world.oneIn(2)) {
+            cluster.join(node.name());
+        }
+        network.rejoin(node.name().value());
+        if (off || world.oneIn(2)) {
+            node.crash();
+            node.restart(world.oneIn(2));
+        } else {
+            node.confirmAgain();
+        }
+        world.sleep(world.upTo(LONGEST_REST));
+        cluster.join(node.name());
+        awaitConfirmed(node);
+    }
+
+    /** A node begins anew under its name with nothing. */
+    private void reinstall(SimNode node) {
+        if (node.busy()) {
+            return;
+        }
+        node.busy(true);
+        node.powerOff();
+        world.sleep(world.upTo(LONGEST_FAULT));
+        node.reinstall();
+        awaitConfirmed(node);
+    }
+
+    private void awaitConfirmed(SimNode node) {
+        while (!over() && !node.confirmed()) {
+            world.sleep(Duration.ofMillis(50));
+        }
+        node.busy(false);
     }
 
     private void partition() {
@@ -241,7 +329,7 @@ final class IpamSimulation {
         }
         for (int i = 0; i < NODES; i++) {
             if (world.oneIn(3)) {
-                side.add("node-" + i);
+                side.add(nodes.get(i).name().value());
             }
         }
         network.cutOff(side);

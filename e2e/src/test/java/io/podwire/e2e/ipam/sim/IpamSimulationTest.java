@@ -45,6 +45,7 @@ final class IpamSimulationTest {
         long operations = 0;
         long answered = 0;
         long unanswered = 0;
+        long reclaims = 0;
         Duration time = Duration.ZERO;
         for (long seed : seeds(SEEDS).toArray()) {
             System.out.println("ipam simulation: -Dseed=" + seed);
@@ -53,14 +54,16 @@ final class IpamSimulationTest {
             operations += result.operations();
             answered += result.answered();
             unanswered += result.unanswered();
+            reclaims += result.reclaims();
             time = time.plus(result.time());
         }
         System.out.println("ipam simulation: " + operations + " operations, " + answered + " calls answered and "
-                + unanswered + " not, in " + steps + " steps and "
+                + unanswered + " not, " + reclaims + " reclaims, in " + steps + " steps and "
                 + time.toSeconds() + " s of simulated time");
         assertThat(answered)
                 .as("calls answered, in spite of %d that were not", unanswered)
                 .isGreaterThan(unanswered);
+        assertThat(reclaims).as("nodes whose blocks were taken back").isGreaterThan(SEEDS / 4);
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.podwire.e2e.ipam.sim;
 
 import io.podwire.common.error.ServiceException;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.Set;
 import java.util.function.Supplier;
 
@@ -15,6 +16,9 @@ final class Network {
 
     private final World world;
     private Set<String> cutOff = Set.of();
+    /** Each cut off from everybody else, besides. */
+    private final Set<String> alone = new HashSet<>();
+
     private boolean faults = true;
 
     Network(World world) {
@@ -36,10 +40,23 @@ final class Network {
         world.note("cut off: " + machines.stream().sorted().toList());
     }
 
+    /** Cuts one machine off, also when others are. */
+    void isolate(String machine) {
+        alone.add(machine);
+        world.note("alone: " + machine);
+    }
+
+    /** Ends that. */
+    void rejoin(String machine) {
+        alone.remove(machine);
+        world.note("not alone any more: " + machine);
+    }
+
     /** Ends all faults. */
     void heal() {
         faults = false;
         cutOff = Set.of();
+        alone.clear();
     }
 
     private static final class Reply<T> {
@@ -103,7 +120,7 @@ final class Network {
             return;
         }
         world.after(world.upTo(faults && world.oneIn(20) ? LONGEST : USUAL), () -> {
-            if (cutOff.contains(from) != cutOff.contains(to)) {
+            if (cutOff.contains(from) != cutOff.contains(to) || alone.contains(from) || alone.contains(to)) {
                 world.note("stopped on the way from " + from + " to " + to + ": " + what);
                 return;
             }

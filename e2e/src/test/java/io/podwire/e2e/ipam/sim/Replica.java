@@ -1,9 +1,12 @@
 package io.podwire.e2e.ipam.sim;
 
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.ipam.binding.BindingTable;
 import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressWish;
 import io.podwire.ipam.core.Block;
@@ -11,19 +14,25 @@ import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.ReclaimRules.Patience;
 import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.service.AddressFlow;
 import io.podwire.ipam.service.BlockFlow;
 import io.podwire.ipam.service.CasFlow;
 import io.podwire.ipam.service.CoolDownLook;
 import io.podwire.ipam.service.PoolFlow;
+import io.podwire.ipam.service.ReclaimFlow;
+import io.podwire.ipam.service.ReclaimLook;
 import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.Outcome;
 import io.podwire.ipam.store.Reading;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
 
@@ -32,10 +41,13 @@ final class Replica {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final Duration STORE_TIMEOUT = Duration.ofSeconds(1);
     private static final Duration LOOK = Duration.ofMillis(300);
+    /** A node that has reported nothing for so long is not connected. */
+    private static final Duration SILENT = Duration.ofSeconds(1);
 
     private final World world;
     private final Network network;
     private final SimStore store;
+    private final Cluster cluster;
     private final Conduct conduct;
     private final String name;
     private final Supplier<Boolean> over;
@@ -54,12 +66,69 @@ final class Replica {
         private final AddressFlow addresses = new AddressFlow(flow, world);
         private final PoolFlow pools = new PoolFlow(flow);
         private final CoolDownLook coolDowns = new CoolDownLook(addresses, world, conduct.coolDown(Checker.COOL_DOWN));
+        private final ReclaimFlow reclaims = new ReclaimFlow(flow, world, new SimpleMeterRegistry());
+        private final BindingTable bindings = new BindingTable();
+        private final Map<NodeEpoch, Stream> streams = new HashMap<>();
+        private final ReclaimLook gone = new ReclaimLook(
+                reclaims,
+                bindings,
+                this::nodes,
+                world,
+                conduct.patience(new Patience(LOOK, Checker.GRACE)),
+                new SimpleMeterRegistry());
+
+        private Set<NodeName> listed = Set.of();
+        private int looks;
+
+        private Set<NodeName> nodes() {
+            if (looks % conduct.looksOfAList() == 0) {
+                try {
+                    listed = network.call(
+                            process, Cluster.NAME, "list nodes", STORE_TIMEOUT, false, () -> cluster.list(name));
+                } catch (Network.Unanswered e) {
+                    throw new ServiceException(ErrorReason.UNAVAILABLE, "the cluster did not answer", e);
+                }
+            }
+            looks++;
+            return listed;
+        }
+
+        private void lookForNodes() {
+            streams.values().removeIf(stream -> {
+                boolean silent = world.monotonic().minus(stream.heard()).compareTo(SILENT) > 0;
+                if (silent) {
+                    bindings.ended(stream.of());
+                }
+                return silent;
+            });
+            gone.look();
+        }
+
+        private void report(NodeEpoch epoch) {
+            Stream before = streams.get(epoch);
+            BindingTable.Stream stream = before == null ? new BindingTable.Stream(_ -> {}) : before.of();
+            if (before == null) {
+                bindings.full(stream, epoch, List.of(), world.monotonic());
+            }
+            streams.put(epoch, new Stream(stream, world.monotonic()));
+        }
     }
 
-    Replica(World world, Network network, SimStore store, Conduct conduct, String name, Supplier<Boolean> over) {
+    /** A node's stream of reports, and when it was heard last. */
+    private record Stream(BindingTable.Stream of, Duration heard) {}
+
+    Replica(
+            World world,
+            Network network,
+            SimStore store,
+            Cluster cluster,
+            Conduct conduct,
+            String name,
+            Supplier<Boolean> over) {
         this.world = world;
         this.network = network;
         this.store = store;
+        this.cluster = cluster;
         this.conduct = conduct;
         this.name = name;
         this.over = over;
@@ -87,6 +156,12 @@ final class Replica {
             while (!over.get()) {
                 next.process.sleep(LOOK);
                 next.coolDowns.look();
+            }
+        });
+        world.start(() -> {
+            while (!over.get()) {
+                next.process.sleep(LOOK);
+                next.lookForNodes();
             }
         });
     }
@@ -118,6 +193,15 @@ final class Replica {
     boolean release(NodeEpoch caller, IpPrefix cidr) {
         return serve(at -> {
             at.blocks.release(conduct.caller(caller, at.blocks::ledger), cidr, BlockRules.ANY_CLAIM);
+            return true;
+        });
+    }
+
+    /** A sign of life of a node, which tells nothing of its bindings. */
+    boolean report(NodeEpoch epoch) {
+        return serve(at -> {
+            at.reclaims.check(epoch);
+            at.report(epoch);
             return true;
         });
     }
@@ -176,6 +260,10 @@ final class Replica {
         @Override
         public Outcome compareAndSet(List<Change> changes) {
             process.check();
+            if (Bug.reclaims(changes)) {
+                // A process that stops between its decision and its write: the node may come back meanwhile.
+                process.sleep(world.upTo(STORE_TIMEOUT));
+            }
             List<Change> written = conduct.written(changes);
             Outcome outcome;
             try {

@@ -1,0 +1,79 @@
+package io.podwire.e2e.ipam.sim;
+
+import io.podwire.common.net.NodeName;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Whoever says which nodes a cluster has: Kubernetes, say. Now and then a list lacks one that is there and stays, but not
+ * two in a row that the same asker gets.
+ */
+final class Cluster {
+    static final String NAME = "cluster";
+    private static final Duration BETWEEN_WRONG_LISTS = Duration.ofSeconds(15);
+
+    private final World world;
+    private final Set<NodeName> nodes = new TreeSet<>();
+    private final Map<NodeName, Absence> absences = new HashMap<>();
+    private final Map<String, Duration> wronglyTold = new HashMap<>();
+    private final NodeName steady;
+    private boolean faults = true;
+
+    /** The last time that a node was deleted from the cluster, and when it was back. */
+    record Absence(Duration from, Optional<Duration> to) {}
+
+    /**
+     * One without nodes.
+     *
+     * @param steady the node that a list may lack
+     */
+    Cluster(World world, NodeName steady) {
+        this.world = world;
+        this.steady = steady;
+    }
+
+    void join(NodeName node) {
+        world.note(node + " is a node of the cluster");
+        nodes.add(node);
+        absences.computeIfPresent(
+                node,
+                (_, before) ->
+                        before.to().isPresent() ? before : new Absence(before.from(), Optional.of(world.monotonic())));
+    }
+
+    void leave(NodeName node) {
+        world.note(node + " is deleted from the cluster");
+        nodes.remove(node);
+        absences.put(node, new Absence(world.monotonic(), Optional.empty()));
+    }
+
+    /** From now on each list is right. */
+    void heal() {
+        faults = false;
+    }
+
+    Set<NodeName> list(String asker) {
+        Set<NodeName> listed = new HashSet<>(nodes);
+        Duration before = wronglyTold.getOrDefault(asker, BETWEEN_WRONG_LISTS.negated());
+        if (faults && world.oneIn(12) && world.monotonic().minus(before).compareTo(BETWEEN_WRONG_LISTS) >= 0) {
+            wronglyTold.put(asker, world.monotonic());
+            listed.remove(steady);
+        }
+        return listed;
+    }
+
+    /** How long a node was missing in the cluster without a break, after a moment. */
+    Duration missing(NodeName node, Duration after) {
+        Absence last = absences.get(node);
+        if (last == null) {
+            return Duration.ZERO;
+        }
+        Duration from = last.from().compareTo(after) > 0 ? last.from() : after;
+        return last.to().orElse(world.monotonic()).minus(from);
+    }
+}
