@@ -3,8 +3,8 @@ package io.podwire.cli;
 import com.google.common.base.Ascii;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.proto.ipam.v1.Pool;
-import java.time.Duration;
 import io.podwire.proto.ipam.v1.PoolState;
+import java.time.Duration;
 import java.util.List;
 
 /** Pools as a table. */
