@@ -119,7 +119,7 @@ public final class PoolsGrpcService extends PoolsGrpc.PoolsImplBase {
     }
 
     /** Sends the pools, with a number; owned by the watch's loop. */
-    private final class Numbered implements Consumer<List<PoolUsage>> {
+    private static final class Numbered implements Consumer<List<PoolUsage>> {
         private final StreamObserver<WatchPoolsResponse> out;
         private final Function<PoolUsage, Pool> told;
         private long sequence;

@@ -124,9 +124,9 @@ enum Bug implements Conduct {
     }
 
     private static boolean fences(Change change) {
-        return change instanceof Change.Put(String key, long _, String value)
-                && key.startsWith("nodes/")
-                && value.contains("\"reclaimed\"");
+        return change instanceof Change.Put put
+                && put.key().startsWith("nodes/")
+                && put.value().contains("\"reclaimed\"");
     }
 
     /** The changes without those of some keys, where there are some of other keys too. */
