@@ -90,6 +90,7 @@ public final class Main {
     private static final int OTHER_THREADS = 24;
     private static final Duration THREAD_IDLE = Duration.ofSeconds(10);
     private static final int STACK_BYTES = 256 * 1024;
+    private static final Duration GARBAGE = Duration.ofSeconds(1);
     private static final Duration UPKEEP = Duration.ofSeconds(5);
     /** For ipam-service's answer in an audit; the command that asks waits five. */
     private static final Duration AUDIT = Duration.ofSeconds(3);
@@ -272,9 +273,9 @@ public final class Main {
             cni.drainSpool();
         });
         upkeep.every(SWEEP, spool::sweep);
-        // No ADD has come for THREAD_IDLE when they have no thread. Runtimes ask for STATUS every 5 s: that counts for
-        // nothing.
-        OldGarbage.ofThisJvm(() -> adds.alive() == 0).ifPresent(garbage -> upkeep.every(UPKEEP, garbage::look));
+        // An ADD that comes meanwhile waits: one in some hundred, as so many leave that much.
+        OldGarbage.ofThisJvm(() -> adds.busy() + others.busy() == 0)
+                .ifPresent(garbage -> upkeep.every(GARBAGE, garbage::look));
         MtuFollower mtu = new MtuFollower(
                 node,
                 bridge,

@@ -149,6 +149,16 @@ public final class LifoThreads implements Executor, AutoCloseable {
         }
     }
 
+    /** How many of them work, or wait aside, now. */
+    public int busy() {
+        lock.lock();
+        try {
+            return alive - idle.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Has idle threads end, and those that work after their task; tasks that wait are dropped. */
     @Override
     public void close() {

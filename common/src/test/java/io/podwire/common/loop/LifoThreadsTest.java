@@ -175,6 +175,18 @@ class LifoThreadsTest {
     }
 
     @Test
+    void thoseThatWaitForATaskAreNotBusy() {
+        threads = new LifoThreads("t-", 3, 1 << 18, LONG);
+        assertThat(threads.busy()).as("before the first task").isZero();
+        CountDownLatch latch = new CountDownLatch(1);
+        var _ = hold(latch);
+        assertThat(threads.busy()).as("while it works").isEqualTo(1);
+        latch.countDown();
+        await().until(() -> threads.busy() == 0);
+        assertThat(threads.alive()).as("it is there still").isEqualTo(1);
+    }
+
+    @Test
     void idleThreadsEnd() {
         threads = new LifoThreads("t-", 3, 1 << 18, Duration.ofMillis(1));
         Thread worker = runs();

@@ -38,6 +38,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -80,6 +81,9 @@ public final class IpamClient {
 
     /** Namespaces that were asked for, as no pool selected them when their first pod came. */
     private final Set<String> met = ConcurrentHashMap.newKeySet();
+
+    /** True from an ADD that took one of the last addresses to the look that is to come for it; any thread. */
+    private final AtomicBoolean asked = new AtomicBoolean();
 
     private final Supplier<CompletableFuture<Void>> changed;
     private final Retrying reading;
@@ -142,10 +146,13 @@ public final class IpamClient {
         loop.every(LOOK, this::look);
     }
 
-    /** Looks now: an ADD has taken addresses. */
+    /** Looks now whether more are needed: an ADD has taken addresses. One look is for all of a burst. */
     public void used() {
-        if (supplies.stream().anyMatch(this::low)) {
-            loop.execute(this::look);
+        if (supplies.stream().anyMatch(this::low) && asked.compareAndSet(false, true)) {
+            loop.execute(() -> {
+                asked.set(false);
+                var _ = keepSupplied();
+            });
         }
     }
 
@@ -158,12 +165,12 @@ public final class IpamClient {
     public boolean supply(Duration longest) {
         CompletableFuture<Boolean> supplied = new CompletableFuture<>();
         loop.execute(() -> {
-            look();
-            boolean asked = own.fence().isEmpty() && reading.problem().isEmpty();
+            var _ = keepSupplied();
+            boolean heard = own.fence().isEmpty() && reading.problem().isEmpty();
             // Others may have taken already what was claimed: whoever asked without a refusal asks again.
             supplied.complete(supplies.stream()
                     .allMatch(supply -> free(supply) > 0
-                            || (asked && supply.retrying.problem().isEmpty())));
+                            || (heard && supply.retrying.problem().isEmpty())));
         });
         try {
             return supplied.get(Math.max(0, longest.toNanos()), TimeUnit.NANOSECONDS);
@@ -334,8 +341,19 @@ public final class IpamClient {
 
     /** What is true now decides: whether the blocks are to be read, more to be claimed, others to be given back. */
     private void look() {
+        if (keepSupplied()) {
+            tried(returns, "giving blocks back to ipam-service", this::giveBack);
+        }
+    }
+
+    /**
+     * The part that pods may wait for.
+     *
+     * @return false when nothing more is to be done now
+     */
+    private boolean keepSupplied() {
         if (own.fence().isPresent()) {
-            return;
+            return false;
         }
         boolean awayBefore = away;
         away = channel.getState(true) != ConnectivityState.READY;
@@ -346,7 +364,7 @@ public final class IpamClient {
                 || !reading.problem().isEmpty()
                 || readAgain.filter(at -> at.compareTo(time.monotonic()) > 0).isEmpty();
         if (due && !tried(reading, "reading this node's blocks from ipam-service", this::read)) {
-            return;
+            return false;
         }
         if (due && !reading.problem().isEmpty()) {
             supplies.forEach(supply -> supply.retrying.now());
@@ -357,10 +375,10 @@ public final class IpamClient {
                 tried(supply.retrying, "asking ipam-service for addresses", () -> claim(supply));
             }
         }
-        tried(returns, "giving blocks back to ipam-service", this::giveBack);
         if (due) {
             reading.succeeded();
         }
+        return true;
     }
 
     /**
