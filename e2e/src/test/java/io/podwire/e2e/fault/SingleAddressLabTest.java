@@ -84,6 +84,9 @@ final class SingleAddressLabTest {
         assertThat(assertAdded(two, second)).as("on the other node").isEqualTo(address);
         assertPinged(client, address);
         await("the other node reports it").atMost(SOON).untilAsserted(() -> assertListed(two, address));
+        assertThat(mesh.podwire("audit", "--cluster").stdout())
+                .as("audit of the cluster")
+                .doesNotContain(address);
 
         two.shim().kill();
         two.start();

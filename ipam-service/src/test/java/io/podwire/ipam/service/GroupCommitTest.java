@@ -10,11 +10,18 @@ import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
+import io.podwire.ipam.binding.BindingTable;
+import io.podwire.ipam.core.AddressOwner;
+import io.podwire.ipam.core.AddressWish;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.BlockRules;
 import io.podwire.ipam.core.ClaimRequest;
+import io.podwire.ipam.core.NamespaceQuotas;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.Pool;
+import io.podwire.ipam.core.PoolEdit;
+import io.podwire.ipam.core.PoolPurpose;
+import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.LedgerSnapshot;
@@ -25,6 +32,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -201,6 +210,32 @@ class GroupCommitTest {
                 .cause()
                 .hasMessageContaining("there is no pool none");
         assertThat(reads).as("a refusal is decided on a new reading").isEqualTo(2);
+    }
+
+    @Test
+    void callsOfOneWriteAreCountedForTheQuotaOfTheirNamespaceOneAfterTheOther() throws Exception {
+        new PoolFlow(Interleaving.flow(memory))
+                .create(new Pool("fixed", IpPrefix.parse("10.2.0.0/28"), 30)
+                        .with(List.of(new PoolEdit.Purpose(PoolPurpose.STATIC))));
+        NamespaceUse use = new NamespaceUse(
+                flow,
+                new BindingTable(address -> NamespaceUse.isSingle(flow, address)),
+                new NamespaceQuotas(Map.of("shop", OptionalInt.of(2)), OptionalInt.empty()));
+        AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM, use);
+        List<Supplier<List<SingleAddress>>> calls = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            AddressOwner owner = new AddressOwner("c" + i + "/eth0", "n1", "shop", "web-" + i);
+            calls.add(() -> addresses.allocate(owner, List.of(new AddressWish.Any(IpFamily.V4, "")), Optional.empty()));
+        }
+        List<Future<List<SingleAddress>>> results = together(calls);
+        assertThat(results.get(0).get()).hasSize(1);
+        assertThat(results.get(1).get()).as("the second of two").hasSize(1);
+        assertThatThrownBy(() -> results.get(2).get())
+                .as("the third")
+                .cause()
+                .isInstanceOfSatisfying(
+                        ServiceException.class, e -> assertThat(e.reason()).isEqualTo(ErrorReason.EXHAUSTED))
+                .hasMessageContaining("shop");
     }
 
     @Test
