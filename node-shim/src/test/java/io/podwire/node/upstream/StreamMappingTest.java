@@ -9,6 +9,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.testing.Seeds;
+import io.podwire.node.address.NamespacePools;
 import io.podwire.node.plan.AddressSet;
 import io.podwire.node.plan.AddressSetDelta;
 import io.podwire.node.plan.DirectionPolicy;
@@ -21,6 +22,8 @@ import io.podwire.node.plan.PortRange;
 import io.podwire.node.plan.RemoteNode;
 import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.proto.common.v1.Protocol;
+import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import io.podwire.proto.ipam.v1.PoolNamespaces;
 import io.podwire.proto.policy.v1.EndpointPolicy;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramDelta;
@@ -30,6 +33,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -192,5 +197,38 @@ final class StreamMappingTest {
                         .setProtocol(Protocol.PROTOCOL_UDP)
                         .setFirst(53)
                         .setLast(54));
+    }
+
+    @Test
+    void aReplicaThatKnowsLessOrNothingNewChangesNothingOfNamespaces() {
+        PoolNamespaces red = PoolNamespaces.newBuilder()
+                .setPool("red")
+                .setFamily(io.podwire.proto.common.v1.IpFamily.IP_FAMILY_IPV6)
+                .addNamespaces("shop")
+                .build();
+        ListBlocksResponse told = ListBlocksResponse.newBuilder()
+                .setNamespacesVersion("1")
+                .addPoolNamespaces(red)
+                .build();
+        NamespacePools known = StreamMapping.namespaces(told, NamespacePools.NONE);
+        assertThat(known)
+                .isEqualTo(new NamespacePools(
+                        "1",
+                        new TreeMap<>(Map.of(
+                                "red",
+                                new NamespacePools.Selected(
+                                        IpFamily.V6, Optional.of(new TreeSet<>(List.of("shop"))))))));
+        ListBlocksResponse same = told.toBuilder().clearPoolNamespaces().build();
+        assertThat(StreamMapping.namespaces(same, known)).isEqualTo(known);
+        ListBlocksResponse unread = ListBlocksResponse.newBuilder()
+                .addPoolNamespaces(red.toBuilder().clearNamespaces().setUnresolved(true))
+                .build();
+        assertThat(StreamMapping.namespaces(unread, known)).isEqualTo(known);
+        assertThat(StreamMapping.namespaces(unread, NamespacePools.NONE).pools())
+                .as("who knows nothing yet keeps the pool from other pods")
+                .containsExactly(Map.entry("red", new NamespacePools.Selected(IpFamily.V6, Optional.empty())));
+        assertThat(StreamMapping.namespaces(
+                        same.toBuilder().setNamespacesVersion("2").build(), known))
+                .isEqualTo(new NamespacePools("2", new TreeMap<>()));
     }
 }
