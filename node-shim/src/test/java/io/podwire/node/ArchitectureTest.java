@@ -27,6 +27,9 @@ final class ArchitectureTest {
     static final ArchRule NETNS_SEES_FFM = only("netns", "ffm");
 
     @ArchTest
+    static final ArchRule SCHED_SEES_FFM = only("sched", "ffm");
+
+    @ArchTest
     static final ArchRule WIRE_SEES_FFM = only("netlink.wire", "ffm");
 
     @ArchTest
@@ -71,6 +74,7 @@ final class ArchitectureTest {
             "journal",
             "plan",
             "netns",
+            "sched",
             "netlink",
             "netlink.rt",
             "netlink.ct",

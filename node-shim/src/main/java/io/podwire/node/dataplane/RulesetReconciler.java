@@ -17,6 +17,7 @@ import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RulesetInput;
 import io.podwire.node.plan.RulesetPlanner;
 import io.podwire.node.plan.WiringMode.HostSide;
+import io.podwire.node.sched.BesideCaller;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -58,6 +59,7 @@ public final class RulesetReconciler {
     /** Whether pods off the bridge are expected; once they were, they are. */
     private boolean unbridged;
 
+    private final BesideCaller beside = new BesideCaller();
     private volatile boolean unbridgedApplied;
     private volatile long revision;
     private volatile boolean healthy;
@@ -85,6 +87,7 @@ public final class RulesetReconciler {
      */
     public void start(Collection<LocalEndpoint> known, Optional<NodeProgram> last) {
         loop.submit(() -> {
+                    beside.here();
                     known.forEach(e -> endpoints.put(e.key(), e));
                     unbridged = known.stream().anyMatch(e -> e.hostSide() != HostSide.BRIDGE_PORT);
                     program = last;
@@ -152,7 +155,10 @@ public final class RulesetReconciler {
      *     the endpoint; fails when the kernel refused it, and the endpoint is forgotten then
      */
     public void attach(LocalEndpoint endpoint, CompletableFuture<Long> covered) {
+        // Whoever attaches has the wiring to do meanwhile.
+        beside.elsewhere();
         loop.execute(() -> {
+            beside.anywhere();
             unbridged |= endpoint.hostSide() != HostSide.BRIDGE_PORT;
             endpoints.put(endpoint.key(), endpoint);
             uncovered.put(endpoint.key(), covered);

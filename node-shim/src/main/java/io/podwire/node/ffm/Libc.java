@@ -12,6 +12,7 @@ import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.util.BitSet;
 import java.util.function.LongSupplier;
 
 /**
@@ -71,6 +72,10 @@ public final class Libc {
     private static final MethodHandle EVENTFD = find("eventfd");
     private static final MethodHandle EVENTFD_WRITE = find("eventfd_write");
     private static final MethodHandle POLL = find("poll");
+    private static final MethodHandle GETTID = find("gettid");
+    private static final MethodHandle SCHED_GETCPU = find("sched_getcpu");
+    private static final MethodHandle SCHED_SETAFFINITY = find("sched_setaffinity");
+    private static final MethodHandle SCHED_GETAFFINITY = find("sched_getaffinity");
 
     /** NS_GET_NSTYPE, linux/nsfs.h, since Linux 4.11. */
     private static final long NS_GET_NSTYPE = 0xb703;
@@ -78,6 +83,8 @@ public final class Libc {
     private static final int STAT_BYTES = 256;
     /** Where st_ino lies in struct stat, on x86-64 and arm64. */
     private static final int ST_INO = 8;
+    /** struct cpu_set_t, sched.h. */
+    private static final int CPU_SET_BYTES = 128;
     /** struct pollfd: int fd, short events, short revents. */
     private static final int POLLFD_BYTES = 8;
 
@@ -278,6 +285,46 @@ public final class Libc {
     public static int eventfd() {
         return (int) call(
                 "eventfd", (_, state) -> (int) (long) EVENTFD.invokeExact(state, 0L, (long) EFD_CLOEXEC, 0L, 0L, 0L));
+    }
+
+    /** gettid(2): the kernel's number of the calling thread. */
+    public static int gettid() {
+        return (int) call("gettid", (_, state) -> (int) (long) GETTID.invokeExact(state, 0L, 0L, 0L, 0L, 0L));
+    }
+
+    /** sched_getcpu(3): the processor that the calling thread is on at this moment. */
+    public static int processor() {
+        return (int)
+                call("sched_getcpu", (_, state) -> (int) (long) SCHED_GETCPU.invokeExact(state, 0L, 0L, 0L, 0L, 0L));
+    }
+
+    /**
+     * sched_getaffinity(2).
+     *
+     * @param thread its number, or 0: the calling one
+     * @return a bit for each of the first 1024 processors that it may be on
+     */
+    public static BitSet affinity(int thread) {
+        long[] words = new long[CPU_SET_BYTES / Long.BYTES];
+        long bytes = call("sched_getaffinity", (arena, state) -> {
+            MemorySegment set = arena.allocate(CPU_SET_BYTES, Long.BYTES);
+            long result = (int) (long)
+                    SCHED_GETAFFINITY.invokeExact(state, (long) thread, (long) CPU_SET_BYTES, set.address(), 0L, 0L);
+            MemorySegment.copy(set, JAVA_LONG, 0, words, 0, words.length);
+            return result;
+        });
+        return bytes < 0 ? new BitSet() : BitSet.valueOf(words);
+    }
+
+    /** sched_setaffinity(2), of a thread by its number, or of the calling one by 0. */
+    public static int setAffinity(int thread, BitSet processors) {
+        return (int) call("sched_setaffinity", (arena, state) -> {
+            MemorySegment set = arena.allocate(CPU_SET_BYTES, Long.BYTES);
+            long[] words = processors.toLongArray();
+            MemorySegment.copy(words, 0, set, JAVA_LONG, 0, words.length);
+            return (int) (long)
+                    SCHED_SETAFFINITY.invokeExact(state, (long) thread, (long) CPU_SET_BYTES, set.address(), 0L, 0L);
+        });
     }
 
     /** Adds 1 to an eventfd, which makes it readable. */

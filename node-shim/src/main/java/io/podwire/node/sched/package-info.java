@@ -1,0 +1,2 @@
+/** On which processors threads work: sched(7). */
+package io.podwire.node.sched;
