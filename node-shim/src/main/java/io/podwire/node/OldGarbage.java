@@ -13,7 +13,7 @@ import java.util.function.LongSupplier;
  */
 final class OldGarbage {
     /** So much may lie there, in bytes: some two bursts of a hundred ADDs. */
-    static final long ALLOWED = 6L << 20;
+    static final long ALLOWED = 3L << 20;
 
     private final LongSupplier used;
     private final LongSupplier live;
