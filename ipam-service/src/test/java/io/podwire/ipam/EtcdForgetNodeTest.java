@@ -1,38 +1,15 @@
 package io.podwire.ipam;
 
-import io.podwire.ipam.store.EtcdServer;
-import java.io.IOException;
-import java.nio.file.Path;
+import io.podwire.ipam.store.EtcdExtension;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class EtcdForgetNodeTest extends ForgetNodeContract {
-    private static final AtomicInteger TESTS = new AtomicInteger();
-
-    @TempDir
-    private static Path dir;
-
-    private static EtcdServer etcd;
-
-    private final int test = TESTS.incrementAndGet();
-
-    @BeforeAll
-    static void startEtcd() throws IOException {
-        etcd = EtcdServer.start(dir);
-    }
-
-    @AfterAll
-    static void stopEtcd() {
-        if (etcd != null) {
-            etcd.close();
-        }
-    }
+    @RegisterExtension
+    static final EtcdExtension ETCD = new EtcdExtension();
 
     @Override
     List<String> storeOptions() {
-        return List.of("--store=etcd", "--etcd-endpoints=" + etcd.endpoint(), "--etcd-prefix=/forget-" + test + "/");
+        return ETCD.newStoreOptions();
     }
 }

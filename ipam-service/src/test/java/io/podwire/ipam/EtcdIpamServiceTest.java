@@ -4,47 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.podwire.ipam.store.EtcdServer;
+import io.podwire.ipam.store.EtcdExtension;
 import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.ipam.v1.Block;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class EtcdIpamServiceTest extends IpamServiceContract {
-    private static final AtomicInteger TESTS = new AtomicInteger();
-
-    @TempDir
-    private static Path dir;
-
-    private static EtcdServer etcd;
-
-    private final int test = TESTS.incrementAndGet();
-
-    @BeforeAll
-    static void startEtcd() throws IOException {
-        etcd = EtcdServer.start(dir);
-    }
-
-    @AfterAll
-    static void stopEtcd() {
-        if (etcd != null) {
-            etcd.close();
-        }
-    }
+    @RegisterExtension
+    static final EtcdExtension ETCD = new EtcdExtension();
 
     @Override
     List<String> storeOptions() {
-        return List.of("--store=etcd", "--etcd-endpoints=" + etcd.endpoint(), "--etcd-prefix=/service-" + test + "/");
+        return ETCD.newStoreOptions();
     }
 
     @Test
@@ -62,8 +39,8 @@ class EtcdIpamServiceTest extends IpamServiceContract {
         assertThat(some.await(20, TimeUnit.SECONDS))
                 .as("five claims are answered")
                 .isTrue();
-        etcd.kill();
-        etcd.start();
+        ETCD.server().kill();
+        ETCD.server().start();
         List<Block> answered = claims.get(30, TimeUnit.SECONDS);
         assertThat(list("n1")).as("one block a request").containsExactlyInAnyOrderElementsOf(answered);
         for (int i = 0; i < answered.size(); i++) {

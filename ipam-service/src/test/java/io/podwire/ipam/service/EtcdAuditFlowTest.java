@@ -1,37 +1,16 @@
 package io.podwire.ipam.service;
 
-import io.podwire.ipam.store.EtcdServer;
+import io.podwire.ipam.store.EtcdExtension;
 import io.podwire.ipam.store.IpamStore;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class EtcdAuditFlowTest extends AuditFlowContract {
-    private static final AtomicInteger TESTS = new AtomicInteger();
+    @RegisterExtension
+    static final EtcdExtension ETCD = new EtcdExtension();
 
-    @TempDir
-    private static Path dir;
-
-    private static EtcdServer etcd;
-
-    private final IpamStore store = etcd.connect("/audit-" + TESTS.incrementAndGet() + "/", Duration.ofSeconds(5));
-
-    @BeforeAll
-    static void startEtcd() throws IOException {
-        etcd = EtcdServer.start(dir);
-    }
-
-    @AfterAll
-    static void stopEtcd() {
-        if (etcd != null) {
-            etcd.close();
-        }
-    }
+    private final IpamStore store = ETCD.newStore(Duration.ofSeconds(5));
 
     @AfterEach
     void close() {

@@ -12,42 +12,25 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 class EtcdIpamStoreTest extends IpamStoreContract {
     private static final Duration TIMEOUT = Duration.ofSeconds(5);
-    private static final AtomicInteger TESTS = new AtomicInteger();
 
-    @TempDir
-    private static Path dir;
-
-    private static EtcdServer etcd;
+    @RegisterExtension
+    static final EtcdExtension ETCD = new EtcdExtension();
 
     private String prefix;
     private EtcdIpamStore store;
 
-    @BeforeAll
-    static void start() throws IOException {
-        etcd = EtcdServer.start(dir);
-    }
-
-    @AfterAll
-    static void stop() {
-        if (etcd != null) {
-            etcd.close();
-        }
-    }
-
     @BeforeEach
     void connect() {
-        prefix = "/test-" + TESTS.incrementAndGet() + "/";
-        store = etcd.connect(prefix, TIMEOUT);
+        prefix = ETCD.newPrefix();
+        store = ETCD.server().connect(prefix, TIMEOUT);
     }
 
     @AfterEach
@@ -64,7 +47,7 @@ class EtcdIpamStoreTest extends IpamStoreContract {
     void otherPrefixesAreInvisible() {
         store.compareAndSet(List.of(new Put("a", 0, "x")));
         String shorter = prefix.substring(0, prefix.length() - 1);
-        try (EtcdIpamStore other = etcd.connect(shorter + "0/", TIMEOUT)) {
+        try (EtcdIpamStore other = ETCD.server().connect(shorter + "0/", TIMEOUT)) {
             assertThat(other.load()).isEmpty();
             assertThat(other.compareAndSet(List.of(new Put("a", 0, "y")))).isInstanceOf(Outcome.Applied.class);
         }
@@ -75,11 +58,11 @@ class EtcdIpamStoreTest extends IpamStoreContract {
     void killedEtcdKeepsWhatWasAnswered() throws IOException {
         store.compareAndSet(List.of(new Put("a", 0, "x")));
         List<Entry> before = store.load();
-        try (EtcdIpamStore impatient = etcd.connect(prefix, Duration.ofMillis(500))) {
+        try (EtcdIpamStore impatient = ETCD.server().connect(prefix, Duration.ofMillis(500))) {
             await().until(impatient::connected);
-            etcd.kill();
+            ETCD.server().kill();
             await("the store notices").until(() -> !impatient.connected());
-            etcd.start();
+            ETCD.server().start();
             await("the same client comes back").atMost(Duration.ofSeconds(20)).until(impatient::connected);
             assertThat(impatient.load()).isEqualTo(before);
         }
@@ -87,9 +70,9 @@ class EtcdIpamStoreTest extends IpamStoreContract {
 
     @Test
     void lostAnswerIsUnknownAndARepeatAppliesOnce() throws Exception {
-        try (EtcdIpamStore impatient = etcd.connect(prefix, Duration.ofMillis(300))) {
+        try (EtcdIpamStore impatient = ETCD.server().connect(prefix, Duration.ofMillis(300))) {
             await().until(impatient::connected);
-            etcd.signal("STOP");
+            ETCD.server().signal("STOP");
             List<Change> write = List.of(new Put("a", 0, "x"));
             try {
                 assertThat(impatient.compareAndSet(write)).isEqualTo(new Outcome.Unknown());
@@ -99,7 +82,7 @@ class EtcdIpamStoreTest extends IpamStoreContract {
                                 ServiceException.class,
                                 e -> assertThat(e.reason()).isEqualTo(ErrorReason.UNAVAILABLE));
             } finally {
-                etcd.signal("CONT");
+                ETCD.server().signal("CONT");
             }
             await().until(() -> store.connected());
             Outcome repeat = store.compareAndSet(write);
