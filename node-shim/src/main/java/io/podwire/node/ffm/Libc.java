@@ -302,7 +302,7 @@ public final class Libc {
      * sched_getaffinity(2).
      *
      * @param thread its number, or 0: the calling one
-     * @return a bit for each of the first 1024 processors that it may be on
+     * @return a bit for each processor that it may be on; none where that cannot be found out, as with more than 1024
      */
     public static BitSet affinity(int thread) {
         long[] words = new long[CPU_SET_BYTES / Long.BYTES];

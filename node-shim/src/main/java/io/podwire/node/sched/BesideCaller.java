@@ -33,9 +33,10 @@ public final class BesideCaller {
     /** The thread that works is not to be woken on the calling one's processor. Call it right before that. */
     public void elsewhere() {
         Worker now = worker;
-        if (now.number != 0) {
+        int processor = Libc.processor();
+        if (now.number != 0 && processor >= 0) {
             BitSet others = (BitSet) now.allowed.clone();
-            others.clear(Libc.processor());
+            others.clear(processor);
             // Where a cpuset has taken the others away meanwhile it fails, and nothing is lost.
             var _ = Libc.setAffinity(now.number, others);
         }
