@@ -241,8 +241,8 @@ public final class AddFlow {
             Set<IpFamily> families = node.wiring().attach(intent, entrance);
             node.extras().give(intent, pod);
             Duration wired = node.time().monotonic();
-            Attachment attached =
-                    intent.attached(await(covered, began), node.time().wall());
+            Attachment attached = intent.attached(
+                    await(covered, intent, expected, began), node.time().wall());
             Duration ruled = node.time().monotonic();
             node.failPoints().reach("add.rules");
             if (!intent.request().hostPorts().isEmpty()) {
@@ -318,10 +318,19 @@ public final class AddFlow {
         }
     }
 
-    private long await(CompletableFuture<Long> covered, Duration began) throws CniException {
+    /**
+     * Waits until the kernel enforces a program that covers the pod. One that was expected when it began may be so no
+     * more once the rules are worked on, and policy-service has not heard of it then: it is told when that takes long.
+     */
+    private long await(CompletableFuture<Long> covered, Attachment intent, boolean expected, Duration began)
+            throws CniException {
         Duration left = left(began);
         try {
-            return within(covered, left);
+            return within(covered, left, () -> {
+                if (expected) {
+                    node.services().up(intent);
+                }
+            });
         } catch (TimeoutException e) {
             throw new CniException(
                     Code.TRY_AGAIN,
@@ -348,7 +357,7 @@ public final class AddFlow {
             return;
         }
         try {
-            within(routed, left(began));
+            within(routed, left(began), () -> {});
         } catch (TimeoutException | ExecutionException e) {
             throw new CniException(
                     Code.TRY_AGAIN,
@@ -362,14 +371,19 @@ public final class AddFlow {
         }
     }
 
-    /** What takes long keeps no other ADD waiting: one whose pod is covered goes on while policy-service is away. */
-    private static <T> T within(CompletableFuture<T> result, Duration left)
+    /**
+     * What takes long keeps no other ADD waiting: one whose pod is covered goes on while policy-service is away.
+     *
+     * @param whenLong done once it does
+     */
+    private static <T> T within(CompletableFuture<T> result, Duration left, Runnable whenLong)
             throws InterruptedException, ExecutionException, TimeoutException {
         long nanos = Math.max(0, left.toNanos());
         long brief = Math.min(nanos, BRIEF.toNanos());
         try {
             return result.get(brief, TimeUnit.NANOSECONDS);
         } catch (TimeoutException _) {
+            whenLong.run();
             try (var _ = LifoThreads.stepAside()) {
                 return result.get(nanos - brief, TimeUnit.NANOSECONDS);
             }

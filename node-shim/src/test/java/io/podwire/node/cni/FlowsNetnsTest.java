@@ -1,6 +1,7 @@
 package io.podwire.node.cni;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.google.common.util.concurrent.Striped;
@@ -16,6 +17,7 @@ import io.podwire.node.address.AddressBook;
 import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.FailPoints;
 import io.podwire.node.dataplane.PodExtras;
+import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.dataplane.Sysctl;
@@ -53,7 +55,10 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -96,10 +101,12 @@ final class FlowsNetnsTest {
     /** What the flows told the services. */
     private static final class Services extends NoServices {
         private final List<String> told = new CopyOnWriteArrayList<>();
+        private volatile Runnable whenUp = () -> {};
 
         @Override
         public void up(Attachment attachment) {
             told.add("up " + attachment.key());
+            whenUp.run();
         }
 
         @Override
@@ -405,6 +412,38 @@ final class FlowsNetnsTest {
         assertThat(reply.getStdout().toStringUtf8()).contains("no policy covers the pod yet");
         assertNothingLeft();
         assertThat(services.told).containsExactly("up c1/eth0", "down c1/eth0");
+    }
+
+    /** As when the last pod of a namespace that no object declares goes, and another comes at once. */
+    @Test
+    void aPodThatIsNoMoreExpectedOnceItsRulesAreDueIsAnnounced() throws Exception {
+        EndpointKey key = new EndpointKey("c1", "eth0");
+        SortedMap<EndpointKey, EndpointPolicy> covers = new TreeMap<>(Map.of(key, EndpointPolicy.OPEN));
+        ruleset.program(new NodeProgram(9, covers, new TreeMap<>())).join();
+        CountDownLatch later = new CountDownLatch(1);
+        loop.execute(() -> {
+            try {
+                later.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        var _ = ruleset.program(new NodeProgram(10, new TreeMap<>(), new TreeMap<>()));
+        services.whenUp = () -> {
+            var _ = ruleset.program(new NodeProgram(11, covers, new TreeMap<>()));
+        };
+        CompletableFuture<JsonNode> added = CompletableFuture.supplyAsync(() -> {
+            try {
+                return ok(call("ADD", request("c1", pod)));
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        await("it is wired, so its rules are asked for")
+                .until(() -> host.run("ip", "-o", "link").contains(PodNames.hostIfname(key)));
+        later.countDown();
+        added.get(20, TimeUnit.SECONDS);
+        assertThat(attachments.get(key).orElseThrow().policyRevision()).isEqualTo(11);
     }
 
     @Test
