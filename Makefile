@@ -26,10 +26,9 @@ MVN = JAVA_HOME="$$(.ci/jdk)" ./mvnw -B
 demo: setup $(AOT)
 	$(DIST)/bin/podwire lab demo
 
-# The shim's tests and all others; ends with the count of all of them.
+# The shim's tests and all others; ends with the names of those that failed, and the count of all of them.
 test: setup-test
-	$(MVN) -T 2 verify
-	@.ci/summary
+	@$(MVN) -T 2 verify; result=$$?; .ci/summary; exit $$result
 
 bench: setup-test $(AOT) e2e/target/bench/.built
 	$(DIST)/bin/podwire lab run --nodes 1 -- "$$(.ci/jdk)/bin/java" --enable-native-access=ALL-UNNAMED \

@@ -8,8 +8,11 @@ class EtcdForgetNodeTest extends ForgetNodeContract {
     @RegisterExtension
     static final EtcdExtension ETCD = new EtcdExtension();
 
+    /** The same for all that one test starts. */
+    private final List<String> options = ETCD.newStoreOptions();
+
     @Override
     List<String> storeOptions() {
-        return ETCD.newStoreOptions();
+        return options;
     }
 }
