@@ -11,14 +11,12 @@ import io.podwire.node.netlink.rt.LinkKind;
 import io.podwire.node.netlink.rt.NewLink;
 import io.podwire.node.netlink.rt.NewLinkKind;
 import io.podwire.node.netns.Netns;
-import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,13 +30,12 @@ import org.slf4j.LoggerFactory;
  */
 record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads) {
     private static final Logger log = LoggerFactory.getLogger(HostEnds.class);
-    private static final int POLLS = 1000;
-    private static final Duration POLL = Duration.ofMillis(1);
 
     /**
      * Attaches a pod by a veth pair, and returns when packets pass.
      *
      * @param entrance to the pod's network namespace; closed afterwards
+     * @param bridge that its host end is a port of; a bridge has a carrier once a port of it forwards
      * @param outside makes the pair and all that the node has of it, and gives the index of its host end
      * @return the families whose default route leaves by it
      */
@@ -47,6 +44,7 @@ record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads
             Entrance entrance,
             PodEnd podEnd,
             FailPoints failPoints,
+            OptionalInt bridge,
             Function<Rtnetlink, Integer> outside) {
         Set<IpFamily> routed;
         try (entrance) {
@@ -54,7 +52,7 @@ record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads
             failPoints.reach("add.host");
             Link link = entrance.socket().link(attachment.key().ifname()).orElseThrow();
             routed = podEnd.complete(entrance, link, attachment, Optional.of(PodNames.BRIDGE_MAC));
-            settle(hostEnd, entrance.socket(), link);
+            settle(hostEnd, bridge, entrance.socket(), link);
         }
         failPoints.reach("add.pod");
         return routed;
@@ -83,23 +81,16 @@ record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads
                 Optional.of(PodNames.alias(attachment.key()))));
     }
 
-    /**
-     * Waits until a host end carries packets, so that a pod's first one is not lost.
-     *
-     * @param podEnd up, in the pod
-     * @throws IllegalStateException when it does not within a second or so
-     */
-    private void settle(int hostEnd, Rtnetlink in, Link podEnd) {
+    /** Waits until a host end carries packets, so that a pod's first one is not lost. */
+    private void settle(int hostEnd, OptionalInt bridge, Rtnetlink in, Link podEnd) {
         // At the first question, but for kernels before Linux 6.8.
-        for (int i = 0; i < POLLS; i++) {
-            if (sockets.call(host -> host.operational(hostEnd)) && in.operational(podEnd.index())) {
-                return;
-            }
-            LockSupport.parkNanos(POLL.toNanos());
-        }
-        throw new IllegalStateException(
-                podEnd.name() + " in the container is up and so is its other end, but the kernel"
-                        + " lets no packet pass between them after " + POLLS + " looks in as many ms");
+        KernelThreads.await(
+                () -> sockets.call(host -> host.operational(hostEnd)) && in.operational(podEnd.index()),
+                podEnd.name() + " in the container is up and so is its other end, but the kernel lets no packet pass"
+                        + " between them");
+        bridge.ifPresent(index -> KernelThreads.await(
+                () -> sockets.call(host -> host.operational(index)),
+                podEnd.name() + " in the container can send, but the bridge of its other end has no carrier"));
     }
 
     /** The host end of an attachment, if it is there and its own. */

@@ -34,7 +34,7 @@ record PodEnd(Sysctl sysctl, FailPoints failPoints) {
     private static final int LOOPBACK = 1;
 
     /**
-     * Completes an interface that is there, and sets the pod's loopback interface up.
+     * Completes an interface that is there, and sets the pod's loopback interface up. Its addresses can be reached then.
      *
      * @param gatewayMac of the node's end of the link; empty where whoever has the gateway's address is asked for
      * @return the families whose default route leaves by it
@@ -64,15 +64,13 @@ record PodEnd(Sysctl sysctl, FailPoints failPoints) {
         });
         failPoints.reach("add.pod-up");
         Set<IpFamily> routed = EnumSet.noneOf(IpFamily.class);
-        if (own) {
-            return routed;
-        }
-        for (IpFamily family : attachment.addresses().families()) {
-            // A container's second interface leaves the first one its default route.
+        // A container's second interface leaves the first one its default route.
+        for (IpFamily family : own ? Set.<IpFamily>of() : attachment.addresses().families()) {
             if (in.addRoute(Route.via(IpPrefix.all(family), gateway(family), index))) {
                 routed.add(family);
             }
         }
+        KernelThreads.awaitArrival(in, attachment);
         return routed;
     }
 

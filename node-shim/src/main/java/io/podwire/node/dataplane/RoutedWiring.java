@@ -74,7 +74,12 @@ public final class RoutedWiring implements PodWiring {
     @Override
     public Set<IpFamily> attach(Attachment attachment, Entrance entrance) {
         return hostEnds.attach(
-                attachment, entrance, podEnd, failPoints, host -> outside(host, attachment, entrance.pod()));
+                attachment,
+                entrance,
+                podEnd,
+                failPoints,
+                OptionalInt.empty(),
+                host -> outside(host, attachment, entrance.pod()));
     }
 
     private int outside(Rtnetlink host, Attachment attachment, Netns pod) {

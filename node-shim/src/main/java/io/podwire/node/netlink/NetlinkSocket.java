@@ -296,9 +296,9 @@ final class NetlinkSocket implements AutoCloseable {
             int type,
             Consumer<NlWriter> body,
             Function<NlMessage, Optional<T>> decoder,
-            Errno absent) {
+            Errno... absent) {
         Answer<T> answer = read(asked, type, 0, body, End.FIRST, decoder);
-        if (answer.errno() != 0 && Errno.of(answer.errno()) == absent) {
+        if (isAccepted(answer.errno(), List.of(absent))) {
             return Optional.empty();
         }
         return answered(asked, answer).stream().findFirst();

@@ -1,5 +1,6 @@
 package io.podwire.node.netlink;
 
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.MacAddress;
 import io.podwire.node.ffm.Errno;
@@ -105,6 +106,22 @@ public final class Rtnetlink implements AutoCloseable {
                         out -> LinkCodec.writeGet(out, index),
                         message -> Optional.of(LinkCodec.readOperational(message)),
                         Errno.ENODEV)
+                .orElse(false);
+    }
+
+    /**
+     * Whether packets to an address arrive in this namespace. An IPv6 address that was just given to a link is there, and
+     * not even tentative, some time before they do: its route is made by a thread of the kernel's own
+     * (addrconf_dad_work(), net/ipv6/addrconf.c).
+     */
+    public boolean arrives(IpAddress address) {
+        return socket.get(
+                        () -> "get route to " + address,
+                        RouteCodec.GET,
+                        out -> RouteCodec.writeGet(out, address),
+                        message -> Optional.of(RouteCodec.readLocal(message)),
+                        Errno.ENETUNREACH,
+                        Errno.EHOSTUNREACH)
                 .orElse(false);
     }
 

@@ -15,6 +15,7 @@ import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.plan.WiringMode;
 import io.podwire.node.testing.Attachments;
+import io.podwire.node.testing.BusyKernel;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import java.nio.file.Path;
@@ -204,6 +205,25 @@ abstract class PodWiringContract {
             boolean v4 = address.family() == IpFamily.V4;
             reaches(pod, v4 ? "169.254.1.1" : "fe80::1%eth0");
             reaches(pod, v4 ? "10.9.0.1" : "fd09::1");
+        }
+    }
+
+    /** What follows a change of a link or an IPv6 address is done by threads of the kernel, which wait for a lock. */
+    @Test
+    void firstPacketPassesWhileTheKernelIsBusy() throws Exception {
+        assumeThat(gateway()).as("another machine is the gateway").isEqualTo(node);
+        try (BusyKernel _ = new BusyKernel()) {
+            for (int i = 0; i < 15; i++) {
+                // A new bridge has a carrier from its first pod on.
+                start(DUAL, FailPoints.none());
+                Attachment one = planned(pod, "c1", DUAL);
+                attach(one, pod);
+                boolean v6First = i % 3 == 0;
+                reaches(gateway(), v6First ? "fd00::5" : "10.1.0.5");
+                reaches(gateway(), v6First ? "10.1.0.5" : "fd00::5");
+                detach(one);
+                node.ip("link", "delete", "pw0");
+            }
         }
     }
 

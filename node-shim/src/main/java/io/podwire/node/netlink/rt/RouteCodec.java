@@ -31,6 +31,7 @@ public final class RouteCodec {
     private static final int RTAX_MTU = 2;
     private static final int RTAX_ADVMSS = 8;
     private static final int RTNH_F_ONLINK = 4;
+    private static final int RTN_LOCAL = 2;
     /** An entry of the IPv6 route cache, which a dump lists too. */
     private static final int RTM_F_CLONED = 0x200;
 
@@ -44,6 +45,19 @@ public final class RouteCodec {
         out.put8(Families.number(family)).put8(0).put8(0).put8(0);
         out.put8(shortTable(table)).put8(0).put8(0).put8(0).put32(0);
         out.u32(RTA_TABLE, (int) table);
+    }
+
+    /** Asks what becomes of a packet to this address. */
+    public static void writeGet(NlWriter out, IpAddress destination) {
+        IpFamily family = destination.family();
+        out.put8(Families.number(family)).put8(family.bits()).put8(0).put8(0);
+        out.put32(0).put32(0);
+        out.address(RTA_DST, destination);
+    }
+
+    /** Whether the answer to {@link #writeGet} is that it arrives where it was asked. */
+    public static boolean readLocal(NlMessage message) {
+        return message.u8(7) == RTN_LOCAL;
     }
 
     /** The header's byte for the table: RT_TABLE_UNSPEC where RTA_TABLE alone can tell. */
