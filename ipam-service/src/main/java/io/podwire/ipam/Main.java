@@ -44,6 +44,7 @@ import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.MvIpamStore;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 
@@ -102,7 +103,10 @@ public final class Main {
         context.exposes(new UsageSeries(flow, bindings, use, forecasts, options.usageSeries()));
         context.serve(new PoolsGrpcService(pools, blocks, watch, forecasts, bindings));
         ReclaimFlow reclaims = new ReclaimFlow(flow, TimeSource.SYSTEM, context.meters());
-        context.serve(new BlocksGrpcService(blocks, reclaims, namespaces, bindings, context.meters()));
+        // On the connection's own thread: see 0015.
+        context.serveInline(
+                new BlocksGrpcService(blocks, reclaims, namespaces, bindings, context.meters()),
+                store.waits() ? List.of() : BlocksGrpcService.BEGUN);
         context.own(new Draining(flow, bindings, evictor, TimeSource.SYSTEM, context.meters(), DRAIN_PERIOD));
         BindingGauges.register(bindings, context.meters());
         context.own(new AwayNodes(blocks, bindings, TimeSource.SYSTEM, AWAY_PERIOD));
@@ -117,7 +121,9 @@ public final class Main {
         }
         AddressFlow addresses = new AddressFlow(flow, TimeSource.SYSTEM, use);
         context.own(new CoolDowns(addresses, TimeSource.SYSTEM, options.coolDown(), COOL_DOWN_PERIOD));
-        context.serve(new AddressesGrpcService(addresses, bindings, TimeSource.SYSTEM, context.meters()));
+        context.serveInline(
+                new AddressesGrpcService(addresses, bindings, TimeSource.SYSTEM, context.meters()),
+                store.waits() ? List.of() : AddressesGrpcService.BEGUN);
         AuditFlow audit = new AuditFlow(flow, bindings, TimeSource.SYSTEM, options.auditPeriod(), context.meters());
         context.own(new Audits(audit, options.auditPeriod()));
         context.serve(new AuditsGrpcService(audit));

@@ -49,13 +49,20 @@ final class ErrorInterceptor implements ServerInterceptor {
     }
 
     private static void close(ServerCall<?, ?> call, RuntimeException failure) {
+        StatusRuntimeException mapped =
+                status(failure, call.getMethodDescriptor().getFullMethodName());
+        Metadata trailers = mapped.getTrailers();
+        call.close(mapped.getStatus(), trailers == null ? new Metadata() : trailers);
+    }
+
+    /** What the client is told; what is not a ServiceException is a bug, and goes to the log. */
+    static StatusRuntimeException status(Throwable failure, String what) {
         if (failure instanceof ServiceException e) {
-            StatusRuntimeException mapped = GrpcErrors.toGrpc(e);
-            Metadata trailers = mapped.getTrailers();
-            call.close(mapped.getStatus(), trailers == null ? new Metadata() : trailers);
-        } else {
-            log.error("bug: {} failed", call.getMethodDescriptor().getFullMethodName(), failure);
-            call.close(Status.INTERNAL.withDescription("internal error, see the service's log"), new Metadata());
+            return GrpcErrors.toGrpc(e);
         }
+        log.error("bug: {} failed", what, failure);
+        return Status.INTERNAL
+                .withDescription("internal error, see the service's log")
+                .asRuntimeException();
     }
 }

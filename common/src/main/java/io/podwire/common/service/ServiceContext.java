@@ -1,6 +1,7 @@
 package io.podwire.common.service;
 
 import io.grpc.BindableService;
+import io.grpc.MethodDescriptor;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.prometheus.metrics.model.registry.MultiCollector;
@@ -46,8 +47,15 @@ public final class ServiceContext {
      * whatever waits or computes. That saves waking a thread that would only hand on.
      */
     public void serveInline(BindableService service) {
+        serveInline(
+                service,
+                List.copyOf(service.bindService().getServiceDescriptor().getMethods()));
+    }
+
+    /** As {@link #serveInline(BindableService)}, of these methods alone; the others have threads. */
+    public void serveInline(BindableService service, List<MethodDescriptor<?, ?>> methods) {
         serve(service);
-        inline.add(service.bindService().getServiceDescriptor().getName());
+        methods.forEach(method -> inline.add(method.getFullMethodName()));
     }
 
     /** Adds a condition of readiness, asked twice a second and by /readyz. */
@@ -69,9 +77,9 @@ public final class ServiceContext {
         return List.copyOf(services);
     }
 
-    /** True when that gRPC service was added by {@link #serveInline}. */
-    boolean isInline(String serviceName) {
-        return inline.contains(serviceName);
+    /** True when that method was added by {@link #serveInline}. */
+    boolean isInline(MethodDescriptor<?, ?> method) {
+        return inline.contains(method.getFullMethodName());
     }
 
     /** Names of the conditions that do not hold now. */

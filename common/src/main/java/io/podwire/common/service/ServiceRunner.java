@@ -219,12 +219,11 @@ public final class ServiceRunner {
         return server;
     }
 
-    /** A virtual thread for each call, or none for services that want none. */
+    /** A virtual thread for each call, or none for methods that want none. */
     private record CallThreads(ServiceContext context, Executor threads) implements ServerCallExecutorSupplier {
         @Override
         public <Q, A> Executor getExecutor(ServerCall<Q, A> call, Metadata metadata) {
-            String service = call.getMethodDescriptor().getServiceName();
-            return service != null && context.isInline(service) ? MoreExecutors.directExecutor() : threads;
+            return context.isInline(call.getMethodDescriptor()) ? MoreExecutors.directExecutor() : threads;
         }
     }
 

@@ -24,6 +24,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -64,25 +65,43 @@ public final class AddressFlow {
      *     (no address is free, or the namespace is at its quota), CONTENTION, UNAVAILABLE
      */
     public List<SingleAddress> allocate(AddressOwner owner, List<AddressWish> wishes, Optional<Workload> workload) {
-        String attempted =
-                "allocation for " + owner + workload.map(w -> " as " + w).orElse("");
-        return flow.run(attempted, snapshot -> {
-            AddressDecision decision = AddressRules.allocate(snapshot.ledger(), owner, wishes, workload, now());
-            return switch (decision) {
-                case AddressDecision.Assign(List<SingleAddress> addresses, List<Block> blocks) -> {
-                    namespaces.check(attempted, snapshot.ledger(), addresses);
-                    yield new Step.Write<>(
-                            snapshot.allocate(owner.id(), addresses, blocks),
-                            addresses,
-                            () -> log.atDebug()
-                                    .addArgument(owner)
-                                    .addArgument(() -> text(addresses))
-                                    .log("{} now has {}"));
-                }
-                case AddressDecision.AlreadyHeld(List<SingleAddress> addresses) -> new Step.Done<>(addresses);
-                default -> throw refused(attempted, decision);
-            };
-        });
+        String attempted = allocation(owner, workload);
+        return flow.run(attempted, snapshot -> allocateStep(attempted, snapshot, owner, wishes, workload));
+    }
+
+    /** As {@link #allocate}, without waiting: see {@link CasFlow#begin}. */
+    CompletableFuture<List<SingleAddress>> beginAllocate(
+            AddressOwner owner, List<AddressWish> wishes, Optional<Workload> workload) {
+        String attempted = allocation(owner, workload);
+        return flow.begin(attempted, snapshot -> allocateStep(attempted, snapshot, owner, wishes, workload));
+    }
+
+    private static String allocation(AddressOwner owner, Optional<Workload> workload) {
+        return "allocation for " + owner + workload.map(w -> " as " + w).orElse("");
+    }
+
+    private Step<List<SingleAddress>> allocateStep(
+            String attempted,
+            LedgerSnapshot snapshot,
+            AddressOwner owner,
+            List<AddressWish> wishes,
+            Optional<Workload> workload) {
+        AddressDecision decision = AddressRules.allocate(snapshot.ledger(), owner, wishes, workload, now());
+        return switch (decision) {
+            case AddressDecision.Assign(List<SingleAddress> addresses, List<Block> blocks) -> {
+                namespaces.check(attempted, snapshot.ledger(), addresses);
+                yield new Step.Write<>(
+                        snapshot.allocate(owner.id(), addresses, blocks),
+                        addresses,
+                        atDebug(() -> log.debug("{} now has {}", owner, text(addresses))));
+            }
+            case AddressDecision.AlreadyHeld(List<SingleAddress> addresses) -> new Step.Done<>(addresses);
+            default -> throw refused(attempted, decision);
+        };
+    }
+
+    private static Runnable atDebug(Runnable line) {
+        return log.isDebugEnabled() ? line : Step.NOTHING;
     }
 
     /**
@@ -92,16 +111,21 @@ public final class AddressFlow {
      * @throws ServiceException CONTENTION, UNAVAILABLE
      */
     public void release(String ownerId, Collection<IpAddress> addresses) {
-        var _ = flow.run("release by " + ownerId, snapshot -> {
-            List<SingleAddress> released = AddressRules.release(snapshot.ledger(), ownerId, addresses, now());
-            return turned(
-                    snapshot,
-                    released,
-                    () -> log.atDebug()
-                            .addArgument(ownerId)
-                            .addArgument(() -> text(released))
-                            .log("{} released {}"));
-        });
+        var _ = flow.run(releaseBy(ownerId), snapshot -> releaseStep(snapshot, ownerId, addresses));
+    }
+
+    /** As {@link #release}, without waiting: see {@link CasFlow#begin}. */
+    CompletableFuture<Boolean> beginRelease(String ownerId, Collection<IpAddress> addresses) {
+        return flow.begin(releaseBy(ownerId), snapshot -> releaseStep(snapshot, ownerId, addresses));
+    }
+
+    private static String releaseBy(String ownerId) {
+        return "release by " + ownerId;
+    }
+
+    private Step<Boolean> releaseStep(LedgerSnapshot snapshot, String ownerId, Collection<IpAddress> addresses) {
+        List<SingleAddress> released = AddressRules.release(snapshot.ledger(), ownerId, addresses, now());
+        return turned(snapshot, released, atDebug(() -> log.debug("{} released {}", ownerId, text(released))));
     }
 
     /**
@@ -157,7 +181,7 @@ public final class AddressFlow {
                     : new Step.Write<>(
                             snapshot.forget(forgotten.addresses(), forgotten.blocks()),
                             true,
-                            () -> log.debug("free again: {}", text(forgotten.addresses())));
+                            atDebug(() -> log.debug("free again: {}", text(forgotten.addresses()))));
         });
     }
 

@@ -1,11 +1,13 @@
 package io.podwire.ipam.service;
 
+import io.grpc.MethodDescriptor;
 import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.service.Answers;
 import io.podwire.ipam.binding.AddressEntry;
 import io.podwire.ipam.binding.AddressList;
 import io.podwire.ipam.binding.AddressQuery;
@@ -42,6 +44,10 @@ import java.util.stream.Stream;
 
 /** podwire.ipam.v1.Addresses. */
 public final class AddressesGrpcService extends AddressesGrpc.AddressesImplBase {
+    /** The methods that do not wait where the store does not. */
+    public static final List<MethodDescriptor<?, ?>> BEGUN =
+            List.of(AddressesGrpc.getAllocateAddressesMethod(), AddressesGrpc.getReleaseAddressesMethod());
+
     private static final int LARGEST_PAGE = 10_000;
     /** gRPC's clients take 4 MiB in one message where they are not told otherwise. */
     private static final int LARGEST_ANSWER_BYTES = 3 << 20;
@@ -151,15 +157,23 @@ public final class AddressesGrpcService extends AddressesGrpc.AddressesImplBase 
     @Override
     public void allocateAddresses(AllocateAddressesRequest request, StreamObserver<AllocateAddressesResponse> answer) {
         Timer.Sample sample = Timer.start();
-        List<SingleAddress> given = addresses.allocate(
-                AddressMapping.owner(request.getOwner()),
-                AddressMapping.wishes(request.getWishesList()),
-                request.hasWorkload() ? Optional.of(AddressMapping.workload(request.getWorkload())) : Optional.empty());
-        sample.stop(allocations);
-        answer.onNext(AllocateAddressesResponse.newBuilder()
-                .addAllAddresses(messages(given))
-                .build());
-        answer.onCompleted();
+        Answers.when(
+                addresses
+                        .beginAllocate(
+                                AddressMapping.owner(request.getOwner()),
+                                AddressMapping.wishes(request.getWishesList()),
+                                request.hasWorkload()
+                                        ? Optional.of(AddressMapping.workload(request.getWorkload()))
+                                        : Optional.empty())
+                        .whenComplete((_, failure) -> {
+                            if (failure == null) {
+                                sample.stop(allocations);
+                            }
+                        }),
+                answer,
+                given -> AllocateAddressesResponse.newBuilder()
+                        .addAllAddresses(messages(given))
+                        .build());
     }
 
     private List<Address> messages(List<SingleAddress> singles) {
@@ -178,9 +192,10 @@ public final class AddressesGrpcService extends AddressesGrpc.AddressesImplBase 
         if (request.getOwnerId().isEmpty()) {
             throw BindingMapping.invalid("owner_id: not set; addresses are released by their owner");
         }
-        addresses.release(request.getOwnerId(), AddressMapping.addresses(request.getAddressesList()));
-        answer.onNext(ReleaseAddressesResponse.getDefaultInstance());
-        answer.onCompleted();
+        Answers.when(
+                addresses.beginRelease(request.getOwnerId(), AddressMapping.addresses(request.getAddressesList())),
+                answer,
+                _ -> ReleaseAddressesResponse.getDefaultInstance());
     }
 
     @Override

@@ -19,6 +19,7 @@ import io.podwire.ipam.store.LedgerSnapshot;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,9 +43,19 @@ public final class BlockFlow {
      *     blocks, or none to this node), EXHAUSTED, CONTENTION, UNAVAILABLE
      */
     public OwnedBlock claim(ClaimRequest request) {
-        String attempted = "claim of an " + request.family().label() + " block for " + request.caller() + ", request "
-                + request.requestId();
+        String attempted = claimOf(request);
         return flow.run(attempted, snapshot -> claimStep(attempted, snapshot, request));
+    }
+
+    /** As {@link #claim}, without waiting: see {@link CasFlow#begin}. */
+    CompletableFuture<OwnedBlock> beginClaim(ClaimRequest request) {
+        String attempted = claimOf(request);
+        return flow.begin(attempted, snapshot -> claimStep(attempted, snapshot, request));
+    }
+
+    private static String claimOf(ClaimRequest request) {
+        return "claim of an " + request.family().label() + " block for " + request.caller() + ", request "
+                + request.requestId();
     }
 
     private static Step<OwnedBlock> claimStep(String attempted, LedgerSnapshot snapshot, ClaimRequest request) {
@@ -62,7 +73,7 @@ public final class BlockFlow {
             case ClaimDecision.AlreadyHeld(Block block) -> {
                 Block current = new Block(block.pool(), block.cidr(), request.caller(), block.requestId());
                 yield new Step.Write<>(
-                        snapshot.confirm(block, request.caller()), owned(snapshot.ledger(), current), () -> {});
+                        snapshot.confirm(block, request.caller()), owned(snapshot.ledger(), current), Step.NOTHING);
             }
             case ClaimDecision.Stale(NodeEpoch newest) -> throw stale(attempted, newest);
             case ClaimDecision.RequestIdTaken(Block block) ->
@@ -96,8 +107,18 @@ public final class BlockFlow {
      *     CONTENTION, UNAVAILABLE
      */
     public void release(NodeEpoch caller, IpPrefix cidr, String requestId) {
-        String attempted = "release of block " + cidr + " by " + caller;
+        String attempted = releaseOf(cidr, caller);
         var _ = flow.run(attempted, snapshot -> releaseStep(attempted, snapshot, caller, cidr, requestId));
+    }
+
+    /** As {@link #release}, without waiting: see {@link CasFlow#begin}. */
+    CompletableFuture<Boolean> beginRelease(NodeEpoch caller, IpPrefix cidr, String requestId) {
+        String attempted = releaseOf(cidr, caller);
+        return flow.begin(attempted, snapshot -> releaseStep(attempted, snapshot, caller, cidr, requestId));
+    }
+
+    private static String releaseOf(IpPrefix cidr, NodeEpoch caller) {
+        return "release of block " + cidr + " by " + caller;
     }
 
     private static Step<Boolean> releaseStep(

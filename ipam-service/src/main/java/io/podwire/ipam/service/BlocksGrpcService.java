@@ -1,5 +1,6 @@
 package io.podwire.ipam.service;
 
+import io.grpc.MethodDescriptor;
 import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -7,9 +8,11 @@ import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
+import io.podwire.common.service.Answers;
 import io.podwire.ipam.binding.BindingTable;
 import io.podwire.ipam.binding.NodeReport;
 import io.podwire.ipam.core.Block;
+import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.OwnedBlock;
 import io.podwire.ipam.core.ReclaimRules.Taken;
@@ -28,6 +31,10 @@ import java.util.function.Predicate;
 
 /** podwire.ipam.v1.Blocks. */
 public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
+    /** The methods that do not wait where the store does not. */
+    public static final List<MethodDescriptor<?, ?>> BEGUN =
+            List.of(BlocksGrpc.getClaimBlockMethod(), BlocksGrpc.getReleaseBlockMethod());
+
     private static final int LARGEST_PAGE = 10_000;
 
     private final BlockFlow blocks;
@@ -62,23 +69,23 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
     @Override
     public void claimBlock(ClaimBlockRequest request, StreamObserver<io.podwire.proto.ipam.v1.Block> answer) {
         Timer.Sample sample = Timer.start();
-        Timer result = refusedClaims;
-        try {
-            OwnedBlock block = blocks.claim(IpamMapping.claim(request));
-            result = claims;
-            answer.onNext(IpamMapping.toProto(block));
-            answer.onCompleted();
-        } finally {
-            sample.stop(result);
-        }
+        ClaimRequest claim = IpamMapping.claim(request);
+        Answers.when(
+                blocks.beginClaim(claim)
+                        .whenComplete((_, failure) -> sample.stop(failure == null ? claims : refusedClaims)),
+                answer,
+                IpamMapping::toProto);
     }
 
     @Override
     public void releaseBlock(ReleaseBlockRequest request, StreamObserver<ReleaseBlockResponse> answer) {
-        blocks.release(
-                IpamMapping.epoch(request.getNode()), IpamMapping.prefix(request.getCidr()), request.getRequestId());
-        answer.onNext(ReleaseBlockResponse.getDefaultInstance());
-        answer.onCompleted();
+        Answers.when(
+                blocks.beginRelease(
+                        IpamMapping.epoch(request.getNode()),
+                        IpamMapping.prefix(request.getCidr()),
+                        request.getRequestId()),
+                answer,
+                _ -> ReleaseBlockResponse.getDefaultInstance());
     }
 
     @Override

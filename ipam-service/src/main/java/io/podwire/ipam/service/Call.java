@@ -7,18 +7,22 @@ import io.podwire.ipam.store.LedgerSnapshot;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
-/** One change that somebody waits for. It is the thread's that serves it, until it is answered; then its caller's. */
+/** One change that somebody waits for. It is the thread's that serves it, until it is answered. */
 final class Call<T> {
     private final String attempted;
     private final Function<LedgerSnapshot, Step<T>> decide;
     private final Duration deadline;
-    private T result;
-    private Throwable failure;
-    private Runnable applied = () -> {};
-    /** Written last. */
-    private volatile boolean answered;
+    private final CompletableFuture<Answer<T>> answer = new CompletableFuture<>();
+
+    /**
+     * What a call comes to.
+     *
+     * @param applied what to do once its change is in place, by whom the call is told
+     */
+    record Answer<T>(T result, Runnable applied) {}
 
     /**
      * A call that was not decided yet.
@@ -36,7 +40,12 @@ final class Call<T> {
     }
 
     boolean answered() {
-        return answered;
+        return answer.isDone();
+    }
+
+    /** Ends when the call is answered, on the thread that serves it. */
+    CompletableFuture<Answer<T>> answer() {
+        return answer;
     }
 
     /**
@@ -53,20 +62,14 @@ final class Call<T> {
             return fresh ? Optional.of(() -> end(refusal)) : Optional.empty();
         }
         return switch (step) {
-            case Step.Done<T>(T value) -> fresh ? Optional.of(() -> answer(value)) : Optional.empty();
-            case Step.Write<T>(List<Change> changes, T value, Runnable then) ->
-                transaction.add(changes)
-                        ? Optional.of(() -> {
-                            applied = then;
-                            answer(value);
-                        })
-                        : Optional.empty();
+            case Step.Done<T>(T value) -> fresh ? Optional.of(() -> answer(value, Step.NOTHING)) : Optional.empty();
+            case Step.Write<T>(List<Change> changes, T value, Runnable applied) ->
+                transaction.add(changes) ? Optional.of(() -> answer(value, applied)) : Optional.empty();
         };
     }
 
-    private void answer(T value) {
-        result = value;
-        answered = true;
+    private void answer(T value, Runnable applied) {
+        answer.complete(new Answer<>(value, applied));
     }
 
     /** Answers that it could not be decided or written. */
@@ -76,19 +79,6 @@ final class Call<T> {
 
     /** Answers with this error, which nobody has to declare. */
     void end(Throwable why) {
-        failure = why;
-        answered = true;
-    }
-
-    /** The answer, or its error; what is to be done once a change is in place is done by whom it is told, once. */
-    T result() {
-        if (failure instanceof Error error) {
-            throw error;
-        }
-        if (failure instanceof RuntimeException e) {
-            throw e;
-        }
-        applied.run();
-        return result;
+        answer.completeExceptionally(why);
     }
 }

@@ -1,124 +1,95 @@
 package io.podwire.ipam.service;
 
-import io.podwire.common.error.ErrorReason;
-import io.podwire.common.error.ServiceException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.locks.Condition;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Consumer;
 
 /**
- * Where calls of many threads wait. One of these threads at a time serves all calls that have come till then, its own
- * among them; those that come meanwhile are the next batch, and the first of them serves it.
+ * Where calls of many threads come together: one batch at a time is served, and those that come meanwhile are the next
+ * one. Nobody waits here: the thread that finds the line empty begins to serve, and the one on which a batch ends
+ * begins the next.
  */
 final class CallLine {
-    private final Duration patience;
     private final Server server;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final List<Place> waiting = new ArrayList<>();
+    private final Executor threads;
+    private final Lock lock = new ReentrantLock();
+    private List<Call<?>> waiting = new ArrayList<>();
     private boolean serving;
 
     /** Answers calls. */
     @FunctionalInterface
     interface Server {
-        /** Answers each of them, one thread at a time. */
-        void serve(List<Call<?>> calls) throws InterruptedException;
+        /**
+         * Answers each of them, one batch at a time. Throws nothing.
+         *
+         * @param done to be run once, when all are answered, on any thread
+         */
+        void serve(List<Call<?>> calls, Runnable done);
     }
-
-    private record Place(Call<?> call, Condition changed) {}
 
     /**
      * An empty line.
      *
-     * @param patience how long a call waits before it is served
+     * @param threads serve on where the thread that serves is a caller's, which has its own answer by then
      */
-    CallLine(Duration patience, Server server) {
-        this.patience = patience;
+    CallLine(Server server, Executor threads) {
         this.server = server;
+        this.threads = threads;
     }
 
-    /**
-     * Returns when the call is answered.
-     *
-     * @throws ServiceException UNAVAILABLE when it was not served in time, or its thread was interrupted
-     */
-    void pass(Call<?> call) {
-        List<Place> batch;
+    /** Has a call served, or begun to be, or takes it for the next batch. */
+    void enter(Call<?> call) {
         lock.lock();
         try {
-            Place own = new Place(call, lock.newCondition());
-            waiting.add(own);
-            await(own);
-            if (call.answered()) {
+            waiting.add(call);
+            if (serving) {
                 return;
             }
             serving = true;
-            batch = List.copyOf(waiting);
-            waiting.clear();
         } finally {
             lock.unlock();
         }
-        Consumer<Call<?>> unanswered = _ -> {};
-        try {
-            server.serve(batch.stream().<Call<?>>map(Place::call).toList());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            unanswered = left -> left.fail(stopping(e));
-        } catch (RuntimeException | Error e) {
-            unanswered = left -> left.end(e);
-        }
-        served(batch, unanswered);
-    }
-
-    private void await(Place own) {
-        long nanos = patience.toNanos();
-        boolean interrupted = false;
-        while (serving && !own.call().answered()) {
-            boolean waits = waiting.contains(own);
-            if (waits && (nanos <= 0 || interrupted)) {
-                waiting.remove(own);
-                own.call().fail(interrupted ? stopping(null) : late());
-                break;
+        if (served(next())) {
+            List<Call<?>> others = next();
+            if (!others.isEmpty()) {
+                threads.execute(() -> serve(others));
             }
-            try {
-                // One that is being served is answered in time: that is its server's part.
-                long left = own.changed().awaitNanos(waits ? nanos : patience.toNanos());
-                nanos = waits ? left : nanos;
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 
-    private void served(List<Place> batch, Consumer<Call<?>> unanswered) {
+    /** Serves this batch and those after it, as long as they end on this thread. */
+    private void serve(List<Call<?>> batch) {
+        List<Call<?>> calls = batch;
+        while (!calls.isEmpty() && served(calls)) {
+            calls = next();
+        }
+    }
+
+    /** The calls that have come; none: nobody serves from now on. */
+    private List<Call<?>> next() {
         lock.lock();
         try {
-            serving = false;
-            for (Place place : batch) {
-                if (!place.call().answered()) {
-                    unanswered.accept(place.call());
-                }
-                place.changed().signal();
-            }
-            if (!waiting.isEmpty()) {
-                waiting.getFirst().changed().signal();
-            }
+            List<Call<?>> batch = waiting;
+            waiting = new ArrayList<>();
+            serving = !batch.isEmpty();
+            return batch;
         } finally {
             lock.unlock();
         }
     }
 
-    private ServiceException late() {
-        return new ServiceException(
-                ErrorReason.UNAVAILABLE, "earlier calls waited for the store for " + patience + "; try again");
-    }
-
-    private static ServiceException stopping(InterruptedException cause) {
-        return new ServiceException(ErrorReason.UNAVAILABLE, "the service stops; try again", cause);
+    /** True when a batch has ended; otherwise it goes on, and the thread on which it ends serves those after it. */
+    private boolean served(List<Call<?>> batch) {
+        // Whoever is the second of these two, the end of the batch and the return from its beginning, goes on.
+        AtomicBoolean one = new AtomicBoolean();
+        server.serve(batch, () -> {
+            if (one.getAndSet(true)) {
+                serve(next());
+            }
+        });
+        return one.getAndSet(true);
     }
 }

@@ -1,5 +1,6 @@
 package io.podwire.ipam.service;
 
+import com.google.common.base.Throwables;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.Backoff;
@@ -12,6 +13,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
@@ -22,6 +27,9 @@ import java.util.random.RandomGenerator;
  * <p>Group commit: of the calls that come meanwhile the next write takes all ({@link CallLine}), each decided on what the
  * ones before it leave, as one compare-and-set. One call alone costs one write and no read: what is decided on
  * is what this process knows, and the store compares it. What writes nothing, as a refusal, is decided on a new reading.
+ *
+ * <p>The first write is begun on the caller's thread and answered on the store's, and nothing waits: that is how nearly
+ * all calls end. Readings, further tries and the waits between them are on threads of their own.
  */
 public final class CasFlow {
     private static final Duration FIRST_WAIT = Duration.ofMillis(2);
@@ -34,6 +42,7 @@ public final class CasFlow {
     private final TimeSource time;
     private final Pause pause;
     private final RandomGenerator random;
+    private final Executor threads;
     private final CallLine line;
     private final AtomicReference<LedgerSnapshot> known = new AtomicReference<>(LedgerSnapshot.NONE);
 
@@ -42,13 +51,45 @@ public final class CasFlow {
         /** Nothing has to change. */
         record Done<T>(T result) implements Step<T> {}
 
+        /** What to do once changes are in place of which nobody has to be told. */
+        Runnable NOTHING = () -> {};
+
         /**
          * These changes, then the result.
          *
          * @param changes at most {@link #MOST_KEYS}
-         * @param applied what to do once they are in place, on the thread of the call: others do not wait for it
+         * @param applied what to do once they are in place, on a thread that no other call waits for
          */
         record Write<T>(List<Change> changes, T result, Runnable applied) implements Step<T> {}
+    }
+
+    /**
+     * As many calls as one write takes, decided.
+     *
+     * @param changes what to write
+     * @param after what is known, were it written
+     * @param answers answer the calls once it is
+     */
+    private record Attempt(List<Change> changes, LedgerSnapshot after, List<Runnable> answers) {
+        static final Attempt NOTHING = new Attempt(List.of(), LedgerSnapshot.NONE, List.of());
+
+        /**
+         * Decides.
+         *
+         * @param fresh whether what is known was read after all calls had come
+         */
+        static Attempt of(LedgerSnapshot known, List<Call<?>> calls, boolean fresh) {
+            Transaction transaction = new Transaction(known, MOST_KEYS);
+            List<Runnable> answers = new ArrayList<>();
+            for (Call<?> call : calls) {
+                call.decide(transaction, fresh).ifPresent(answers::add);
+            }
+            return new Attempt(transaction.changes(), transaction.after(), answers);
+        }
+
+        boolean isEmpty() {
+            return changes.isEmpty();
+        }
     }
 
     /** Waits; tests do it without time passing. */
@@ -65,12 +106,28 @@ public final class CasFlow {
      * @param random jitter of the waits
      */
     public CasFlow(IpamStore store, Duration patience, TimeSource time, Pause pause, RandomGenerator random) {
+        this(store, patience, time, pause, random, Thread::startVirtualThread);
+    }
+
+    /**
+     * As above.
+     *
+     * @param threads do what may have to wait, each of it on a thread of its own
+     */
+    public CasFlow(
+            IpamStore store,
+            Duration patience,
+            TimeSource time,
+            Pause pause,
+            RandomGenerator random,
+            Executor threads) {
         this.store = store;
         this.patience = patience;
         this.time = time;
         this.pause = pause;
         this.random = random;
-        this.line = new CallLine(patience, this::serve);
+        this.threads = threads;
+        this.line = new CallLine(this::serve, threads);
     }
 
     /** What the store holds now. */
@@ -93,7 +150,7 @@ public final class CasFlow {
     }
 
     /**
-     * Runs one change.
+     * Runs one change, and waits for its end.
      *
      * @param attempted first words of the error
      * @param decide a pure function of the snapshot; a refusal is its ServiceException
@@ -101,59 +158,161 @@ public final class CasFlow {
      *     not answer, in which case the change may or may not be in place
      */
     <T> T run(String attempted, Function<LedgerSnapshot, Step<T>> decide) {
-        Call<T> call = new Call<>(attempted, decide, time.monotonic().plus(patience));
-        line.pass(call);
-        return call.result();
-    }
-
-    /** Answers all calls of a batch; one thread at a time. */
-    private void serve(List<Call<?>> batch) throws InterruptedException {
-        Backoff backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT, random);
-        List<Call<?>> left = new ArrayList<>(batch);
-        // The first reading of a process, and after that none as long as it is alone.
-        boolean fresh = false;
-        while (!left.isEmpty()) {
-            Optional<ServiceException> failure;
-            try {
-                if (fresh || known.get() == LedgerSnapshot.NONE) {
-                    known.set(known.get().refreshed(store));
-                    fresh = true;
-                }
-                failure = attempt(left, fresh);
-            } catch (ServiceException e) {
-                failure = Optional.of(e);
-            }
-            left.removeIf(Call::answered);
-            if (failure.isPresent()) {
-                giveUp(left, failure.get(), backoff);
-            }
-            fresh = true;
+        try {
+            Call.Answer<T> answer = enter(attempted, decide).answer().get();
+            answer.applied().run();
+            return answer.result();
+        } catch (ExecutionException e) {
+            Throwables.throwIfUnchecked(e.getCause());
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ServiceException(
+                    ErrorReason.UNAVAILABLE,
+                    attempted + ": the service stops, and this may have taken place; repeat the same request",
+                    e);
         }
     }
 
     /**
-     * Decides as many calls as one write takes, and writes.
+     * As {@link #run}, without waiting where the store's {@link IpamStore#write} does not wait.
      *
-     * @param fresh whether what is known was read after all calls had come
+     * @return ends when the change is in place or given up, with what {@link #run} throws, on a thread that must not be
+     *     kept waiting
+     */
+    <T> CompletableFuture<T> begin(String attempted, Function<LedgerSnapshot, Step<T>> decide) {
+        return enter(attempted, decide).answer().thenApply(answer -> {
+            if (!answer.applied().equals(Step.NOTHING)) {
+                threads.execute(answer.applied());
+            }
+            return answer.result();
+        });
+    }
+
+    private <T> Call<T> enter(String attempted, Function<LedgerSnapshot, Step<T>> decide) {
+        Call<T> call = new Call<>(attempted, decide, time.monotonic().plus(patience));
+        line.enter(call);
+        return call;
+    }
+
+    /** Answers all calls of a batch; one batch at a time. */
+    private void serve(List<Call<?>> batch, Runnable done) {
+        List<Call<?>> calls = new ArrayList<>(batch);
+        answering(calls, done, () -> {
+            refuseLate(calls);
+            if (calls.isEmpty()) {
+                done.run();
+                return;
+            }
+            // The first reading of a process, and after that none as long as it is alone.
+            Attempt attempt =
+                    known.get() == LedgerSnapshot.NONE ? Attempt.NOTHING : Attempt.of(known.get(), calls, false);
+            if (attempt.isEmpty()) {
+                serveSlowly(calls, done, Optional.empty());
+                return;
+            }
+            CompletableFuture<Outcome> written;
+            try {
+                written = store.write(attempt.changes());
+            } catch (ServiceException e) {
+                written = CompletableFuture.failedFuture(e);
+            }
+            var _ = written.whenComplete(
+                    (outcome, failure) -> answering(calls, done, () -> first(attempt, outcome, failure, calls, done)));
+        });
+    }
+
+    /** What follows the first write of a batch. */
+    private void first(Attempt attempt, Outcome outcome, Throwable failure, List<Call<?>> calls, Runnable done) {
+        Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+        Optional<ServiceException> why = Optional.empty();
+        if (cause instanceof ServiceException refused) {
+            why = Optional.of(refused);
+        } else if (cause == null) {
+            why = ended(attempt, outcome);
+        } else {
+            Throwables.throwIfUnchecked(cause);
+        }
+        calls.removeIf(Call::answered);
+        if (calls.isEmpty()) {
+            done.run();
+        } else {
+            serveSlowly(calls, done, why);
+        }
+    }
+
+    /** Has a step of a batch taken; what it throws is the answer of all that have none. */
+    private static void answering(List<Call<?>> calls, Runnable done, Runnable step) {
+        try {
+            step.run();
+        } catch (RuntimeException | Error e) {
+            calls.forEach(call -> call.end(e));
+            done.run();
+        }
+    }
+
+    /** A batch had to wait for those before it, whose patience may have been its own. */
+    private void refuseLate(List<Call<?>> calls) {
+        Duration now = time.monotonic();
+        calls.stream()
+                .filter(call -> now.compareTo(call.deadline()) > 0)
+                .forEach(call -> call.fail(new ServiceException(
+                        ErrorReason.UNAVAILABLE,
+                        "earlier calls waited for the store for " + patience + "; try again")));
+        calls.removeIf(Call::answered);
+    }
+
+    /** Answers calls by reading, deciding and writing, again and again, on a thread that may wait. */
+    private void serveSlowly(List<Call<?>> calls, Runnable done, Optional<ServiceException> failure) {
+        threads.execute(() -> answering(calls, done, () -> {
+            try {
+                retry(calls, failure);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                calls.forEach(call ->
+                        call.fail(new ServiceException(ErrorReason.UNAVAILABLE, "the service stops; try again", e)));
+            }
+            done.run();
+        }));
+    }
+
+    private void retry(List<Call<?>> left, Optional<ServiceException> before) throws InterruptedException {
+        Backoff backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT, random);
+        Optional<ServiceException> failure = before;
+        while (true) {
+            if (failure.isPresent()) {
+                giveUp(left, failure.get(), backoff);
+            }
+            if (left.isEmpty()) {
+                return;
+            }
+            try {
+                known.set(known.get().refreshed(store));
+                Attempt attempt = Attempt.of(known.get(), left, true);
+                failure =
+                        attempt.isEmpty() ? answered(attempt) : ended(attempt, store.compareAndSet(attempt.changes()));
+            } catch (ServiceException e) {
+                failure = Optional.of(e);
+            }
+            left.removeIf(Call::answered);
+        }
+    }
+
+    private static Optional<ServiceException> answered(Attempt attempt) {
+        attempt.answers().forEach(Runnable::run);
+        return Optional.empty();
+    }
+
+    /**
+     * Answers what was written.
+     *
      * @return why the write is to be tried again; empty where it is in place
      */
-    private Optional<ServiceException> attempt(List<Call<?>> calls, boolean fresh) {
-        LedgerSnapshot from = known.get();
-        Transaction transaction = new Transaction(from, MOST_KEYS);
-        List<Runnable> answers = new ArrayList<>();
-        for (Call<?> call : calls) {
-            call.decide(transaction, fresh).ifPresent(answers::add);
-        }
-        if (transaction.isEmpty()) {
-            answers.forEach(Runnable::run);
-            return Optional.empty();
-        }
-        List<Change> changes = transaction.changes();
-        return switch (store.compareAndSet(changes)) {
+    private Optional<ServiceException> ended(Attempt attempt, Outcome outcome) {
+        return switch (outcome) {
             case Outcome.Applied(long version) -> {
-                known.set(transaction.after().written(changes, version));
-                answers.forEach(Runnable::run);
-                yield Optional.empty();
+                known.set(attempt.after().written(attempt.changes(), version));
+                yield answered(attempt);
             }
             case Outcome.Conflict _ ->
                 failure(ErrorReason.CONTENTION, "other writers kept winning for " + patience + "; try again");

@@ -159,7 +159,7 @@ public final class Draining implements AutoCloseable {
                     .filter(now -> snapshot.drainVersion(now).equals(version));
             return same.isEmpty()
                     ? new Step.Done<>(false)
-                    : new Step.Write<>(snapshot.takeDrainTurn(same.get()), true, () -> {});
+                    : new Step.Write<>(snapshot.takeDrainTurn(same.get()), true, Step.NOTHING);
         });
     }
 

@@ -32,10 +32,6 @@ final class Transaction {
         return after;
     }
 
-    boolean isEmpty() {
-        return byKey.isEmpty();
-    }
-
     /** The changes, no key twice. */
     List<Change> changes() {
         return List.copyOf(byKey.values());

@@ -29,6 +29,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -175,6 +176,17 @@ public final class EtcdIpamStore implements IpamStore {
 
     @Override
     public Outcome compareAndSet(List<Change> changes) {
+        try {
+            return await(write(changes));
+        } catch (CallFailed e) {
+            throw e.getCause() instanceof ServiceException refused
+                    ? refused
+                    : unavailable("writing " + changes.size() + " keys below " + prefix, e);
+        }
+    }
+
+    @Override
+    public CompletableFuture<Outcome> write(List<Change> changes) {
         Cmp[] compares = changes.stream()
                 .map(change -> new Cmp(key(change), Cmp.Op.EQUAL, CmpTarget.modRevision(change.expected())))
                 .toArray(Cmp[]::new);
@@ -189,25 +201,34 @@ public final class EtcdIpamStore implements IpamStore {
         if (changes.stream().anyMatch(Change.Delete.class::isInstance)) {
             writes.add(Op.put(deletions, ByteSequence.EMPTY, PutOption.DEFAULT));
         }
-        try {
-            TxnResponse answer = await(client.getKVClient()
-                    .txn()
-                    .If(compares)
-                    .Then(writes.toArray(Op[]::new))
-                    .commit());
-            return answer.isSucceeded()
-                    ? new Outcome.Applied(answer.getHeader().getRevision())
-                    : new Outcome.Conflict();
-        } catch (CallFailed e) {
-            if (e.mayHaveHappened) {
-                log.warn(
-                        "a write to etcd at {} was not answered ({}), its outcome is unknown",
-                        endpoints,
-                        e.getMessage());
-                return new Outcome.Unknown();
-            }
-            throw unavailable("writing " + changes.size() + " keys below " + prefix, e);
+        return client.getKVClient()
+                .txn()
+                .If(compares)
+                .Then(writes.toArray(Op[]::new))
+                .commit()
+                .orTimeout(longest().toNanos(), TimeUnit.NANOSECONDS)
+                .handle((answer, failure) -> failure == null ? outcome(answer) : outcome(failure, changes.size()));
+    }
+
+    @Override
+    public boolean waits() {
+        return false;
+    }
+
+    private static Outcome outcome(TxnResponse answer) {
+        return answer.isSucceeded() ? new Outcome.Applied(answer.getHeader().getRevision()) : new Outcome.Conflict();
+    }
+
+    private Outcome outcome(Throwable failure, int keys) {
+        CallFailed failed = new CallFailed(failure instanceof CompletionException ? failure.getCause() : failure);
+        if (failed.mayHaveHappened) {
+            log.warn(
+                    "a write to etcd at {} was not answered ({}), its outcome is unknown",
+                    endpoints,
+                    failed.getMessage());
+            return new Outcome.Unknown();
         }
+        throw unavailable("writing " + keys + " keys below " + prefix, failed);
     }
 
     @Override
@@ -260,10 +281,14 @@ public final class EtcdIpamStore implements IpamStore {
                 failure);
     }
 
+    /** The call's own deadline comes first; this is for a client that is stuck itself. */
+    private Duration longest() {
+        return timeout.multipliedBy(2);
+    }
+
     private <T> T await(CompletableFuture<T> call) throws CallFailed {
         try {
-            // The call's own deadline comes first; twice as long is for a client that is stuck itself.
-            return call.get(timeout.multipliedBy(2).toNanos(), TimeUnit.NANOSECONDS);
+            return call.get(longest().toNanos(), TimeUnit.NANOSECONDS);
         } catch (ExecutionException e) {
             throw new CallFailed(e.getCause());
         } catch (TimeoutException e) {

@@ -2,6 +2,7 @@ package io.podwire.ipam.store;
 
 import io.podwire.common.error.ServiceException;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * Keys with values and versions. A version is given by the store, grows with every write over the
@@ -38,6 +39,22 @@ public interface IpamStore extends AutoCloseable {
      * @throws ServiceException UNAVAILABLE when the store refused; nothing is changed then
      */
     Outcome compareAndSet(List<Change> changes);
+
+    /**
+     * As {@link #compareAndSet}, without waiting where {@link #waits} is false. It ends on a thread of the store, which must
+     * not be kept waiting.
+     *
+     * @return ends in time, with a ServiceException where that would be thrown
+     * @throws ServiceException as that, or so
+     */
+    default CompletableFuture<Outcome> write(List<Change> changes) {
+        return CompletableFuture.completedFuture(compareAndSet(changes));
+    }
+
+    /** Whether {@link #write} has its caller wait until all is on disk. */
+    default boolean waits() {
+        return true;
+    }
 
     /** True when the store answered lately. Does not block. */
     boolean connected();

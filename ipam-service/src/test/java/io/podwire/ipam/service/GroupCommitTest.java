@@ -120,7 +120,7 @@ class GroupCommitTest {
             boolean first = results.size() == 1;
             await().pollDelay(Duration.ZERO)
                     .pollInterval(Duration.ofMillis(1))
-                    .until(() -> first ? held : thread.getState() == Thread.State.TIMED_WAITING);
+                    .until(() -> first ? held : thread.getState() == Thread.State.WAITING);
         }
         go.countDown();
         return results;

@@ -74,7 +74,7 @@ final class Interleaving {
 
     /** A flow over a store of its own replica, without time. */
     static CasFlow flow(IpamStore store) {
-        return new CasFlow(store, Duration.ofMinutes(1), STILL, _ -> {}, new Random(1));
+        return new CasFlow(store, Duration.ofMinutes(1), STILL, _ -> {}, new Random(1), Runnable::run);
     }
 
     /** What a replica does over its flow. */

@@ -61,7 +61,8 @@ final class Replica {
                 PATIENCE,
                 world,
                 process::sleep,
-                new SplittableRandom(world.random().nextLong()));
+                new SplittableRandom(world.random().nextLong()),
+                world::start);
         private final BlockFlow blocks = new BlockFlow(flow);
         private final AddressFlow addresses = new AddressFlow(flow, world);
         private final PoolFlow pools = new PoolFlow(flow);
