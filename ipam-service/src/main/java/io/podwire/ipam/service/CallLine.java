@@ -1,6 +1,8 @@
 package io.podwire.ipam.service;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -14,9 +16,10 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class CallLine {
     private final Server server;
+    private final int most;
     private final Executor threads;
     private final Lock lock = new ReentrantLock();
-    private List<Call<?>> waiting = new ArrayList<>();
+    private final Deque<Call<?>> waiting = new ArrayDeque<>();
     private boolean serving;
 
     /** Answers calls. */
@@ -33,10 +36,12 @@ final class CallLine {
     /**
      * An empty line.
      *
+     * @param most calls in a batch
      * @param threads serve on where the thread that serves is a caller's, which has its own answer by then
      */
-    CallLine(Server server, Executor threads) {
+    CallLine(Server server, int most, Executor threads) {
         this.server = server;
+        this.most = most;
         this.threads = threads;
     }
 
@@ -68,12 +73,14 @@ final class CallLine {
         }
     }
 
-    /** The calls that have come; none: nobody serves from now on. */
+    /** The first calls that have come; none: nobody serves from now on. */
     private List<Call<?>> next() {
         lock.lock();
         try {
-            List<Call<?>> batch = waiting;
-            waiting = new ArrayList<>();
+            List<Call<?>> batch = new ArrayList<>();
+            while (batch.size() < most && !waiting.isEmpty()) {
+                batch.add(waiting.remove());
+            }
             serving = !batch.isEmpty();
             return batch;
         } finally {

@@ -36,6 +36,8 @@ public final class CasFlow {
     private static final Duration LONGEST_WAIT = Duration.ofMillis(200);
     /** etcd takes 128 operations in a transaction, and the store adds one of its own. */
     private static final int MOST_KEYS = 120;
+    /** A claim or an allocation has three keys, and shares its pool's. */
+    private static final int MOST_CALLS = 32;
 
     private final IpamStore store;
     private final Duration patience;
@@ -90,6 +92,11 @@ public final class CasFlow {
         boolean isEmpty() {
             return changes.isEmpty();
         }
+
+        /** Answers the calls that were decided. */
+        void answer() {
+            answers.forEach(Runnable::run);
+        }
     }
 
     /** Waits; tests do it without time passing. */
@@ -127,7 +134,7 @@ public final class CasFlow {
         this.pause = pause;
         this.random = random;
         this.threads = threads;
-        this.line = new CallLine(this::serve, threads);
+        this.line = new CallLine(this::serve, MOST_CALLS, threads);
     }
 
     /** What the store holds now. */
@@ -225,20 +232,26 @@ public final class CasFlow {
     /** What follows the first write of a batch. */
     private void first(Attempt attempt, Outcome outcome, Throwable failure, List<Call<?>> calls, Runnable done) {
         Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-        Optional<ServiceException> why = Optional.empty();
         if (cause instanceof ServiceException refused) {
-            why = Optional.of(refused);
-        } else if (cause == null) {
-            why = ended(attempt, outcome);
-        } else {
+            serveSlowly(calls, done, Optional.of(refused));
+            return;
+        }
+        if (cause != null) {
             Throwables.throwIfUnchecked(cause);
+            throw new IllegalStateException(cause);
         }
-        calls.removeIf(Call::answered);
-        if (calls.isEmpty()) {
+        Optional<ServiceException> why = ended(attempt, outcome);
+        if (why.isEmpty() && attempt.answers().size() == calls.size()) {
+            // The next write begins before these are told: the store has to do meanwhile.
             done.run();
-        } else {
-            serveSlowly(calls, done, why);
+            attempt.answer();
+            return;
         }
+        if (why.isEmpty()) {
+            attempt.answer();
+            calls.removeIf(Call::answered);
+        }
+        serveSlowly(calls, done, why);
     }
 
     /** Has a step of a batch taken; what it throws is the answer of all that have none. */
@@ -289,8 +302,10 @@ public final class CasFlow {
             try {
                 known.set(known.get().refreshed(store));
                 Attempt attempt = Attempt.of(known.get(), left, true);
-                failure =
-                        attempt.isEmpty() ? answered(attempt) : ended(attempt, store.compareAndSet(attempt.changes()));
+                failure = attempt.isEmpty() ? Optional.empty() : ended(attempt, store.compareAndSet(attempt.changes()));
+                if (failure.isEmpty()) {
+                    attempt.answer();
+                }
             } catch (ServiceException e) {
                 failure = Optional.of(e);
             }
@@ -298,21 +313,12 @@ public final class CasFlow {
         }
     }
 
-    private static Optional<ServiceException> answered(Attempt attempt) {
-        attempt.answers().forEach(Runnable::run);
-        return Optional.empty();
-    }
-
-    /**
-     * Answers what was written.
-     *
-     * @return why the write is to be tried again; empty where it is in place
-     */
+    /** Why a write is to be tried again; empty where it is in place, which is known then. */
     private Optional<ServiceException> ended(Attempt attempt, Outcome outcome) {
         return switch (outcome) {
             case Outcome.Applied(long version) -> {
                 known.set(attempt.after().written(attempt.changes(), version));
-                yield answered(attempt);
+                yield Optional.empty();
             }
             case Outcome.Conflict _ ->
                 failure(ErrorReason.CONTENTION, "other writers kept winning for " + patience + "; try again");

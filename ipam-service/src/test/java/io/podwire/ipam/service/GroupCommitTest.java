@@ -194,7 +194,7 @@ class GroupCommitTest {
         for (Future<Block> result : together(calls)) {
             assertThat(result.get()).isNotNull();
         }
-        assertThat(writes).containsExactly(4, 1 + 39 * 3, 1 + 20 * 3);
+        assertThat(writes).containsExactly(4, 1 + 32 * 3, 1 + 27 * 3);
     }
 
     @Test
