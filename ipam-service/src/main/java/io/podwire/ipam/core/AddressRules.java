@@ -9,8 +9,11 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -31,7 +34,7 @@ public final class AddressRules {
     /**
      * Answers the wish for addresses, all of them or none. The same owner asking again gets the same.
      *
-     * @param wishes at least one
+     * @param wishes at least one, none for an address that another is for
      * @param workload with it, the addresses are those that are reserved for it
      * @param now for {@link SingleAddress#since}
      */
@@ -43,10 +46,11 @@ public final class AddressRules {
                     .<AddressDecision>map(AddressDecision.AlreadyHeld::new)
                     .orElseGet(() -> new AddressDecision.HasOthers(held));
         }
-        List<SingleAddress> taken = new ArrayList<>();
+        Map<Integer, SingleAddress> taken = new TreeMap<>();
         List<Block> blocks = new ArrayList<>();
         Ledger left = ledger;
-        for (AddressWish wish : wishes) {
+        for (int i : narrowestFirst(wishes)) {
+            AddressWish wish = wishes.get(i);
             AddressDecision one = workload.isPresent()
                     ? reserved(left, owner, wish, workload.get(), now)
                     : one(left, owner, wish, now);
@@ -56,32 +60,49 @@ public final class AddressRules {
             for (Block block : further) {
                 left = left.with(block);
             }
-            for (SingleAddress address : addresses) {
-                left = left.with(address);
-            }
-            taken.addAll(addresses);
+            SingleAddress address = addresses.getFirst();
+            left = left.with(address);
+            taken.put(i, address);
             blocks.addAll(further);
         }
-        return new AddressDecision.Assign(taken, blocks);
+        return new AddressDecision.Assign(List.copyOf(taken.values()), blocks);
+    }
+
+    /**
+     * The numbers of the wishes, in an order in which none takes what another one alone can be fulfilled with: for an
+     * address, for one of a pool, for any.
+     */
+    private static List<Integer> narrowestFirst(List<AddressWish> wishes) {
+        return IntStream.range(0, wishes.size())
+                .boxed()
+                .sorted(Comparator.comparingInt(i -> breadth(wishes.get(i))))
+                .toList();
+    }
+
+    private static int breadth(AddressWish wish) {
+        return switch (wish) {
+            case AddressWish.This _ -> 0;
+            case AddressWish.Any any -> any.pool().equals(AddressWish.ANY_POOL) ? 2 : 1;
+        };
     }
 
     /** The addresses that fulfil the wishes, each one and none left over. */
     private static Optional<List<SingleAddress>> inOrder(
             List<AddressWish> wishes, List<SingleAddress> held, Optional<Workload> workload) {
         Set<SingleAddress> unused = new LinkedHashSet<>(held);
-        List<SingleAddress> ordered = new ArrayList<>();
-        for (AddressWish wish : wishes) {
+        Map<Integer, SingleAddress> ordered = new TreeMap<>();
+        for (int i : narrowestFirst(wishes)) {
             Optional<SingleAddress> fits = unused.stream()
-                    .filter(wish::granted)
+                    .filter(wishes.get(i)::granted)
                     .filter(a -> workload.isEmpty() || a.use().reserved().equals(workload))
                     .findFirst();
             if (fits.isEmpty()) {
                 return Optional.empty();
             }
             unused.remove(fits.get());
-            ordered.add(fits.get());
+            ordered.put(i, fits.get());
         }
-        return unused.isEmpty() ? Optional.of(ordered) : Optional.empty();
+        return unused.isEmpty() ? Optional.of(List.copyOf(ordered.values())) : Optional.empty();
     }
 
     private static AddressDecision reserved(

@@ -95,6 +95,24 @@ class AddressRulesTest {
     }
 
     @Test
+    void noWishTakesWhatAnotherOneAloneCanHave() {
+        AddressWish four = any(IpFamily.V4, "");
+        AddressWish fixed = any(IpFamily.V4, "fixed");
+        AddressDecision two = allocate(POOLS, VM, four, one("10.2.0.0"));
+        assertThat(given(two)).as("an address of any and one by name").containsExactly("10.2.0.1", "10.2.0.0");
+        assertThat(given(allocate(after(POOLS, two), VM, four, one("10.2.0.0"))))
+                .as("again")
+                .containsExactly("10.2.0.1", "10.2.0.0");
+        AddressDecision six = allocate(POOLS, VM, four, fixed, four, fixed, fixed, fixed);
+        assertThat(given(six))
+                .as("those of any pool are of the other one")
+                .containsExactly("10.1.0.0", "10.2.0.0", "10.1.0.1", "10.2.0.1", "10.2.0.2", "10.2.0.3");
+        assertThat(given(allocate(after(POOLS, six), VM, four, fixed, four, fixed, fixed, fixed)))
+                .as("again")
+                .containsExactlyElementsOf(given(six));
+    }
+
+    @Test
     void theSameOwnerGetsTheSameAgainAndNothingElse() {
         Ledger held = after(POOLS, allocate(POOLS, VM, any(IpFamily.V4, ""), any(IpFamily.V6, "")));
         assertThat(allocate(held, VM, any(IpFamily.V6, "six"), one("10.2.0.0")))
