@@ -1,8 +1,11 @@
 package io.podwire.e2e.ipam.sim;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressRules;
+import io.podwire.ipam.core.AddressUse;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
@@ -10,26 +13,27 @@ import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.PoolPurpose;
 import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.core.SingleAddress;
+import io.podwire.ipam.core.Workload;
 import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.Entry;
-import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.LedgerSnapshot;
-import io.podwire.ipam.store.Outcome;
-import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
-import java.util.stream.Stream;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /** Knows what is stored and who uses which address, and says whether both may be. */
 final class Checker {
     private static final String NODES = "nodes/";
+    private static final String POOLS = "pools/";
 
     /** How long a released address of any pool is given to nobody. */
     static final Duration COOL_DOWN = Duration.ofSeconds(1);
@@ -52,13 +56,26 @@ final class Checker {
     /** Who uses an address, be it a pod or whoever was given a single one. */
     private final Map<IpAddress, User> users = new TreeMap<>();
 
-    private final Map<IpAddress, Duration> released = new TreeMap<>();
+    private final Map<IpAddress, Released> released = new TreeMap<>();
+    private final Wanted wanted = new Wanted();
     private SimStore.State disk = new SimStore.State(0, 0, new TreeMap<>());
     private LedgerSnapshot stored = LedgerSnapshot.NONE;
     private boolean changed;
 
-    /** One that uses an address. */
-    record User(String id, boolean single) {}
+    /**
+     * One that uses an address.
+     *
+     * @param workload that it is a replica of, for which the address is reserved
+     */
+    record User(String id, boolean single, Optional<Workload> workload) {
+        /** One that is no replica of a workload. */
+        User(String id, boolean single) {
+            this(id, single, Optional.empty());
+        }
+    }
+
+    /** When an address was used last, and the workload whose it may be again at once. */
+    private record Released(Duration at, Optional<Workload> workload) {}
 
     /** What was seen not to hold. */
     static final class Violation extends AssertionError {
@@ -69,24 +86,40 @@ final class Checker {
         }
     }
 
-    /** Tells whether something was true at any moment since it was made. */
+    /**
+     * Sees all that is stored while a call lasts. A replica decides what it refuses on what it has read and on what the same
+     * write of its own makes of it; others may have written between. So that counts as a moment, too.
+     */
     final class Witness {
-        private final Predicate<Ledger> what;
-        private boolean seen;
+        private final List<LedgerSnapshot> moments = new ArrayList<>(List.of(stored));
+        /** What made each of the moments but the first. */
+        private final List<List<Change>> writes = new ArrayList<>();
+        /** A call may have been decided on what was true between two others of one write, and that nobody sees. */
+        private boolean betweenCalls;
 
-        private Witness(Predicate<Ledger> what) {
-            this.what = what;
-            look();
-        }
+        private Witness() {}
 
-        private void look() {
-            seen = seen || what.test(stored.ledger());
+        private void sees(List<Change> write, boolean several) {
+            moments.add(stored);
+            writes.add(write);
+            betweenCalls |= several;
         }
 
         /** Ends it. */
-        void mustHaveSeen(String answer) {
+        void mustHaveSeen(Predicate<Ledger> what, String answer) {
             witnesses.remove(this);
-            require(seen, answer + ", which was true at no moment of the call");
+            require(
+                    betweenCalls
+                            || moments.stream().map(LedgerSnapshot::ledger).anyMatch(what)
+                            || couldBeDecidedOn(what),
+                    answer + ", which was true at no moment of the call");
+        }
+
+        private boolean couldBeDecidedOn(Predicate<Ledger> what) {
+            return IntStream.range(0, writes.size())
+                    .anyMatch(write -> moments.subList(0, write).stream()
+                            .map(read -> read.applied(writes.get(write)).ledger())
+                            .anyMatch(what));
         }
     }
 
@@ -99,22 +132,35 @@ final class Checker {
         nodes.add(node);
     }
 
-    Witness witness(Predicate<Ledger> what) {
-        Witness witness = new Witness(what);
-        if (!witness.seen) {
-            witnesses.add(witness);
-        }
+    /** What is asked for of single addresses. */
+    Wanted wanted() {
+        return wanted;
+    }
+
+    /** What is stored. */
+    Ledger ledger() {
+        return stored.ledger();
+    }
+
+    Witness witness() {
+        Witness witness = new Witness();
+        witnesses.add(witness);
         return witness;
     }
 
-    /** Ends a witness whose call had another answer. */
+    /** Ends a witness whose call had no answer that needs one. */
     void dismiss(Witness witness) {
         witnesses.remove(witness);
     }
 
     static void require(boolean holds, String otherwise) {
+        require(holds, () -> otherwise);
+    }
+
+    /** The same where it is asked so often that nothing is to be said as long as it holds. */
+    static void require(boolean holds, Supplier<String> otherwise) {
         if (!holds) {
-            throw new Violation(otherwise);
+            throw new Violation(otherwise.get());
         }
     }
 
@@ -122,17 +168,19 @@ final class Checker {
     void used(IpAddress address, User by) {
         User other = users.putIfAbsent(address, by);
         require(other == null, address + " has two owners, " + other + " and " + by);
-        Duration before = released.get(address);
+        Released before = released.get(address);
         require(
-                before == null || world.monotonic().minus(before).compareTo(COOL_DOWN) >= 0,
-                address + " was released at " + before + " and is given to " + by + " before it has cooled down");
+                before == null
+                        || (by.workload().isPresent() && by.workload().equals(before.workload()))
+                        || world.monotonic().minus(before.at()).compareTo(COOL_DOWN) >= 0,
+                address + " was released, " + before + ", and is given to " + by + " before it has cooled down");
         changed();
     }
 
     /** Whoever uses an address does not any more. */
     void unused(IpAddress address) {
-        users.remove(address);
-        released.put(address, world.monotonic());
+        User last = users.remove(address);
+        released.put(address, new Released(world.monotonic(), last == null ? Optional.empty() : last.workload()));
     }
 
     /** An address does not count any more: whoever uses it is dead by definition. */
@@ -157,23 +205,34 @@ final class Checker {
 
     /** The store's disk has another state. */
     void stored(SimStore.State state) {
-        boolean several = several(state);
+        SimStore.State then = disk;
         disk = state;
         Ledger before = stored.ledger();
-        stored = stored.refreshed(new Disk(state));
+        List<Change> write = changes(then, state);
+        stored = stored.applied(write);
+        boolean several = several(then, state, before, stored.ledger());
         reclaimed(before, stored.ledger()).forEach((installation, last) -> reclaimed(installation, last, before));
         state.entries().values().stream()
                 .filter(entry ->
                         entry.version() == state.revision() && entry.key().startsWith(NODES))
                 .forEach(entry -> written.put(entry.key().substring(NODES.length()), world.monotonic()));
-        witnesses.forEach(witness -> {
-            witness.look();
-            witness.seen |= several;
-        });
-        witnesses.removeIf(witness -> witness.seen);
+        witnesses.forEach(witness -> witness.sees(write, several));
         checkLedger(stored.ledger());
+        wanted.turned(before, stored.ledger());
         checkTheDead(stored.ledger());
         changed();
+    }
+
+    /** What was written between two states, read from its text. */
+    private static List<Change> changes(SimStore.State before, SimStore.State after) {
+        List<Change> changes = new ArrayList<>();
+        before.entries().keySet().stream()
+                .filter(key -> !after.entries().containsKey(key))
+                .forEach(key -> changes.add(new Change.Delete(key, Change.ABSENT)));
+        after.entries().values().stream()
+                .filter(entry -> entry.version() > before.revision())
+                .forEach(entry -> changes.add(new Change.Put(entry.key(), Change.ABSENT, entry.value())));
+        return changes;
     }
 
     /** The installations that a write has taken blocks from or fenced, in the newest life before it. */
@@ -230,32 +289,90 @@ final class Checker {
             long last = lost.getOrDefault(Ledger.installation(block.owner()), 0L);
             require(
                     block.owner().counter() > last,
-                    block + " is owned by a life whose blocks were taken back before, up to start " + last);
+                    () -> block + " is owned by a life whose blocks were taken back before, up to start " + last);
         }
     }
 
-    /**
-     * True when the last write may be several calls' own: one of these may have been decided on something that was true
-     * between two of them, and that nobody sees.
-     */
-    private boolean several(SimStore.State state) {
-        List<String> written = Stream.concat(
-                        state.entries().values().stream()
-                                .filter(entry -> entry.version() == state.revision())
-                                .map(Entry::key),
-                        disk.entries().keySet().stream()
-                                .filter(key -> !state.entries().containsKey(key)))
-                .toList();
-        boolean again = written.stream()
-                .filter(disk.entries()::containsKey)
-                .filter(state.entries()::containsKey)
-                .anyMatch(
-                        key -> key.startsWith("blocks/") || (key.startsWith("pools/") && written.contains("catalog")));
-        return again
-                || written.stream()
-                                .filter(key -> key.startsWith("blocks/") || key.startsWith("addresses/"))
-                                .count()
-                        > 1;
+    /** True when a write may be several calls' own. */
+    private static boolean several(SimStore.State last, SimStore.State state, Ledger before, Ledger after) {
+        Set<String> calls = new HashSet<>();
+        Set<String> pools = new HashSet<>();
+        for (SingleAddress was : before.addresses()) {
+            if (after.address(was.address()).isEmpty()) {
+                calls.add("end of a cool-down");
+                pools.add(was.pool());
+            }
+        }
+        for (SingleAddress is : after.addresses()) {
+            Optional<SingleAddress> was = before.address(is.address());
+            if (!was.equals(Optional.of(is))) {
+                calls.addAll(callsOf(was.map(SingleAddress::use), is.use()));
+                pools.add(is.pool());
+            }
+        }
+        List<Block> old = before.blocks();
+        List<Block> now = after.blocks();
+        for (Block block : old) {
+            if (!now.contains(block)) {
+                calls.add(AddressRules.isOwn(block) ? "end of a cool-down" : "release of " + block.requestId());
+                pools.add(block.pool());
+            }
+        }
+        for (Block block : now) {
+            if (!old.contains(block)) {
+                pools.add(block.pool());
+                if (!AddressRules.isOwn(block)) {
+                    calls.add("claim " + block.requestId());
+                }
+            }
+        }
+        Entry catalog = state.entries().get("catalog");
+        boolean poolsChanged = catalog != null && catalog.version() == state.revision();
+        boolean hidden = state.entries().values().stream()
+                .filter(entry -> entry.version() == state.revision())
+                .map(Entry::key)
+                .filter(key -> key.startsWith(POOLS))
+                .map(key -> key.substring(POOLS.length()))
+                .anyMatch(pool -> poolsChanged ? last.entries().containsKey(POOLS + pool) : !pools.contains(pool));
+        return hidden || calls.size() > 1;
+    }
+
+    /** The calls that can have made one use of the other, as few as possible. */
+    private static List<String> callsOf(Optional<AddressUse> was, AddressUse is) {
+        AddressUse from = was.orElse(null);
+        return switch (is) {
+            case AddressUse.InUse(AddressOwner owner, Optional<Workload> of) -> {
+                String allocation = "allocation for " + owner.id();
+                boolean one = from == null
+                        ? of.isEmpty()
+                        : of.isPresent() && from.reserved().equals(of);
+                if (!(from instanceof AddressUse.InUse(AddressOwner last, Optional<Workload> before))) {
+                    yield one ? List.of(allocation) : List.of("another", allocation);
+                }
+                yield last.equals(owner) && before.isPresent() && of.isEmpty()
+                        ? List.of("end of the reservation for " + before.get().name())
+                        : List.of("another", allocation);
+            }
+            case AddressUse.Reserved(Workload workload) ->
+                switch (from) {
+                    case null -> List.of("reservation for " + workload.name());
+                    case AddressUse.InUse(AddressOwner owner, Optional<Workload> _) ->
+                        List.of("release by " + owner.id());
+                    case AddressUse.Cooling _, AddressUse.Reserved _ ->
+                        List.of("another", "reservation for " + workload.name());
+                };
+            case AddressUse.Cooling _ ->
+                switch (from) {
+                    case AddressUse.InUse(AddressOwner owner, Optional<Workload> of) ->
+                        of.isEmpty()
+                                ? List.of("release by " + owner.id())
+                                : List.of("another", "release by " + owner.id());
+                    case AddressUse.Reserved(Workload workload) ->
+                        List.of("end of the reservation for " + workload.name());
+                    case null -> List.of("one", "another");
+                    case AddressUse.Cooling _ -> List.of("one", "another");
+                };
+        };
     }
 
     /** After every step. */
@@ -270,7 +387,7 @@ final class Checker {
                 require(
                         ledger.addressesOf(user.id()).stream()
                                 .anyMatch(one -> one.address().equals(address)),
-                        user.id() + " uses " + address + ", which is not stored as its own: "
+                        () -> user.id() + " uses " + address + ", which is not stored as its own: "
                                 + ledger.address(address));
             }
         });
@@ -281,97 +398,55 @@ final class Checker {
         Set<String> requests = new HashSet<>();
         for (Block block : ledger.blocks()) {
             Pool pool = ledger.pool(block.pool()).orElse(null);
-            require(pool != null, block + " is owned, and its pool is gone");
-            require(pool.state() != PoolState.RETIRED, block + " is owned, and its pool is retired");
+            require(pool != null, () -> block + " is owned, and its pool is gone");
+            require(pool.state() != PoolState.RETIRED, () -> block + " is owned, and its pool is retired");
             require(
                     pool.cidr().contains(block.cidr()) && block.cidr().length() == pool.blockLength(),
-                    block + " is no block of " + pool);
-            require(requests.add(block.requestId()), "request " + block.requestId() + " took two blocks");
+                    () -> block + " is no block of " + pool);
+            require(requests.add(block.requestId()), () -> "request " + block.requestId() + " took two blocks");
         }
-        Set<String> owners = new HashSet<>();
         for (SingleAddress one : ledger.addresses()) {
             require(
                     ledger.blocksOf(one.pool()).stream()
                             .anyMatch(block ->
                                     AddressRules.isOwn(block) && block.cidr().contains(one.address())),
-                    one + " is in no block of the service's own");
-            one.use()
-                    .user()
-                    .ifPresent(owner ->
-                            require(owners.add(owner.id()), owner + " has two addresses and asked for one, " + one));
+                    () -> one + " is in no block of the service's own");
         }
+        List<Block> blocks = ledger.blocks();
         for (Pool pool : ledger.pools()) {
-            checkSizes(ledger, pool);
+            checkSizes(ledger, pool, blocks);
         }
     }
 
     /** Allocated and free are all there is, counted block by block. */
-    private static void checkSizes(Ledger ledger, Pool pool) {
+    private static void checkSizes(Ledger ledger, Pool pool, List<Block> all) {
         long size = pool.cidr().size().longValueExact() / blocks(pool);
         int allocated = 0;
         int free = 0;
         for (int i = 0; i < blocks(pool); i++) {
             IpPrefix place = IpPrefix.containing(pool.cidr().address().plus(i * size), pool.blockLength());
-            long owners = ledger.blocks().stream()
-                    .filter(block -> block.cidr().overlaps(place))
-                    .count();
-            require(owners <= 1, place + " is owned " + owners + " times");
+            long owners =
+                    all.stream().filter(block -> block.cidr().overlaps(place)).count();
+            require(owners <= 1, () -> place + " is owned " + owners + " times");
             allocated += (int) owners;
             free += owners == 0 ? 1 : 0;
         }
+        int owned = ledger.blocksOf(pool.name()).size();
         require(
-                allocated == ledger.blocksOf(pool.name()).size() && allocated + free == blocks(pool),
-                pool + ": " + allocated + " blocks are allocated and " + free + " free, and "
-                        + ledger.blocksOf(pool.name()).size() + " owned of " + blocks(pool));
+                allocated == owned && allocated + free == blocks(pool),
+                pool + ": " + allocated + " blocks are allocated and " + free + " free, and " + owned + " owned of "
+                        + blocks(pool));
     }
 
     private static int blocks(Pool pool) {
         return 1 << (pool.blockLength() - pool.cidr().length());
     }
 
-    /** True when no pool has a block for a node. */
-    static boolean noBlockFree(Ledger ledger) {
+    /** True when no pool has a block of a family for a node. */
+    static boolean noBlockFree(Ledger ledger, IpFamily family) {
         return ledger.pools().stream()
                 .filter(pool -> pool.state() == PoolState.ACTIVE && pool.purpose() == PoolPurpose.PODS)
+                .filter(pool -> pool.family() == family)
                 .allMatch(pool -> ledger.blocksOf(pool.name()).size() == blocks(pool));
-    }
-
-    /** True when no address of these pools can be had. */
-    static boolean noAddressFree(Ledger ledger, Predicate<Pool> of) {
-        return ledger.pools().stream()
-                .filter(pool -> pool.state() == PoolState.ACTIVE)
-                .filter(of)
-                .allMatch(pool -> ledger.blocksOf(pool.name()).size() == blocks(pool)
-                        && ledger.blocksOf(pool.name()).stream()
-                                .filter(AddressRules::isOwn)
-                                .allMatch(block ->
-                                        ledger.addressesIn(block.cidr()).size()
-                                                == block.cidr().size().intValueExact()));
-    }
-
-    /** The disk as a store that nobody writes to. */
-    private record Disk(SimStore.State state) implements IpamStore {
-        @Override
-        public Reading read(long since) {
-            return state.read(since);
-        }
-
-        @Override
-        public long revision() {
-            return state.revision();
-        }
-
-        @Override
-        public Outcome compareAndSet(List<Change> changes) {
-            throw new UnsupportedOperationException("the checker writes nothing");
-        }
-
-        @Override
-        public boolean connected() {
-            return true;
-        }
-
-        @Override
-        public void close() {}
     }
 }

@@ -1,12 +1,17 @@
 package io.podwire.e2e.ipam.sim;
 
+import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpAddress;
+import io.podwire.ipam.core.AddressWish;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.ReclaimRules.Patience;
+import io.podwire.ipam.core.Workload;
 import io.podwire.ipam.store.Change;
 import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /** What the parts of a simulation do where a {@link Bug} does something else. */
@@ -41,6 +46,22 @@ interface Conduct {
     /** Which life a replica takes a caller for. */
     default NodeEpoch caller(NodeEpoch caller, Supplier<Ledger> ledger) {
         return caller;
+    }
+
+    /** As which replica of a workload somebody is given addresses. */
+    default Optional<Workload> workload(
+            Optional<Workload> workload, List<AddressWish> wishes, Supplier<Ledger> ledger) {
+        return workload;
+    }
+
+    /** How somebody is refused addresses. */
+    default ServiceException refusal(ServiceException refusal, Supplier<Ledger> ledger) {
+        return refusal;
+    }
+
+    /** By whom a replica takes addresses to be released. */
+    default String releaser(String ownerId, List<IpAddress> addresses, Supplier<Ledger> ledger) {
+        return ownerId;
     }
 
     /** How soon a replica frees what cools down this long, and a node gives it again. */

@@ -17,26 +17,35 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
  * A cluster's address management under one seed: replicas of ipam-service and their store, nodes, tenants of single
- * addresses, an operator who changes pools, a cluster that nodes leave and join, and faults of them all
+ * addresses, a workload that has some reserved, an operator who changes pools, a cluster that nodes leave and join, and faults of them all
  * and of the network between them.
  */
 final class IpamSimulation {
-    /** Fewer addresses than are wanted, so that everybody contends; in two pools, between which a claim chooses. */
-    static final List<Pool> PODS = List.of(
-            new Pool("pods-0", IpPrefix.parse("10.1.0.0/28"), 30),
-            new Pool("pods-1", IpPrefix.parse("10.1.1.0/28"), 30));
-
     /** Of single addresses. */
-    static final Pool SINGLE = single("single", "10.2.0.0/29");
+    static final Pool SINGLE = single("single", "10.2.0.0/29", 30);
+
+    /** The same of the other family. */
+    static final Pool SINGLE_6 = single("single-6", "fd00:2::/126", 127);
 
     /** Comes, goes, is retired and active again. */
-    static final Pool FLIPPING = single("flipping", "10.3.0.0/29");
+    static final Pool FLIPPING = single("flipping", "10.3.0.0/29", 30);
+
+    /** Fewer addresses than are wanted, so that everybody contends; pods' IPv4 in two pools, between which a claim chooses. */
+    static final List<Pool> POOLS = List.of(
+            new Pool("pods-0", IpPrefix.parse("10.1.0.0/28"), 30),
+            new Pool("pods-1", IpPrefix.parse("10.1.1.0/28"), 30),
+            new Pool("pods-6", IpPrefix.parse("fd00:1::/123"), 126),
+            SINGLE,
+            SINGLE_6,
+            FLIPPING);
 
     private static final int REPLICAS = 3;
     private static final int NODES = 4;
@@ -60,6 +69,7 @@ final class IpamSimulation {
     private int done;
     private int answered;
     private int unanswered;
+    private final Map<String, Integer> addresses = new TreeMap<>();
 
     /**
      * What a run came to.
@@ -67,10 +77,19 @@ final class IpamSimulation {
      * @param operations calls, and begins and ends of pods
      * @param answered calls, refusals among them
      * @param reclaims how often the blocks of an installation of a node were taken back
+     * @param addresses how often single addresses were given or refused in each way
      * @param time that passed in it
      * @param digest of all that happened
      */
-    record Result(long steps, int operations, int answered, int unanswered, int reclaims, Duration time, long digest) {}
+    record Result(
+            long steps,
+            int operations,
+            int answered,
+            int unanswered,
+            int reclaims,
+            Map<String, Integer> addresses,
+            Duration time,
+            long digest) {}
 
     /**
      * A simulation.
@@ -88,11 +107,11 @@ final class IpamSimulation {
         this.store = new SimStore(world, conduct, checker::stored);
     }
 
-    private static Pool single(String name, String cidr) {
+    private static Pool single(String name, String cidr, int blockLength) {
         return new Pool(
                 name,
                 IpPrefix.parse(cidr),
-                30,
+                blockLength,
                 PoolState.ACTIVE,
                 List.of(),
                 NodeSelector.EVERY_NODE,
@@ -113,7 +132,14 @@ final class IpamSimulation {
             world.start(this::setUp);
             world.run(checker::check);
             return new Result(
-                    world.steps(), done, answered, unanswered, checker.reclaims(), world.monotonic(), world.digest());
+                    world.steps(),
+                    done,
+                    answered,
+                    unanswered,
+                    checker.reclaims(),
+                    Map.copyOf(addresses),
+                    world.monotonic(),
+                    world.digest());
         } catch (AssertionError | RuntimeException e) {
             throw new AssertionError(
                     "-Dseed=" + seed + ", step " + world.steps() + ": " + e.getMessage() + "\nThe last steps:\n  "
@@ -127,7 +153,7 @@ final class IpamSimulation {
             replicas.add(new Replica(world, network, store, cluster, conduct, "replica-" + i, this::over));
         }
         Program operator = new Program(world, "operator");
-        for (Pool pool : List.of(PODS.getFirst(), PODS.getLast(), SINGLE, FLIPPING)) {
+        for (Pool pool : POOLS) {
             while (!changed(operator, "create " + pool.name(), pools -> pools.create(pool))) {
                 world.sleep(TIMEOUT);
             }
@@ -138,6 +164,7 @@ final class IpamSimulation {
         for (int i = 0; i < TENANTS; i++) {
             var _ = new Tenant(this, world, checker, "tenant-" + i);
         }
+        var _ = new Replicated(this, world, checker, "db");
         world.start(() -> operate(operator));
         world.start(this::trouble);
         world.start(this::trouble);
@@ -196,6 +223,11 @@ final class IpamSimulation {
             answered++;
             throw e;
         }
+    }
+
+    /** Counts what became of a call about single addresses. */
+    void count(String what) {
+        addresses.merge(what, 1, Integer::sum);
     }
 
     private boolean changed(Program operator, String what, Consumer<PoolFlow> change) {

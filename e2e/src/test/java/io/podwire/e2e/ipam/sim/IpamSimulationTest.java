@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import io.podwire.common.error.ErrorReason;
 import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -21,6 +24,7 @@ import org.slf4j.LoggerFactory;
 @Tag("simulation")
 final class IpamSimulationTest {
     private static final int SEEDS = Integer.getInteger("podwire.soak.count", 100);
+    private static final int ENOUGH_FOR_EVERYTHING = 50;
     private static final int OPERATIONS = 1000;
     private static final int MOST_SEEDS_FOR_A_BUG = 500;
 
@@ -46,8 +50,10 @@ final class IpamSimulationTest {
         long answered = 0;
         long unanswered = 0;
         long reclaims = 0;
+        Map<String, Integer> addresses = new TreeMap<>();
         Duration time = Duration.ZERO;
-        for (long seed : seeds(SEEDS).toArray()) {
+        long[] seeds = seeds(SEEDS).toArray();
+        for (long seed : seeds) {
             System.out.println("ipam simulation: -Dseed=" + seed);
             IpamSimulation.Result result = new IpamSimulation(seed, OPERATIONS, Conduct.SOUND).run();
             steps += result.steps();
@@ -55,15 +61,33 @@ final class IpamSimulationTest {
             answered += result.answered();
             unanswered += result.unanswered();
             reclaims += result.reclaims();
+            result.addresses().forEach((what, count) -> addresses.merge(what, count, Integer::sum));
             time = time.plus(result.time());
         }
         System.out.println("ipam simulation: " + operations + " operations, " + answered + " calls answered and "
                 + unanswered + " not, " + reclaims + " reclaims, in " + steps + " steps and "
-                + time.toSeconds() + " s of simulated time");
+                + time.toSeconds() + " s of simulated time; single addresses: " + addresses);
         assertThat(answered)
                 .as("calls answered, in spite of %d that were not", unanswered)
                 .isGreaterThan(unanswered);
-        assertThat(reclaims).as("nodes whose blocks were taken back").isGreaterThan(SEEDS / 4);
+        if (seeds.length < ENOUGH_FOR_EVERYTHING) {
+            return;
+        }
+        assertThat(addresses)
+                .as("single addresses, given one or several at once and to replicas of a workload, and refused")
+                .containsKeys(
+                        "given 1",
+                        "given 2",
+                        "given 3",
+                        "reserved 1",
+                        "reserved 2",
+                        "refused: " + ErrorReason.EXHAUSTED,
+                        "refused: " + ErrorReason.OWNED_BY_OTHER,
+                        "refused: " + ErrorReason.NOT_FOUND,
+                        "refused: " + ErrorReason.INVALID_ARGUMENT,
+                        "refused: " + ErrorReason.FAILED_PRECONDITION,
+                        "refused what is reserved");
+        assertThat(reclaims).as("nodes whose blocks were taken back").isGreaterThan(seeds.length / 4);
     }
 
     @Test

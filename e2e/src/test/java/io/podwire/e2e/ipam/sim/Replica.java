@@ -16,6 +16,7 @@ import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.ReclaimRules.Patience;
 import io.podwire.ipam.core.SingleAddress;
+import io.podwire.ipam.core.Workload;
 import io.podwire.ipam.service.AddressFlow;
 import io.podwire.ipam.service.BlockFlow;
 import io.podwire.ipam.service.CasFlow;
@@ -211,13 +212,33 @@ final class Replica {
         return serve(at -> at.blocks.ledger());
     }
 
-    List<SingleAddress> allocate(AddressOwner owner, List<AddressWish> wishes) {
-        return serve(at -> at.addresses.allocate(owner, wishes, Optional.empty()));
+    List<SingleAddress> allocate(AddressOwner owner, List<AddressWish> wishes, Optional<Workload> workload) {
+        return serve(at -> {
+            try {
+                return at.addresses.allocate(owner, wishes, conduct.workload(workload, wishes, at.blocks::ledger));
+            } catch (ServiceException e) {
+                throw conduct.refusal(e, at.blocks::ledger);
+            }
+        });
     }
 
     boolean release(String ownerId, List<IpAddress> addresses) {
         return serve(at -> {
-            at.addresses.release(ownerId, addresses);
+            at.addresses.release(conduct.releaser(ownerId, addresses, at.blocks::ledger), addresses);
+            return true;
+        });
+    }
+
+    boolean reserve(List<Workload> workloads, List<AddressWish.Any> wishes) {
+        return serve(at -> {
+            at.addresses.reserve(workloads, wishes);
+            return true;
+        });
+    }
+
+    boolean unreserve(List<Workload> workloads) {
+        return serve(at -> {
+            at.addresses.unreserve(workloads);
             return true;
         });
     }

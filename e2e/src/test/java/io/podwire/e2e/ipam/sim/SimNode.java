@@ -16,6 +16,7 @@ import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.node.address.AddressBook;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
@@ -23,6 +24,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A node: the real address book, and around it as much of a node as there is to address management. It claims a block
@@ -42,6 +46,7 @@ final class SimNode {
     private static final Duration REPORT = Duration.ofMillis(400);
     private static final int LOW_WATER = 2;
     private static final int BLOCK_SIZE = 4;
+    private static final Map<IpFamily, Integer> BLOCK_LENGTHS = Map.of(IpFamily.V4, 30, IpFamily.V6, 126);
     private static final int MOST_PODS = 9;
 
     private final IpamSimulation simulation;
@@ -50,7 +55,7 @@ final class SimNode {
     private final Conduct conduct;
     private final NodeName name;
     /** On the node's disk. */
-    private final TreeMap<String, IpAddress> pods = new TreeMap<>();
+    private final TreeMap<String, PodAddresses> pods = new TreeMap<>();
 
     private List<IpAddress> cooling = List.of();
     private long lives;
@@ -75,7 +80,9 @@ final class SimNode {
         /** Requests that may take a block, or have. */
         private final Set<String> known = new HashSet<>();
 
-        private String claim = newRequestId();
+        /** The next claim of each family. */
+        private final Map<IpFamily, String> claims = new EnumMap<>(IpFamily.class);
+
         private boolean toEnd;
         /** How often it was to ask what is its own, and how often it has. */
         private int toConfirm = 1;
@@ -94,6 +101,10 @@ final class SimNode {
         this.life = new Life();
         checker.watch(this);
         begin(life);
+    }
+
+    private Stream<IpAddress> addressesOfPods() {
+        return pods.values().stream().flatMap(PodAddresses::stream);
     }
 
     private String newRequestId() {
@@ -127,7 +138,7 @@ final class SimNode {
     void powerOff() {
         crash();
         List<IpAddress> cold = new ArrayList<>(cooling);
-        cold.addAll(pods.values());
+        addressesOfPods().forEach(cold::add);
         cooling = cold;
         endPods();
     }
@@ -149,7 +160,7 @@ final class SimNode {
 
     private void endPods() {
         if (!life.lost) {
-            pods.values().forEach(checker::unused);
+            addressesOfPods().forEach(checker::unused);
         }
         pods.clear();
     }
@@ -166,7 +177,7 @@ final class SimNode {
         }
         world.note(name + " has lost the addresses of " + pods.values());
         life.lost = life.epoch.counter() <= last.counter();
-        pods.values().forEach(checker::lost);
+        addressesOfPods().forEach(checker::lost);
         if (!life.lost) {
             pods.keySet().forEach(pod -> {
                 var _ = life.book.release(pod, world.monotonic());
@@ -198,11 +209,11 @@ final class SimNode {
         }
         if (reboot) {
             boots++;
-            cold.addAll(pods.values());
+            addressesOfPods().forEach(cold::add);
             endPods();
         }
         Life next = new Life();
-        pods.forEach(next.book::restore);
+        pods.forEach((pod, addresses) -> addresses.stream().forEach(address -> next.book.restore(pod, address)));
         cold.forEach(address -> next.book.restoreCooling(address, world.monotonic()));
         life = next;
         begin(next);
@@ -261,8 +272,11 @@ final class SimNode {
             } else if (!pods.isEmpty()) {
                 delete(at);
             }
-            if (!at.toEnd && at.book.free(IpFamily.V4, world.monotonic()) < LOW_WATER) {
-                claim(at, at.claim).ifPresent(_ -> at.claim = newRequestId());
+            for (IpFamily family : IpFamily.values()) {
+                if (!at.toEnd && at.book.free(family, world.monotonic()) < LOW_WATER) {
+                    String request = at.claims.computeIfAbsent(family, _ -> newRequestId());
+                    claim(at, family, request).ifPresent(_ -> at.claims.remove(family));
+                }
             }
         }
     }
@@ -271,14 +285,14 @@ final class SimNode {
     private void confirm(Life at) {
         if (!at.requests.isEmpty()) {
             at.book.blocks().forEach(block -> {
-                var _ = claim(at, at.requests.get(block));
+                var _ = claim(at, block.family(), at.requests.get(block));
             });
             return;
         }
         untilAnswered(at, "list", replica -> replica.ledger()).ifPresent(ledger -> {
             for (Block block : ledger.blocks()) {
                 if (block.owner().sameOwner(at.epoch) && !at.toEnd) {
-                    var _ = claim(at, block.requestId());
+                    var _ = claim(at, block.cidr().family(), block.requestId());
                 }
             }
         });
@@ -287,12 +301,15 @@ final class SimNode {
     private void add(Life at) {
         simulation.done();
         String pod = name.value() + "-pod-" + ++names;
-        Optional<PodAddresses> taken = at.book.take(pod, EnumSet.of(IpFamily.V4), world.monotonic());
+        Set<IpFamily> families =
+                world.oneIn(3) ? EnumSet.of(world.oneIn(3) ? IpFamily.V6 : IpFamily.V4) : EnumSet.allOf(IpFamily.class);
+        Optional<PodAddresses> taken = at.book.take(pod, families, world.monotonic());
         taken.ifPresent(addresses -> {
-            world.note(pod + " gets " + addresses.first());
-            pods.put(pod, addresses.first());
+            world.note(pod + " gets " + addresses);
+            require(addresses.families().equals(families), pod + " wants " + families + " and gets " + addresses);
+            pods.put(pod, addresses);
             if (!at.lost) {
-                checker.used(addresses.first(), new Checker.User(pod, false));
+                addresses.stream().forEach(address -> checker.used(address, new Checker.User(pod, false)));
             }
         });
     }
@@ -301,26 +318,27 @@ final class SimNode {
         simulation.done();
         String pod = List.copyOf(pods.keySet()).get(world.random().nextInt(pods.size()));
         world.note(pod + " ends");
-        IpAddress address = pods.remove(pod);
+        PodAddresses addresses = pods.remove(pod);
         if (!at.lost) {
-            checker.unused(address);
+            addresses.stream().forEach(checker::unused);
         }
         var _ = at.book.release(pod, world.monotonic());
     }
 
     /** Claims a block with a request; empty when it is refused. */
-    private Optional<Block> claim(Life at, String requestId) {
+    private Optional<Block> claim(Life at, IpFamily family, String requestId) {
         String request = requestId;
         at.known.add(request);
-        Checker.Witness full = checker.witness(Checker::noBlockFree);
+        Checker.Witness full = checker.witness();
         while (true) {
             simulation.done();
             boolean over = at.lost;
-            ClaimRequest wish = new ClaimRequest(at.epoch, Map.of(), ClaimRequest.ANY_POOL, IpFamily.V4, request);
+            ClaimRequest wish = new ClaimRequest(at.epoch, Map.of(), ClaimRequest.ANY_POOL, family, request);
             try {
                 Block block = call(at, "claim " + request + " of " + at.epoch, true, replica -> replica.claim(wish));
                 checker.dismiss(full);
                 require(!over, at.epoch + " has lost its blocks, and is given " + block);
+                require(block.cidr().family() == family, at.epoch + " wants " + family + " and is given " + block);
                 at.requests.put(block.cidr(), request);
                 at.book.addBlock(block.cidr());
                 checker.changed();
@@ -337,7 +355,7 @@ final class SimNode {
                     return Optional.empty();
                 }
                 require(e.reason() == ErrorReason.EXHAUSTED, "the newest life of a node is refused: " + e.getMessage());
-                full.mustHaveSeen(e.getMessage());
+                full.mustHaveSeen(ledger -> Checker.noBlockFree(ledger, family), e.getMessage());
                 return Optional.empty();
             }
         }
@@ -345,7 +363,7 @@ final class SimNode {
 
     /** Gives a block back that has no pod and no address that cools down. */
     private void giveBack(Life at) {
-        Set<IpAddress> inUse = new HashSet<>(pods.values());
+        Set<IpAddress> inUse = addressesOfPods().collect(Collectors.toSet());
         inUse.addAll(at.book.cooling(world.monotonic()));
         Optional<IpPrefix> empty = at.book.blocks().stream()
                 .filter(block -> inUse.stream().noneMatch(block::contains))
@@ -358,15 +376,18 @@ final class SimNode {
         if (!conduct.keepsReleased()) {
             at.book.removeBlock(block);
         }
-        Checker.Witness free = checker.witness(ledger ->
-                ledger.block(block).filter(b -> b.requestId().equals(request)).isEmpty());
+        Checker.Witness free = checker.witness();
         checker.givesBack(request);
         if (untilAnswered(at, "release " + block + " by " + at.epoch, replica -> replica.release(at.epoch, block))
                 .isEmpty()) {
             checker.dismiss(free);
             return;
         }
-        free.mustHaveSeen("it is answered that " + block + " is not " + at.epoch + "'s any more");
+        free.mustHaveSeen(
+                ledger -> ledger.block(block)
+                        .filter(b -> b.requestId().equals(request))
+                        .isEmpty(),
+                "it is answered that " + block + " is not " + at.epoch + "'s any more");
     }
 
     /** What a replica does. */
@@ -407,32 +428,35 @@ final class SimNode {
         AddressBook<String> book = life.book;
         if (life.process.alive()) {
             for (IpPrefix block : book.blocks()) {
-                requireOwn(ledger, block, "gives addresses of ");
+                requireOwn(ledger, block, () -> name + " gives addresses of ");
             }
-            long held = pods.values().stream()
+            long held = addressesOfPods()
                     .filter(address -> book.blocks().stream().anyMatch(block -> block.contains(address)))
                     .count();
             long cold = book.cooling(world.monotonic()).stream()
                     .filter(address -> book.blocks().stream().anyMatch(block -> block.contains(address)))
                     .count();
-            int free = book.free(IpFamily.V4, world.monotonic());
+            int free = book.free(IpFamily.V4, world.monotonic()) + book.free(IpFamily.V6, world.monotonic());
             require(
                     held + cold + free == (long) BLOCK_SIZE * book.blocks().size(),
-                    name + " has " + held + " addresses in use, " + cold + " cooling and " + free + " free of "
+                    () -> name + " has " + held + " addresses in use, " + cold + " cooling and " + free + " free of "
                             + book.blocks());
         }
-        pods.forEach(
-                (pod, address) -> requireOwn(ledger, IpPrefix.containing(address, 30), pod + " has an address of "));
+        pods.forEach((pod, addresses) -> addresses.stream()
+                .forEach(address -> requireOwn(
+                        ledger,
+                        IpPrefix.containing(address, BLOCK_LENGTHS.get(address.family())),
+                        () -> name + " " + pod + " has an address of ")));
         for (Block block : ledger.blocks()) {
             require(
                     !block.owner().equals(life.epoch) || life.known.contains(block.requestId()),
-                    block + " is owned, and " + life.epoch + " has forgotten that request");
+                    () -> block + " is owned, and " + life.epoch + " has forgotten that request");
         }
     }
 
-    private void requireOwn(Ledger ledger, IpPrefix block, String what) {
+    private void requireOwn(Ledger ledger, IpPrefix block, Supplier<String> what) {
         require(
                 ledger.block(block).filter(b -> b.owner().sameOwner(life.epoch)).isPresent(),
-                name + " " + what + block + ", which is not its own: " + ledger.block(block));
+                () -> what.get() + block + ", which is not its own: " + ledger.block(block));
     }
 }
