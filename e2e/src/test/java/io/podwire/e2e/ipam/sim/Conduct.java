@@ -8,6 +8,7 @@ import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.ReclaimRules.Patience;
 import io.podwire.ipam.core.Workload;
 import io.podwire.ipam.store.Change;
+import io.podwire.ipam.store.Entry;
 import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.util.List;
@@ -29,7 +30,21 @@ interface Conduct {
         return false;
     }
 
-    /** What a replica writes. */
+    /**
+     * What the store makes of a change that it takes.
+     *
+     * @param before what the key holds
+     */
+    default Change taken(Change change, Optional<Entry> before) {
+        return change;
+    }
+
+    /** What a replica writes, one after the other as long as each is taken. */
+    default List<List<Change>> writes(List<Change> changes) {
+        return List.of(written(changes));
+    }
+
+    /** What a replica writes where that is one write. */
     default List<Change> written(List<Change> changes) {
         return changes;
     }
@@ -64,8 +79,13 @@ interface Conduct {
         return ownerId;
     }
 
-    /** How soon a replica frees what cools down this long, and a node gives it again. */
+    /** How soon a replica frees what cools down this long. */
     default Duration coolDown(Duration coolDown) {
+        return coolDown;
+    }
+
+    /** How soon a node gives again what cools down this long. */
+    default Duration coolDownOfNode(Duration coolDown) {
         return coolDown;
     }
 

@@ -286,21 +286,29 @@ final class Replica {
                 // A process that stops between its decision and its write: the node may come back meanwhile.
                 process.sleep(world.upTo(STORE_TIMEOUT));
             }
-            List<Change> written = conduct.written(changes);
-            Outcome outcome;
+            Outcome outcome = new Outcome.Unknown();
+            writeFailed = false;
+            for (List<Change> next : conduct.writes(changes)) {
+                if (!writeFailed) {
+                    outcome = write(next);
+                    writeFailed = !(outcome instanceof Outcome.Applied);
+                }
+            }
+            return outcome;
+        }
+
+        private Outcome write(List<Change> changes) {
             try {
-                outcome = network.call(
+                return network.call(
                         process,
                         SimStore.NAME,
-                        "write " + written.stream().map(Change::key).toList(),
+                        "write " + changes.stream().map(Change::key).toList(),
                         STORE_TIMEOUT,
                         false,
-                        () -> store.compareAndSet(written));
+                        () -> store.compareAndSet(changes));
             } catch (Network.Unanswered _) {
-                outcome = new Outcome.Unknown();
+                return new Outcome.Unknown();
             }
-            writeFailed = !(outcome instanceof Outcome.Applied);
-            return outcome;
         }
 
         @Override

@@ -74,7 +74,7 @@ final class SimNode {
     private final class Life {
         private final Program process = new Program(world, name.value());
         private final NodeEpoch epoch = new NodeEpoch(name, "uid-" + installations, "boot-" + boots, ++lives);
-        private final AddressBook<String> book = new AddressBook<>(conduct.coolDown(Checker.COOL_DOWN));
+        private final AddressBook<String> book = new AddressBook<>(conduct.coolDownOfNode(Checker.COOL_DOWN));
         /** The request that took each block. */
         private final Map<IpPrefix, String> requests = new TreeMap<>();
         /** Requests that may take a block, or have. */

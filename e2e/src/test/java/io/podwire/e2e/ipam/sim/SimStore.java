@@ -7,6 +7,7 @@ import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 
@@ -88,7 +89,10 @@ final class SimStore {
         if (!changes.stream().allMatch(change -> conduct.matches(change, before.version(change.key())))) {
             return new Outcome.Conflict();
         }
-        State after = before.with(changes);
+        State after = before.with(changes.stream()
+                .map(change -> conduct.taken(
+                        change, Optional.ofNullable(before.entries().get(change.key()))))
+                .toList());
         unsynced.add(after);
         Duration wait = world.upTo(LONGEST_SYNC);
         if (conduct.answersEarly()) {
