@@ -168,9 +168,10 @@ public final class AddressFlow {
      * Makes addresses free that have cooled down.
      *
      * @param cooled with the version that each had all the while; one that has another now is left alone
+     * @return false when all have
      */
-    void forget(Map<SingleAddress, Long> cooled) {
-        var _ = flow.run("end of the cool-down of " + cooled.size() + " addresses", snapshot -> {
+    boolean forget(Map<SingleAddress, Long> cooled) {
+        return flow.run("end of the cool-down of " + cooled.size() + " addresses", snapshot -> {
             List<SingleAddress> same = cooled.entrySet().stream()
                     .filter(entry -> snapshot.version(entry.getKey().address()) == entry.getValue())
                     .map(Map.Entry::getKey)

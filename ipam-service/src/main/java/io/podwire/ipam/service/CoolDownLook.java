@@ -10,8 +10,11 @@ import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.store.LedgerSnapshot;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,23 +48,28 @@ public final class CoolDownLook {
         this.usual = usual;
     }
 
-    /** Looks; a store that does not answer is asked again at the next look. */
+    /**
+     * Looks, and makes all free that has cooled down, one write after the other. What is left where another replica turns
+     * out to be at it, or the store does not answer, is looked at anew the next time.
+     */
     public void look() {
         try {
-            Map<SingleAddress, Long> cooled = cooled(flow.read());
-            if (!cooled.isEmpty()) {
-                flow.forget(cooled);
+            boolean goesOn = true;
+            for (Iterator<Map<SingleAddress, Long>> writes = cooled(flow.read()).iterator();
+                    goesOn && writes.hasNext(); ) {
+                goesOn = flow.forget(writes.next()) && !Thread.currentThread().isInterrupted();
             }
         } catch (ServiceException e) {
             log.debug("released addresses go on cooling down: {}", e.getMessage());
         }
     }
 
-    private Map<SingleAddress, Long> cooled(LedgerSnapshot snapshot) {
+    /** What has cooled down with the version of each, as much in each part as goes in one write. */
+    private List<Map<SingleAddress, Long>> cooled(LedgerSnapshot snapshot) {
         Duration now = time.monotonic();
         Ledger ledger = snapshot.ledger();
         Map<IpAddress, Seen> still = new HashMap<>();
-        Map<SingleAddress, Long> cooled = new LinkedHashMap<>();
+        List<Map<SingleAddress, Long>> cooled = new ArrayList<>();
         for (SingleAddress address : ledger.addresses()) {
             if (!(address.use() instanceof AddressUse.Cooling)) {
                 continue;
@@ -70,8 +78,11 @@ public final class CoolDownLook {
             Seen before = seen.get(address.address());
             Seen at = before != null && before.version() == version ? before : new Seen(version, now);
             still.put(address.address(), at);
-            if (now.minus(at.at()).compareTo(coolDown(ledger, address)) >= 0 && cooled.size() < MOST_AT_ONCE) {
-                cooled.put(address, version);
+            if (now.minus(at.at()).compareTo(coolDown(ledger, address)) >= 0) {
+                if (cooled.isEmpty() || cooled.getLast().size() == MOST_AT_ONCE) {
+                    cooled.add(new LinkedHashMap<>());
+                }
+                cooled.getLast().put(address, version);
             }
         }
         seen = still;

@@ -22,14 +22,20 @@ import io.podwire.ipam.core.PoolPurpose;
 import io.podwire.ipam.core.PoolState;
 import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.service.Interleaving.Turn;
+import io.podwire.ipam.store.Change;
+import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.LedgerSnapshot;
 import io.podwire.ipam.store.MemoryIpamStore;
+import io.podwire.ipam.store.Outcome;
+import io.podwire.ipam.store.Reading;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -101,6 +107,73 @@ class AddressFlowTest {
             await().until(() -> ledger().address(IpAddress.parse("10.2.0.0")).isEmpty());
             now = Duration.ofSeconds(200);
             await("and its block is nobody's").until(() -> ledger().blocks().isEmpty());
+        }
+    }
+
+    @Test
+    void oneLookFreesAllThatHasCooledDownInWritesOfFifty() {
+        CountingStore counting = new CountingStore(store, new ArrayList<>());
+        CasFlow commits = new CasFlow(
+                counting,
+                Duration.ofSeconds(1),
+                time,
+                _ -> {
+                    throw new IllegalStateException("nobody contends");
+                },
+                new Random(1));
+        new PoolFlow(commits)
+                .create(new Pool("small", IpPrefix.parse("10.4.0.0/22"), 26)
+                        .with(List.of(new PoolEdit.Purpose(PoolPurpose.STATIC))));
+        AddressFlow flow = new AddressFlow(commits, time);
+        List<AddressWish> eight = Collections.nCopies(8, ANY.getFirst());
+        for (int i = 0; i < 128; i++) {
+            flow.allocate(owner("vm-" + i), eight, Optional.empty());
+        }
+        assertThatThrownBy(() -> flow.allocate(owner("late"), ANY, Optional.empty()))
+                .isInstanceOfSatisfying(
+                        ServiceException.class, e -> assertThat(e.reason()).isEqualTo(ErrorReason.EXHAUSTED));
+        for (int i = 0; i < 125; i++) {
+            flow.release("vm-" + i, List.of());
+        }
+        CoolDownLook look = new CoolDownLook(flow, time, Duration.ofSeconds(60));
+        look.look();
+        now = Duration.ofSeconds(60);
+        counting.freed().clear();
+        look.look();
+        assertThat(counting.freed()).as("1000 addresses, 50 in each write").isEqualTo(Collections.nCopies(20, 50L));
+        assertThat(ledger().addresses()).as("those of the three others").hasSize(24);
+        assertThat(flow.allocate(owner("late"), ANY, Optional.empty())).hasSize(1);
+    }
+
+    /** Counts the addresses that each write makes free. */
+    private record CountingStore(IpamStore store, List<Long> freed) implements IpamStore {
+        @Override
+        public Reading read(long since) {
+            return store.read(since);
+        }
+
+        @Override
+        public long revision() {
+            return store.revision();
+        }
+
+        @Override
+        public Outcome compareAndSet(List<Change> changes) {
+            freed.add(changes.stream()
+                    .filter(change ->
+                            change instanceof Change.Delete && change.key().startsWith("addresses/"))
+                    .count());
+            return store.compareAndSet(changes);
+        }
+
+        @Override
+        public boolean connected() {
+            return store.connected();
+        }
+
+        @Override
+        public void close() {
+            store.close();
         }
     }
 
