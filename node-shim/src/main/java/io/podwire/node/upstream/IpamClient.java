@@ -140,7 +140,10 @@ public final class IpamClient {
         this.returns = new Retrying(loop, "");
     }
 
-    /** Begins: compares the journal's blocks with the service's, then keeps the book above its low water. */
+    /**
+     * Begins: compares the journal's blocks with the service's, which has to confirm them, then keeps the book above its low
+     * water. Until the service answers, the journal's blocks give addresses.
+     */
     public void start() {
         loop.execute(this::look);
         loop.every(LOOK, this::look);
@@ -431,7 +434,7 @@ public final class IpamClient {
 
     private void read() {
         boolean first = readAgain.isEmpty();
-        Listing listing = list();
+        Listing listing = first && own.fence().isEmpty() ? confirmed(list()) : list();
         // Before the blocks: one of such a pool is for nobody else from the start.
         own.namespaces(listing.namespaces());
         if (own.listed(listing.blocks(), time.monotonic()) || first) {
@@ -508,6 +511,36 @@ public final class IpamClient {
         return new Listing(all, namespaces);
     }
 
+    /**
+     * What ipam-service says once it has heard of this life. A list says what was so when it was read: where the node was
+     * taken for gone, its blocks may be taken back right after it, and until the next list it would give addresses of them.
+     * The claim of a listed block, repeated, is a write that a reclaim cannot meet: what is listed after it stays
+     * this node's. Without a listed block there is nothing to lose.
+     */
+    private Listing confirmed(Listing listing) {
+        Optional<ListedBlock> any = listing.blocks().stream()
+                .filter(block -> block.owner().uid().equals(self.uid()))
+                // A service that does not tell the claim cannot be asked.
+                .filter(block -> !block.claim().isEmpty() && !own.withheld(block.cidr(), time.monotonic()))
+                .findFirst();
+        if (any.isEmpty()) {
+            return listing;
+        }
+        // Another block, or a refusal: it was taken back meanwhile. The list, this one or the next try's, knows.
+        var _ = stub().claimBlock(claim(
+                any.get().pool(), any.get().claim(), any.get().cidr().family()));
+        return list();
+    }
+
+    private ClaimBlockRequest claim(String pool, String id, IpFamily family) {
+        return ClaimBlockRequest.newBuilder()
+                .setNode(self.toProto())
+                .setPool(pool)
+                .setRequestId(id)
+                .setFamily(StreamMapping.family(family))
+                .build();
+    }
+
     /** What is on its way back goes back under the claim that was known when that was decided. */
     private void remember(ListedBlock block) {
         if (!claims.containsKey(block.cidr()) || !own.withheld(block.cidr(), time.monotonic())) {
@@ -525,12 +558,7 @@ public final class IpamClient {
     }
 
     private void claimOne(Supply supply) {
-        Block message = stub().claimBlock(ClaimBlockRequest.newBuilder()
-                .setNode(self.toProto())
-                .setPool(supply.pool)
-                .setRequestId(supply.claim)
-                .setFamily(StreamMapping.family(supply.family))
-                .build());
+        Block message = stub().claimBlock(claim(supply.pool, supply.claim, supply.family));
         ListedBlock block = StreamMapping.block(message);
         remember(block);
         if (message.getNamespaceSelected() != own.namespaces().restricts(block.pool())) {

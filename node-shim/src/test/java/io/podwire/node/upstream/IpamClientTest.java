@@ -44,6 +44,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -96,6 +97,8 @@ final class IpamClientTest {
         private final List<String> releasedClaims = new CopyOnWriteArrayList<>();
         private final AtomicInteger loseReleases = new AtomicInteger();
         private volatile Runnable duringRelease = () -> {};
+        /** What happens right after a list was read, once. */
+        private final AtomicReference<Runnable> afterList = new AtomicReference<>(() -> {});
 
         private Block told(Block block) {
             return block.toBuilder()
@@ -191,6 +194,8 @@ final class IpamClientTest {
             }
             if (page + 1 < all.size()) {
                 response.setNextPageToken(Integer.toString(page + 1));
+            } else {
+                afterList.getAndSet(() -> {}).run();
             }
             reply.onNext(response.build());
             reply.onCompleted();
@@ -350,6 +355,83 @@ final class IpamClientTest {
         assertThat(ipam.claims).as("8 addresses are enough").isEmpty();
         assertThat(ipam.lists).as("every page").hasSize(3);
         assertThat(ipam.lists.getFirst().getNode()).isEqualTo("node-1");
+    }
+
+    /** Blocks that the node knows, and that ipam-service has as its own. */
+    private void owns(String... cidrs) {
+        for (String cidr : cidrs) {
+            String claim = cidr.replaceAll("[./]", "-");
+            ipam.owned.put(
+                    claim,
+                    block(cidr, SELF.toProto()).toBuilder().setRequestId(claim).build());
+            journal.putBlock(IpPrefix.parse(cidr), "default");
+            book.addBlock(IpPrefix.parse(cidr), "default");
+        }
+    }
+
+    @Test
+    void aStartBelievesTheListThatFollowsAConfirmationAlone() {
+        owns("10.1.0.0/30", "10.1.7.0/30", "10.1.8.0/30");
+        ipam.afterList.set(() -> ipam.owned.remove("10-1-7-0-30"));
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(book.blocks())
+                .as("what was taken back right after the first list gives no address, though no time has passed")
+                .containsExactly(IpPrefix.parse("10.1.0.0/30"), IpPrefix.parse("10.1.8.0/30"));
+        assertThat(ipam.claims)
+                .as("the claim that took the first block, repeated")
+                .extracting(ClaimBlockRequest::getRequestId, ClaimBlockRequest::getPool, ClaimBlockRequest::getNode)
+                .containsExactly(tuple("10-1-0-0-30", "default", SELF.toProto()));
+        int lists = ipam.lists.size();
+        time.advance(IpamClient.READ);
+        await().atMost(SOON).until(() -> ipam.lists.size() > lists);
+        assertThat(ipam.claims).as("once in a life").hasSize(1);
+    }
+
+    @Test
+    void aStartWhoseBlocksAreTakenBackAfterItsListHasNone() {
+        owns("10.1.0.0/30", "10.1.7.0/30");
+        ipam.afterList.set(() -> {
+            ipam.owned.clear();
+            ipam.size = 0;
+        });
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(() -> client.problem().contains("no free block") && ipam.lists.size() > 2);
+        await("the second list agrees").atMost(SOON).until(() -> book.free(IpFamily.V4, time.monotonic()) == 0);
+        ipam.size = 100;
+        awaitLater(() -> !book.blocks().contains(IpPrefix.parse("10.1.7.0/30")));
+        await().atMost(SOON).until(client::connected);
+        assertThat(journal.blocks().keySet())
+                .as("what it has now it has claimed")
+                .isEqualTo(Set.copyOf(book.blocks()))
+                .hasSize(ipam.owned.size());
+    }
+
+    @Test
+    void aStaleStartIsFencedThoughItNeedsNoBlock() {
+        owns("10.1.0.0/30");
+        ipam.stale = true;
+        IpamClient client = client(1);
+        client.start();
+        await().atMost(SOON).until(client::fenced);
+        assertThat(book.free(IpFamily.V4, time.monotonic())).isZero();
+    }
+
+    @Test
+    void whileTheServiceIsAwayAStartGoesOnFromItsJournalAndConfirmsOnceItIsBack() {
+        owns("10.1.0.0/30");
+        server.kill();
+        IpamClient client = client(1);
+        client.start();
+        await().atMost(SOON).until(() -> client.problem().contains("reading this node's blocks"));
+        take(1);
+        assertThat(client.fenced()).isFalse();
+        server.revive();
+        await().atMost(SOON).until(client::connected);
+        assertThat(ipam.claims).extracting(ClaimBlockRequest::getRequestId).containsExactly("10-1-0-0-30");
+        assertThat(book.heldBy(pod(0))).hasSize(1);
     }
 
     @Test
