@@ -421,7 +421,7 @@ public final class Main {
                 .description("addresses that pods of this node have of ipam-service's own blocks")
                 .register(meters);
         Gauge.builder("podwire.node.fenced", ipam, client -> client.fenced() ? 1 : 0)
-                .description("1 when ipam-service knows a newer life of this node: no address is given, else 0")
+                .description("1 when ipam-service serves this life of the node no more: no address is given, else 0")
                 .register(meters);
         Gauge.builder("podwire.policy.revision", ruleset, RulesetReconciler::revision)
                 .description("revision of the program in the kernel, 0 without one")

@@ -115,7 +115,7 @@ final class Upstreams implements Node.Services {
         policy.ifPresent(PolicyClient::start);
         ipam.ifPresent(IpamClient::start);
         singles.ifPresent(SingleAddresses::start);
-        bindings.start();
+        bindings.start(why -> ipam.ifPresent(client -> client.over(why)));
     }
 
     private static String tunnelFact(IpFamily family) {

@@ -1,6 +1,10 @@
 package io.podwire.node.upstream;
 
 import io.grpc.ManagedChannel;
+import io.grpc.StatusRuntimeException;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.GrpcErrors;
+import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.node.address.AddressBook;
@@ -23,6 +27,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -56,6 +61,9 @@ public final class BindingClient implements AutoCloseable {
     private final Map<String, Replica> replicas = new TreeMap<>();
     /** True from a change to the look that is to come for it; any thread. */
     private final AtomicBoolean awaited = new AtomicBoolean();
+
+    /** Set before the first stream. */
+    private Consumer<String> over = _ -> {};
 
     private BindingReport newest = BindingReport.EMPTY;
     private Optional<EventLoop> resolver = Optional.empty();
@@ -97,8 +105,13 @@ public final class BindingClient implements AutoCloseable {
         this.attachments = attachments;
     }
 
-    /** Connects. Call after the book has what the journal knows. */
-    public void start() {
+    /**
+     * Connects. Call after the book has what the journal knows.
+     *
+     * @param over called on the loop with the words of a replica that serves this life of the node no more
+     */
+    public void start(Consumer<String> over) {
+        this.over = over;
         if (Replicas.isAddress(target)) {
             loop.execute(() -> serve(List.of(target)));
         } else {
@@ -242,7 +255,15 @@ public final class BindingClient implements AutoCloseable {
                     loop,
                     BindingsGrpc.newStub(channel)::reportBindings,
                     this::first,
-                    this::received);
+                    this::received,
+                    this::refused);
+        }
+
+        private void refused(StatusRuntimeException end) {
+            ServiceException why = GrpcErrors.fromGrpc("reporting this node's bindings", end);
+            if (why.reason() == ErrorReason.STALE_EPOCH) {
+                over.accept(why.getMessage());
+            }
         }
 
         private ReportBindingsRequest first() {

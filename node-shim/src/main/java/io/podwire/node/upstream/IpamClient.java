@@ -329,9 +329,29 @@ public final class IpamClient {
         return own.returned();
     }
 
-    /** True when ipam-service knows a newer life of this node: no address is given. */
+    /** True when ipam-service serves this life of the node no more: no address is given. */
     public boolean fenced() {
         return own.fence().isPresent();
+    }
+
+    /**
+     * ipam-service serves this life of the node no more: no address is given from here on. What it does not list as this
+     * node's is given up; it is asked at once.
+     *
+     * @param why what it said
+     */
+    public void over(String why) {
+        loop.execute(() -> {
+            fence(why);
+            look();
+        });
+    }
+
+    private void fence(String why) {
+        if (own.fence().isEmpty()) {
+            own.fence(why);
+            readAgain = Optional.empty();
+        }
     }
 
     private int free(Supply supply) {
@@ -355,9 +375,6 @@ public final class IpamClient {
      * @return false when nothing more is to be done now
      */
     private boolean keepSupplied() {
-        if (own.fence().isPresent()) {
-            return false;
-        }
         boolean awayBefore = away;
         away = channel.getState(true) != ConnectivityState.READY;
         if (awayBefore && !away) {
@@ -367,6 +384,10 @@ public final class IpamClient {
                 || !reading.problem().isEmpty()
                 || readAgain.filter(at -> at.compareTo(time.monotonic()) > 0).isEmpty();
         if (due && !tried(reading, "reading this node's blocks from ipam-service", this::read)) {
+            return false;
+        }
+        if (own.fence().isPresent()) {
+            reading.succeeded();
             return false;
         }
         if (due && !reading.problem().isEmpty()) {
@@ -427,7 +448,7 @@ public final class IpamClient {
     private ServiceException understood(String attempted, StatusRuntimeException e) {
         ServiceException failure = GrpcErrors.fromGrpc(attempted, e);
         if (failure.reason() == ErrorReason.STALE_EPOCH) {
-            own.fence(failure.getMessage());
+            fence(failure.getMessage());
         }
         return failure;
     }

@@ -141,8 +141,8 @@ final class OwnBlocks {
     }
 
     /**
-     * No address of any block is given any more, until node-shim starts again: a newer life of this node is known, and
-     * it cannot become unknown. Owners keep theirs.
+     * No address of any block is given any more, until node-shim starts again: a newer life of this node is known, or what
+     * this one had was taken back, and neither can become unknown. Owners keep theirs.
      *
      * @param why what ipam-service said
      */
@@ -150,10 +150,12 @@ final class OwnBlocks {
         if (fence.isPresent()) {
             return;
         }
-        String sentence = "ipam-service knows a newer life of this node than this one (" + self.name() + ", uid "
-                + self.uid() + ", start " + self.counter() + "), as after a copy or a roll-back of its disk: " + why
-                + "; no address is given to a new pod, running pods keep theirs. Stop the other machine or this one;"
-                + " a copy needs an empty --state-dir, the original a start of node-shim";
+        String sentence = "ipam-service serves this life of the node (" + self.name() + ", uid " + self.uid()
+                + ", start " + self.counter() + ") no more: " + why
+                + "; no address is given to a new pod, running pods keep theirs. A node that was taken for gone: delete"
+                + " its pods, then start node-shim again. A newer life of this node, as after a copy or a roll-back of"
+                + " its disk: stop the other machine or this one; a copy needs an empty --state-dir, the original a"
+                + " start of node-shim";
         // Whoever sees the fence gets no address any more.
         book.close(Set.copyOf(book.blocks()));
         fence = Optional.of(sentence);
@@ -174,6 +176,10 @@ final class OwnBlocks {
                     + later.get().bootId());
         }
         if (fence.isPresent()) {
+            // That this life is over needs no second list that agrees: what is not listed may be another node's by now.
+            BlockKeeper.missing(Set.copyOf(book.blocks()), all, self, Set.copyOf(book.blocks()))
+                    .forget()
+                    .forEach(this::forget);
             return changed(before, now);
         }
         BlockKeeper.Missing missing = BlockKeeper.missing(Set.copyOf(book.blocks()), all, self, doubted);

@@ -2,6 +2,7 @@ package io.podwire.node.upstream;
 
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import io.grpc.stub.StreamObserver;
@@ -35,6 +36,7 @@ final class ReconnectingStream<Q, A> {
     private final Function<StreamObserver<A>, StreamObserver<Q>> call;
     private final Supplier<Q> first;
     private final Consumer<A> received;
+    private final Consumer<StatusRuntimeException> refused;
     private final Backoff backoff = new Backoff(Duration.ofMillis(100), LONGEST, ThreadLocalRandom.current());
 
     private ClientCallStreamObserver<Q> requests;
@@ -60,12 +62,29 @@ final class ReconnectingStream<Q, A> {
             Function<StreamObserver<A>, StreamObserver<Q>> call,
             Supplier<Q> first,
             Consumer<A> received) {
+        this(service, channel, loop, call, first, received, _ -> {});
+    }
+
+    /**
+     * The same.
+     *
+     * @param refused hears of each stream's end by an error
+     */
+    ReconnectingStream(
+            String service,
+            ManagedChannel channel,
+            EventLoop loop,
+            Function<StreamObserver<A>, StreamObserver<Q>> call,
+            Supplier<Q> first,
+            Consumer<A> received,
+            Consumer<StatusRuntimeException> refused) {
         this.service = service;
         this.channel = channel;
         this.loop = loop;
         this.call = call;
         this.first = first;
         this.received = received;
+        this.refused = refused;
     }
 
     /** Opens the stream, now and again after each end. */
@@ -142,7 +161,12 @@ final class ReconnectingStream<Q, A> {
 
             @Override
             public void onError(Throwable failure) {
-                loop.execute(() -> ended(mine, Status.fromThrowable(failure)));
+                loop.execute(() -> {
+                    if (mine == generation && failure instanceof StatusRuntimeException status) {
+                        refused.accept(status);
+                    }
+                    ended(mine, Status.fromThrowable(failure));
+                });
             }
 
             @Override

@@ -110,7 +110,7 @@ public final class SingleAddresses {
      *
      * @param book that has what the journal knows
      * @param attachments of the journal
-     * @param fenced true when a newer life of this node is known
+     * @param fenced true when ipam-service serves this life of the node no more
      * @param changed tells the others which addresses are this node's; its result is done once they are told
      */
     public SingleAddresses(
@@ -156,7 +156,7 @@ public final class SingleAddresses {
      */
     public SingleAnswer allocate(SingleWish wish, Duration longest) {
         if (fenced.getAsBoolean()) {
-            return new SingleAnswer.NotNow("ipam-service knows a newer life of this node than this one: see STATUS");
+            return new SingleAnswer.NotNow("ipam-service serves this life of the node no more: see STATUS");
         }
         Duration most = longest.compareTo(CALL) < 0 ? longest : CALL;
         Deadline deadline = Deadline.after(most.toNanos(), TimeUnit.NANOSECONDS);

@@ -6,6 +6,9 @@ import static org.awaitility.Awaitility.await;
 import com.google.common.net.InetAddresses;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.GrpcErrors;
+import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
@@ -46,6 +49,9 @@ final class BindingClientTest {
             return stream;
         }
     });
+    /** What the client said of the end of this life. */
+    private final List<String> over = new CopyOnWriteArrayList<>();
+
     private final EventLoop loop = new EventLoop("bindings-test");
     private final AddressBook<EndpointKey> book = new AddressBook<>(Duration.ofMinutes(1));
     private final BindingClient client =
@@ -62,7 +68,7 @@ final class BindingClientTest {
     void everythingFirstThenWhatChanged() {
         book.addBlock(IpPrefix.parse("10.1.0.0/29"));
         take(ONE);
-        client.start();
+        client.start(over::add);
         ReportBindingsRequest first = message(0, 0);
         assertThat(first.getNode()).isEqualTo(SELF.toProto());
         assertThat(first.getHandshake()).isEqualTo(Channels.HANDSHAKE);
@@ -88,7 +94,7 @@ final class BindingClientTest {
     @Test
     void aSlowReplicaGetsTheNewestStateAndNoQueue() {
         book.addBlock(IpPrefix.parse("10.1.0.0/29"));
-        client.start();
+        client.start(over::add);
         assertThat(message(0, 0).getReportCase()).isEqualTo(ReportCase.FULL);
         acknowledge(0, 1);
         await().atMost(SOON).until(client::connected);
@@ -110,7 +116,7 @@ final class BindingClientTest {
     @Test
     void aNewStreamBeginsWithEverything() {
         book.addBlock(IpPrefix.parse("10.1.0.0/29"));
-        client.start();
+        client.start(over::add);
         assertThat(message(0, 0).getFull().getBindingsList()).isEmpty();
         acknowledge(0, 1);
         await().atMost(SOON).until(client::connected);
@@ -123,6 +129,31 @@ final class BindingClientTest {
         assertThat(message(2, 0).getReportCase())
                 .as("after an answer to what was never sent")
                 .isEqualTo(ReportCase.FULL);
+    }
+
+    @Test
+    void aReplicaThatServesThisLifeNoMoreIsHeardAtOnceAndNoOtherEndOfAStreamIsTakenForThat() {
+        client.start(over::add);
+        assertThat(message(0, 0).getSequence()).isEqualTo(1);
+        refuse(0, ErrorReason.FAILED_PRECONDITION, "a newer stream of node-1 replaced this one");
+        assertThat(message(1, 0).getSequence()).isEqualTo(1);
+        refuse(1, ErrorReason.OWNED_BY_OTHER, "another installation is connected under that name");
+        assertThat(message(2, 0).getSequence()).isEqualTo(1);
+        streams.get(2).reply().onError(Status.FAILED_PRECONDITION.asRuntimeException());
+        assertThat(message(3, 0).getSequence()).isEqualTo(1);
+        assertThat(over).isEmpty();
+        acknowledge(3, 1);
+        await().atMost(SOON).until(client::connected);
+        refuse(3, ErrorReason.STALE_EPOCH, "that node was taken for gone for good");
+        await().atMost(SOON).until(() -> !over.isEmpty());
+        assertThat(over).singleElement().asString().contains("bindings", "that node was taken for gone for good");
+        assertThat(message(4, 0).getReportCase())
+                .as("it goes on telling: a replica that has lost its store may ask for it")
+                .isEqualTo(ReportCase.FULL);
+    }
+
+    private void refuse(int stream, ErrorReason reason, String why) {
+        streams.get(stream).reply().onError(GrpcErrors.toGrpc(new ServiceException(reason, why)));
     }
 
     @Test
@@ -148,7 +179,7 @@ final class BindingClientTest {
                 book,
                 _ -> Optional.empty());
         try (named) {
-            named.start();
+            named.start(over::add);
             assertThat(message(0, 0).getReportCase()).isEqualTo(ReportCase.FULL);
             acknowledge(0, 1);
             await().atMost(SOON).until(named::connected);
@@ -163,7 +194,7 @@ final class BindingClientTest {
     @Test
     void namespacesAtTheirQuotaAreAsTheServiceToldLast() {
         book.addBlock(IpPrefix.parse("10.1.0.0/29"));
-        client.start();
+        client.start(over::add);
         assertThat(message(0, 0).getTakesFullNamespaces()).isTrue();
         assertThat(client.atQuota("shop")).as("before any word").isFalse();
         answer(0, 1, "shop");
@@ -196,7 +227,7 @@ final class BindingClientTest {
 
     @Test
     void aServiceWithoutQuotasHasNone() {
-        client.start();
+        client.start(over::add);
         assertThat(message(0, 0).getSequence()).isEqualTo(1);
         answer(0, 1, "shop");
         await().atMost(SOON).until(() -> client.atQuota("shop"));

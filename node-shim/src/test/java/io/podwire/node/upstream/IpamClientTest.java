@@ -731,6 +731,35 @@ final class IpamClientTest {
     }
 
     @Test
+    void aLifeThatIsOverGivesNothingAndGivesUpWhatIsNotListedAtOnce() {
+        owns("10.1.0.0/30", "10.1.7.0/30", "10.1.8.0/30");
+        take(1);
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        int claims = ipam.claims.size();
+        ipam.owned.remove("10-1-0-0-30");
+        ipam.owned.remove("10-1-7-0-30");
+        int before = changes.get();
+        client.over("that node was taken for gone for good");
+        await("no time has passed, and no second list agrees")
+                .atMost(SOON)
+                .until(() -> book.blocks().equals(List.of(IpPrefix.parse("10.1.8.0/30"))));
+        await("the others are told").atMost(SOON).until(() -> changes.get() > before);
+        assertThat(client.fenced()).isTrue();
+        assertThat(client.problem()).contains("taken for gone for good", "start 3", "delete its pods");
+        assertThat(book.free(IpFamily.V4, time.monotonic()))
+                .as("of what it still owns too")
+                .isZero();
+        assertThat(book.heldBy(pod(0))).as("a pod keeps its address").hasSize(1);
+        assertThat(journal.blocks()).containsOnlyKeys(book.blocks());
+        ipam.owned.clear();
+        awaitLater(() -> book.blocks().isEmpty());
+        assertThat(client.supply(SOON)).isFalse();
+        assertThat(ipam.claims).as("it claims nothing any more").hasSize(claims);
+    }
+
+    @Test
     void aListThatNamesANewerLifeIsEnough() {
         IpamClient client = client(4);
         client.start();
