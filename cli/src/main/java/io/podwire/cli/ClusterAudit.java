@@ -11,7 +11,9 @@ import io.podwire.proto.ipam.v1.AuditsGrpc;
 import io.podwire.proto.node.v1.AuditRequest;
 import io.podwire.proto.node.v1.GetNodeStatusRequest;
 import io.podwire.proto.node.v1.NodeGrpc;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /** {@code podwire audit --cluster}: ipam-service's audit, and beside it those of nodes. */
@@ -51,17 +53,23 @@ final class ClusterAudit {
     int call() {
         // Nodes first: where one cannot be asked, nothing was repaired yet.
         AuditAddressesResponse.Builder nodes = AuditAddressesResponse.newBuilder();
-        nodeSockets.forEach(socket -> addNode(socket, nodes));
-        AuditAddressesResponse audit = Calls.call(
-                        "--server",
-                        server,
-                        "auditing addresses",
-                        channel -> AuditsGrpc.newBlockingStub(channel)
-                                .withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS)
-                                .auditAddresses(AuditAddressesRequest.newBuilder()
-                                        .setFix(fix)
-                                        .build()))
-                .toBuilder()
+        Set<String> asked = new HashSet<>();
+        nodeSockets.forEach(socket -> asked.add(addNode(socket, nodes)));
+        AuditAddressesResponse answer = Calls.call(
+                "--server",
+                server,
+                "auditing addresses",
+                channel -> AuditsGrpc.newBlockingStub(channel)
+                        .withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS)
+                        .auditAddresses(
+                                AuditAddressesRequest.newBuilder().setFix(fix).build()));
+        AuditAddressesResponse audit = answer.toBuilder()
+                .clearFindings()
+                // What an asked node finds it has named, one by one.
+                .addAllFindings(answer.getFindingsList().stream()
+                        .filter(found -> found.getKind() != AddressFindingKind.ADDRESS_FINDING_KIND_NODE_DIFFERS
+                                || !asked.contains(found.getNode()))
+                        .toList())
                 // Theirs is the last kind.
                 .addAllFindings(nodes.getFindingsList())
                 .build();
@@ -97,8 +105,9 @@ final class ClusterAudit {
         return done + gone == all ? 0 : FOUND;
     }
 
-    private static void addNode(String socket, AuditAddressesResponse.Builder nodes) {
-        Calls.call("--node-socket", socket, "auditing a node", channel -> {
+    /** Asks a node for its name and its findings. */
+    private static String addNode(String socket, AuditAddressesResponse.Builder nodes) {
+        return Calls.call("--node-socket", socket, "auditing a node", channel -> {
             String node = Calls.soon(NodeGrpc.newBlockingStub(channel))
                     .getNodeStatus(GetNodeStatusRequest.getDefaultInstance())
                     .getNode()

@@ -237,11 +237,12 @@ class CommandsTest {
                     KIND                OBJECT             POOL   NODE  OWNER     SEEN       PROBLEM                   REPAIR
                     allocated-not-used  10.2.0.1           fixed  n1    shop/web  for 300 s  nobody uses it            by --fix: release it
                     outside-pools       192.0.2.1          -      n2    vm-7      now        it is in no pool          none is safe: delete it there
+                    node-differs        link               -      n8    -         for 300 s  it finds 2                none is safe: ask there
                     node-differs        route 10.1.0.5/32  -      n9    -         -          belongs to no attachment  none is safe: node-shim repairs drift by itself: what stays is for podwire audit on that node
                     """);
             assertThat(dry.err()).isEqualTo("""
                     podwire audit: node n3 is not judged: it is away
-                    podwire audit: findings: 3; looked at: blocks 2, single addresses 5, bindings 7
+                    podwire audit: findings: 4; looked at: blocks 2, single addresses 5, bindings 7
                     """);
 
             audited.answer = ClusterAudited.FIXED;
@@ -305,6 +306,8 @@ class CommandsTest {
                         .setSeenFor(Duration.getDefaultInstance())
                         .setAdvice("delete it there")
                         .setRepair(AddressRepair.ADDRESS_REPAIR_NONE))
+                .addFindings(differs("n8"))
+                .addFindings(differs("n9"))
                 .addUnjudgedNodes(UnjudgedNode.newBuilder().setNode("n3").setReason("it is away"))
                 .setCheckedBlocks(2)
                 .setCheckedAddresses(5)
@@ -313,6 +316,20 @@ class CommandsTest {
         static final AuditAddressesResponse FIXED = AuditAddressesResponse.newBuilder()
                 .addFindings(UNUSED.toBuilder().setRepair(AddressRepair.ADDRESS_REPAIR_DONE))
                 .build();
+
+        private static AddressFinding differs(String node) {
+            return AddressFinding.newBuilder()
+                    .setKind(AddressFindingKind.ADDRESS_FINDING_KIND_NODE_DIFFERS)
+                    .setObject("link")
+                    .setNode(node)
+                    .setDetail("it finds 2")
+                    .setSeenFor(Duration.newBuilder().setSeconds(300))
+                    .setConfirmed(true)
+                    .setAdvice("ask there")
+                    .setRepair(AddressRepair.ADDRESS_REPAIR_NONE)
+                    .build();
+        }
+
         private volatile AuditAddressesResponse answer = AuditAddressesResponse.getDefaultInstance();
         private volatile AuditAddressesRequest last = AuditAddressesRequest.getDefaultInstance();
 

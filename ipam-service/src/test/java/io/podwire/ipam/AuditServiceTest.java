@@ -1,7 +1,9 @@
 package io.podwire.ipam;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
+import io.grpc.ManagedChannel;
 import io.podwire.common.service.RunningService;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.proto.common.v1.IpFamily;
@@ -23,6 +25,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -117,6 +120,59 @@ class AuditServiceTest {
         } finally {
             channel.shutdownNow();
         }
+    }
+
+    @Test
+    void whatNodesFindByThemselvesIsToldOfThoseThatAreConnected() throws Exception {
+        var channel = service.channel();
+        try {
+            NodeEpoch node = NodeEpoch.newBuilder()
+                    .setNode("n1")
+                    .setNodeUid("u")
+                    .setBootId("b")
+                    .setCounter(1)
+                    .build();
+            ReportStream stream = new ReportStream(channel, node);
+            stream.full();
+            stream.audited(Map.of("link", 2, "neighbour", 1));
+            stream.awaitAck(2);
+            assertThat(audit(channel).getFindingsList())
+                    .extracting(AddressFinding::getObject, AddressFinding::getNode, AddressFinding::getRepair)
+                    .containsExactly(
+                            tuple("link", "n1", AddressRepair.ADDRESS_REPAIR_NONE),
+                            tuple("neighbour", "n1", AddressRepair.ADDRESS_REPAIR_NONE));
+            assertThat(audit(channel).getFindings(0))
+                    .satisfies(found ->
+                            assertThat(found.getKind()).isEqualTo(AddressFindingKind.ADDRESS_FINDING_KIND_NODE_DIFFERS))
+                    .satisfies(found -> assertThat(found.getDetail()).contains("finds 2 of this kind"))
+                    .satisfies(found -> assertThat(found.getAdvice()).contains("podwire audit on that node"));
+            assertThat(metrics()).contains("podwire_ipam_audit_findings{kind=\"node_differs\"} 0.0");
+            stream.delta(List.of(), List.of());
+            stream.awaitAck(3);
+            assertThat(audit(channel).getFindingsList())
+                    .as("what was told stays")
+                    .hasSize(2);
+
+            ReportStream again = new ReportStream(channel, node);
+            again.full();
+            again.awaitAck(1);
+            assertThat(audit(channel).getFindingsList())
+                    .as("a new stream has not told")
+                    .isEmpty();
+            again.audited(Map.of());
+            again.awaitAck(2);
+            assertThat(audit(channel).getFindingsList()).isEmpty();
+            again.audited(Map.of("Link!", 1));
+            assertThat(again.awaitFailure().getMessage()).contains("audit.findings.object");
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    private static AuditAddressesResponse audit(ManagedChannel channel) {
+        return AuditsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(Duration.ofSeconds(20))
+                .auditAddresses(AuditAddressesRequest.getDefaultInstance());
     }
 
     private String metrics() throws Exception {

@@ -19,9 +19,11 @@ import io.podwire.proto.ipam.v1.BindingDelta;
 import io.podwire.proto.ipam.v1.BindingList;
 import io.podwire.proto.ipam.v1.BindingState;
 import io.podwire.proto.ipam.v1.BindingsGrpc;
+import io.podwire.proto.ipam.v1.NodeAudit;
 import io.podwire.proto.ipam.v1.ReportBindingsRequest;
 import io.podwire.proto.ipam.v1.ReportBindingsResponse;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /** A node's stream of bindings. */
@@ -93,6 +95,24 @@ final class ReportStream implements StreamObserver<ReportBindingsResponse> {
                 .setNode(node)
                 .setSequence(sequence)
                 .setDelta(BindingDelta.newBuilder().addAllUpdated(updated).addAllRemoved(removed))
+                .build());
+    }
+
+    /**
+     * What the node's own audit finds.
+     *
+     * @param findings by kind of object
+     */
+    void audited(Map<String, Integer> findings) {
+        NodeAudit.Builder audit = NodeAudit.newBuilder();
+        findings.forEach(
+                (object, count) -> audit.addFindingsBuilder().setObject(object).setCount(count));
+        sequence++;
+        requests.onNext(ReportBindingsRequest.newBuilder()
+                .setNode(node)
+                .setSequence(sequence)
+                .setDelta(BindingDelta.getDefaultInstance())
+                .setAudit(audit)
                 .build());
     }
 

@@ -96,6 +96,7 @@ public final class AddressAudit {
         ledger.addresses().forEach(single -> judgeSingle(single, uses.containsKey(single.address())));
         judgeBlocks();
         world.requestIds().stream().filter(id -> ledger.blockOf(id).isEmpty()).forEach(this::handle);
+        judged.values().forEach(this::ownFindings);
         findings.sort(Comparator.naturalOrder());
         return new Audited(
                 findings,
@@ -418,6 +419,21 @@ public final class AddressAudit {
                 "",
                 "the store knows request " + requestId + " of a claim, and no block that it took",
                 new Repair.DropHandle(requestId)));
+    }
+
+    /** What a node finds by itself, one for each kind of object. */
+    private void ownFindings(NodeReport report) {
+        report.findings()
+                .forEach((object, count) -> findings.add(new Finding(
+                        FindingKind.NODE_DIFFERS,
+                        object,
+                        Optional.empty(),
+                        "",
+                        new Who(report.node().value(), "", "", ""),
+                        "",
+                        "the node's own audit of journal and kernel finds " + count + " of this kind",
+                        new Repair.None("node-shim repairs drift by itself: what stays is for podwire audit on that"
+                                + " node, which names each"))));
     }
 
     /** True when a repair is safe by all that is known: what was found is still so, and nobody uses what it takes away. */

@@ -15,5 +15,7 @@ public enum FindingKind {
     /** An owned block does not fit its pool, or shares addresses with another one. */
     INVALID_BLOCK,
     /** A single address is in use or reserved, and its pool or block is gone. */
-    ADDRESS_WITHOUT_BLOCK
+    ADDRESS_WITHOUT_BLOCK,
+    /** A node's own audit of journal and kernel finds differences. */
+    NODE_DIFFERS
 }

@@ -125,6 +125,18 @@ public final class BindingTable {
         accept(ReportRules.delta(reports.get(caller.node()), sequence, updated, removed, now), caller, sequence);
     }
 
+    /**
+     * What the node's own audit finds, with a message of its stream; of another's stream: nothing.
+     *
+     * @param findings how many by kind of object
+     */
+    public synchronized void audited(Stream stream, Map<String, Integer> findings) {
+        if (stream.epoch != null && streams.get(stream.epoch.node()) == stream) {
+            reports.computeIfPresent(stream.epoch.node(), (_, report) -> report.finding(findings));
+            newest = null;
+        }
+    }
+
     private void accept(ReportDecision decision, NodeEpoch caller, long sequence) {
         switch (decision) {
             case ReportDecision.Accept(NodeReport next) -> {

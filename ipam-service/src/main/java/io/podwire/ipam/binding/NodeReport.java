@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 
@@ -18,11 +19,24 @@ import java.util.TreeMap;
  * @param connected true while its stream is up
  * @param at when its last message came, a monotonic time
  * @param bindings by address, each address once
+ * @param findings of the node's own audit, how many by kind of object; empty: none, or it has not told
  */
-public record NodeReport(NodeEpoch epoch, long sequence, boolean connected, Duration at, List<Binding> bindings) {
+public record NodeReport(
+        NodeEpoch epoch,
+        long sequence,
+        boolean connected,
+        Duration at,
+        List<Binding> bindings,
+        Map<String, Integer> findings) {
     /** Copies. */
     public NodeReport {
         bindings = List.copyOf(bindings);
+        findings = Map.copyOf(findings);
+    }
+
+    /** Of a node whose audit has told nothing. */
+    public NodeReport(NodeEpoch epoch, long sequence, boolean connected, Duration at, List<Binding> bindings) {
+        this(epoch, sequence, connected, at, bindings, Map.of());
     }
 
     /** A node's first message. Of two bindings of one address the later counts. */
@@ -35,18 +49,23 @@ public record NodeReport(NodeEpoch epoch, long sequence, boolean connected, Dura
     /** After the next message. */
     NodeReport with(Collection<Binding> updated, Collection<IpAddress> removed, Duration now) {
         if (updated.isEmpty() && removed.isEmpty()) {
-            return new NodeReport(epoch, sequence + 1, true, now, bindings);
+            return new NodeReport(epoch, sequence + 1, true, now, bindings, findings);
         }
         TreeMap<IpAddress, Binding> all = new TreeMap<>();
         bindings.forEach(binding -> all.put(binding.address(), binding));
         removed.forEach(all::remove);
         updated.forEach(binding -> all.put(binding.address(), binding));
-        return new NodeReport(epoch, sequence + 1, true, now, new ArrayList<>(all.values()));
+        return new NodeReport(epoch, sequence + 1, true, now, new ArrayList<>(all.values()), findings);
     }
 
     /** After the end of its stream. */
     NodeReport away() {
-        return new NodeReport(epoch, sequence, false, at, bindings);
+        return new NodeReport(epoch, sequence, false, at, bindings, findings);
+    }
+
+    /** With what the node's own audit finds. */
+    NodeReport finding(Map<String, Integer> counts) {
+        return new NodeReport(epoch, sequence, connected, at, bindings, counts);
     }
 
     /** The node's name. */

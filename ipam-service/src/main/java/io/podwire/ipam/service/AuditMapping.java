@@ -73,6 +73,7 @@ final class AuditMapping {
             case HANDLE_WITHOUT_ADDRESS -> AddressFindingKind.ADDRESS_FINDING_KIND_HANDLE_WITHOUT_ADDRESS;
             case INVALID_BLOCK -> AddressFindingKind.ADDRESS_FINDING_KIND_INVALID_BLOCK;
             case ADDRESS_WITHOUT_BLOCK -> AddressFindingKind.ADDRESS_FINDING_KIND_ADDRESS_WITHOUT_BLOCK;
+            case NODE_DIFFERS -> AddressFindingKind.ADDRESS_FINDING_KIND_NODE_DIFFERS;
         };
     }
 

@@ -16,17 +16,22 @@ import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.SingleAddress;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.FindingCount;
 import io.podwire.proto.ipam.v1.FullNamespaces;
 import io.podwire.proto.ipam.v1.ListAddressesRequest;
+import io.podwire.proto.ipam.v1.NodeAudit;
 import io.podwire.proto.ipam.v1.Reported;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 
 /**
  * Between bindings.proto and addresses.proto and the values of bindings. What comes in is checked here: a failure is an
@@ -39,6 +44,8 @@ final class BindingMapping {
     static final int MOST_BINDINGS = 10_000;
     private static final int LONGEST_TEXT = 256;
     private static final int LONGEST_IFNAME = 15;
+    private static final int MOST_KINDS = 32;
+    private static final Pattern KIND = Pattern.compile("[a-z0-9-]{1,64}");
 
     private BindingMapping() {}
 
@@ -87,6 +94,25 @@ final class BindingMapping {
         } catch (DateTimeException | ArithmeticException e) {
             throw new ServiceException(ErrorReason.INVALID_ARGUMENT, "since: " + e.getMessage(), e);
         }
+    }
+
+    /** Of a node's own audit, by kind of object. */
+    static Map<String, Integer> findings(NodeAudit message) {
+        if (message.getFindingsCount() > MOST_KINDS) {
+            throw invalid("audit.findings: at most " + MOST_KINDS + " kinds, got " + message.getFindingsCount());
+        }
+        Map<String, Integer> findings = new HashMap<>();
+        for (FindingCount finding : message.getFindingsList()) {
+            if (!KIND.matcher(finding.getObject()).matches()) {
+                throw invalid("audit.findings.object: must be 1 to 64 characters of [a-z0-9-]");
+            }
+            if (finding.getCount() <= 0) {
+                throw invalid("audit.findings.count: of " + finding.getObject() + " must be 1 to 2^31 - 1, got "
+                        + Integer.toUnsignedString(finding.getCount()));
+            }
+            findings.put(finding.getObject(), finding.getCount());
+        }
+        return findings;
     }
 
     static List<IpAddress> removed(List<String> texts) {

@@ -13,6 +13,8 @@ import io.podwire.proto.ipam.v1.BindingsGrpc;
 import io.podwire.proto.ipam.v1.ReportBindingsRequest;
 import io.podwire.proto.ipam.v1.ReportBindingsResponse;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -74,6 +76,8 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
         private void take(ReportBindingsRequest message) {
             NodeEpoch caller = IpamMapping.epoch(message.getNode());
             reclaims.check(caller);
+            Optional<Map<String, Integer>> audit =
+                    message.hasAudit() ? Optional.of(BindingMapping.findings(message.getAudit())) : Optional.empty();
             switch (message.getReportCase()) {
                 case FULL -> {
                     Handshakes.check(message.getHandshake(), BindingMapping.PROTOCOL);
@@ -100,6 +104,7 @@ public final class BindingsGrpcService extends BindingsGrpc.BindingsImplBase {
                 }
                 case REPORT_NOT_SET -> throw BindingMapping.invalid("report: must be full or delta");
             }
+            audit.ifPresent(findings -> table.audited(stream, findings));
         }
 
         private static Set<String> namespaces(List<Binding> bindings) {

@@ -202,6 +202,18 @@ class AddressAuditPropertyTest {
                 yield Optional.of(new Made(kind, "lost"));
             }
             case INVALID_BLOCK -> Optional.of(invalid(random, scene));
+            case NODE_DIFFERS -> {
+                // Of one that is not judged nothing is told.
+                scene.reports.forEach((node, report) -> {
+                    if (!judged.contains(node)) {
+                        scene.differs(node, "route", 3);
+                    }
+                });
+                yield any(random, judged).map(node -> {
+                    scene.differs(node, "link", random.nextInt(1, 9));
+                    return new Made(kind, "link");
+                });
+            }
             case ADDRESS_WITHOUT_BLOCK -> {
                 String address = random.nextBoolean() ? "172.16.0.1" : "10.0.0.200";
                 scene.single(

@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -84,6 +85,18 @@ final class Scene {
     Scene away(String node) {
         NodeReport report = reports.get(node);
         return report(new NodeReport(report.epoch(), report.sequence(), false, report.at(), report.bindings()));
+    }
+
+    /** The node's own audit finds something. */
+    Scene differs(String node, String object, int count) {
+        NodeReport report = reports.get(node);
+        return report(new NodeReport(
+                report.epoch(),
+                report.sequence(),
+                report.connected(),
+                report.at(),
+                report.bindings(),
+                Map.of(object, count)));
     }
 
     Scene silent(String node, Duration age) {
