@@ -12,6 +12,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.node.address.AddressBook;
+import io.podwire.node.api.AuditLoop;
 import io.podwire.node.api.NodeGrpcService;
 import io.podwire.node.cni.AddFlow;
 import io.podwire.node.cni.CheckFlow;
@@ -92,6 +93,7 @@ public final class Main {
     private static final int STACK_BYTES = 256 * 1024;
     private static final Duration GARBAGE = Duration.ofSeconds(1);
     private static final Duration UPKEEP = Duration.ofSeconds(5);
+    private static final Duration OWN_AUDIT = Duration.ofSeconds(30);
     /** For ipam-service's answer in an audit; the command that asks waits five. */
     private static final Duration AUDIT = Duration.ofSeconds(3);
 
@@ -315,6 +317,13 @@ public final class Main {
         context.own(RtnetlinkMonitor.open(drift::told));
         context.own(NftMonitor.open(drift::told));
         drift.start();
+
+        AuditLoop audits = new AuditLoop(node::audit, bindings::audited);
+        upkeep.every(OWN_AUDIT, audits::look);
+        Gauge.builder("podwire.audit.findings", audits, AuditLoop::total)
+                .description(
+                        "differences between journal and kernel that the last two looks, half a minute apart, found")
+                .register(context.meters());
 
         context.serveInline(cni);
         context.serve(new NodeGrpcService(

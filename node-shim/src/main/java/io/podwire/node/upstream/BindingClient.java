@@ -13,6 +13,7 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.proto.ipam.v1.BindingDelta;
 import io.podwire.proto.ipam.v1.BindingList;
 import io.podwire.proto.ipam.v1.BindingsGrpc;
+import io.podwire.proto.ipam.v1.NodeAudit;
 import io.podwire.proto.ipam.v1.ReportBindingsRequest;
 import io.podwire.proto.ipam.v1.ReportBindingsResponse;
 import java.net.InetAddress;
@@ -66,6 +67,9 @@ public final class BindingClient implements AutoCloseable {
     private Consumer<String> over = _ -> {};
 
     private BindingReport newest = BindingReport.EMPTY;
+    /** What the node's own audit found last; empty before it has looked. */
+    private volatile Optional<NodeAudit> audit = Optional.empty();
+
     private Optional<EventLoop> resolver = Optional.empty();
     private String complaint = "";
     private volatile boolean connected;
@@ -131,6 +135,18 @@ public final class BindingClient implements AutoCloseable {
                 look();
             });
         }
+    }
+
+    /**
+     * What the node's own audit finds, how many by kind of object: told with the next message. For any thread.
+     */
+    public void audited(Map<String, Integer> findings) {
+        NodeAudit.Builder message = NodeAudit.newBuilder();
+        new TreeMap<>(findings)
+                .forEach((object, count) ->
+                        message.addFindingsBuilder().setObject(object).setCount(count));
+        audit = Optional.of(message.build());
+        changed();
     }
 
     /** True when every replica that is known has what this node told, one at least. */
@@ -240,6 +256,8 @@ public final class BindingClient implements AutoCloseable {
         /** What it has once it has the last message. */
         private BindingReport told = BindingReport.EMPTY;
 
+        private Optional<NodeAudit> toldAudit = Optional.empty();
+
         /** Namespaces at their quota, by its last word. */
         private Set<String> full = Set.of();
 
@@ -269,6 +287,7 @@ public final class BindingClient implements AutoCloseable {
         private ReportBindingsRequest first() {
             newest = now();
             sequence = 0;
+            toldAudit = Optional.empty();
             return next(newest)
                     .setHandshake(Channels.HANDSHAKE)
                     .setTakesFullNamespaces(true)
@@ -304,7 +323,7 @@ public final class BindingClient implements AutoCloseable {
                 return;
             }
             BindingDelta delta = newest.since(told);
-            boolean silent = delta.getUpdatedCount() == 0 && delta.getRemovedCount() == 0;
+            boolean silent = delta.getUpdatedCount() == 0 && delta.getRemovedCount() == 0 && audit.equals(toldAudit);
             if (silent && time.monotonic().minus(toldAt).compareTo(SIGN_OF_LIFE) < 0) {
                 return;
             }
@@ -316,7 +335,14 @@ public final class BindingClient implements AutoCloseable {
             toldAt = time.monotonic();
             answered = false;
             sequence++;
-            return ReportBindingsRequest.newBuilder().setNode(self.toProto()).setSequence(sequence);
+            ReportBindingsRequest.Builder message =
+                    ReportBindingsRequest.newBuilder().setNode(self.toProto()).setSequence(sequence);
+            Optional<NodeAudit> found = audit;
+            if (!found.equals(toldAudit)) {
+                found.ifPresent(message::setAudit);
+                toldAudit = found;
+            }
+            return message;
         }
 
         private void close() {

@@ -27,6 +27,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -129,6 +130,40 @@ final class BindingClientTest {
         assertThat(message(2, 0).getReportCase())
                 .as("after an answer to what was never sent")
                 .isEqualTo(ReportCase.FULL);
+    }
+
+    @Test
+    void whatTheNodesOwnAuditFindsIsToldOnceOnEachStreamUntilItChanges() {
+        book.addBlock(IpPrefix.parse("10.1.0.0/29"));
+        client.start(over::add);
+        assertThat(message(0, 0).hasAudit()).as("before it has looked").isFalse();
+        acknowledge(0, 1);
+        await().atMost(SOON).until(client::connected);
+        client.audited(Map.of("route", 1, "link", 2));
+        ReportBindingsRequest told = message(0, 1);
+        assertThat(told.getReportCase()).isEqualTo(ReportCase.DELTA);
+        assertThat(counts(told)).containsExactly("link 2", "route 1");
+        acknowledge(0, 2);
+        client.audited(Map.of("route", 1, "link", 2));
+        look();
+        take(ONE);
+        look();
+        assertThat(message(0, 2).hasAudit()).as("the same again").isFalse();
+        assertThat(texts(message(0, 2).getDelta().getUpdatedList())).containsExactly("10.1.0.0 one IN_USE");
+        streams.getFirst().reply().onError(Status.UNAVAILABLE.asRuntimeException());
+        assertThat(counts(message(1, 0))).as("of a new stream").containsExactly("link 2", "route 1");
+        acknowledge(1, 1);
+        await().atMost(SOON).until(client::connected);
+        client.audited(Map.of());
+        ReportBindingsRequest well = message(1, 1);
+        assertThat(well.hasAudit()).as("that all is well is news").isTrue();
+        assertThat(counts(well)).isEmpty();
+    }
+
+    private static List<String> counts(ReportBindingsRequest message) {
+        return message.getAudit().getFindingsList().stream()
+                .map(found -> found.getObject() + " " + found.getCount())
+                .toList();
     }
 
     @Test
