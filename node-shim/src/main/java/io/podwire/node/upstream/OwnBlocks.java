@@ -209,6 +209,13 @@ final class OwnBlocks {
         if (withheld(block.cidr(), now)) {
             return false;
         }
+        if (doubted.contains(block.cidr())) {
+            // It is this node's, whatever the list before said.
+            Set<IpPrefix> rest = new HashSet<>(doubted);
+            rest.remove(block.cidr());
+            doubted = Set.copyOf(rest);
+            close();
+        }
         Set<IpPrefix> drained = new HashSet<>(draining);
         if (block.drains() ? drained.add(block.cidr()) : drained.remove(block.cidr())) {
             drain(drained);

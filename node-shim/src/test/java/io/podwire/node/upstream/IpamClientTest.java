@@ -792,6 +792,7 @@ final class IpamClientTest {
         await().atMost(SOON).until(client::connected);
         IpPrefix first = book.blocks().getFirst();
         Map<String, Block> all = Map.copyOf(ipam.owned);
+        ipam.size = 0;
         ipam.owned.clear();
         time.advance(IpamClient.READ);
         await().atMost(SOON)
@@ -802,6 +803,22 @@ final class IpamClientTest {
         time.advance(IpamClient.READ);
         await().atMost(SOON).until(() -> book.usage(time.monotonic()).stream().allMatch(BlockUse::gives));
         assertThat(book.blocks()).contains(first);
+    }
+
+    @Test
+    void aBlockThatIsClaimedAgainIsDoubtedNoMore() {
+        owns("10.1.0.0/30");
+        ipam.owned.clear();
+        IpamClient client = client(4);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        assertThat(ipam.owned)
+                .as("one claim, as for a node that was taken for gone")
+                .hasSize(1);
+        assertThat(book.blocks()).containsExactly(IpPrefix.parse("10.1.0.0/30"));
+        assertThat(book.free(IpFamily.V4, time.monotonic()))
+                .as("it gives addresses")
+                .isEqualTo(4);
     }
 
     private static PoolNamespaces selected(String pool, String... namespaces) {
