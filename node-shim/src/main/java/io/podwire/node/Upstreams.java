@@ -138,16 +138,27 @@ final class Upstreams implements Node.Services {
         Optional<PodAddresses> tunnel = tunnelAddresses();
         CompletableFuture<Void> moved =
                 tunnel.map(routes::tunnelAddresses).orElseGet(() -> CompletableFuture.completedFuture(null));
+        List<IpPrefix> prefixes = Stream.concat(
+                        book.blocks().stream(), book.lent().stream().map(IpPrefix::ofHost))
+                .toList();
         CompletableFuture<Void> told = route.get()
                 .announce(new RemoteNode(
                         self.name(),
                         underlay.ends(),
-                        tunnel.map(addresses -> new RemoteNode.Vtep(vxlan.mac(), addresses.first())),
-                        Stream.concat(
-                                        book.blocks().stream(),
-                                        book.lent().stream().map(IpPrefix::ofHost))
-                                .toList()));
+                        tunnel.flatMap(addresses -> tunnelEnd(addresses, prefixes))
+                                .map(address -> new RemoteNode.Vtep(vxlan.mac(), address)),
+                        prefixes));
         return CompletableFuture.allOf(moved, told);
+    }
+
+    /**
+     * The tunnel's address that others may use: one of what the node announces, IPv4 first. A block that the node has lost may
+     * have been the tunnel's; the reflector takes no announcement with it, so none would withdraw the block.
+     */
+    static Optional<IpAddress> tunnelEnd(PodAddresses tunnel, List<IpPrefix> announced) {
+        return tunnel.stream()
+                .filter(address -> announced.stream().anyMatch(prefix -> prefix.contains(address)))
+                .findFirst();
     }
 
     /**
