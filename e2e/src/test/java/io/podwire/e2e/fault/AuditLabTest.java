@@ -77,6 +77,11 @@ final class AuditLabTest {
             assertThat(kernel.stdout())
                     .as("the node's own audit")
                     .containsPattern("node-differs +link " + link + " +- +" + NAME + " ");
+            await("two looks of the node, which it tells by itself")
+                    .atMost(SECOND_LOOK)
+                    .pollInterval(Duration.ofSeconds(2))
+                    .untilAsserted(() -> assertThat(audit().stdout())
+                            .containsPattern("node-differs +link +- +" + NAME + " .*finds [0-9]+ of this kind"));
             assertThat(node.runtime().del(pod.eth0()).ok()).as("DEL").isTrue();
         } finally {
             pod.close();
