@@ -7,7 +7,11 @@ import io.podwire.proto.common.v1.Handshake;
 import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.AddressesGrpc;
+import io.podwire.proto.ipam.v1.AuditAddressesRequest;
+import io.podwire.proto.ipam.v1.AuditAddressesResponse;
+import io.podwire.proto.ipam.v1.AuditsGrpc;
 import io.podwire.proto.ipam.v1.Binding;
+import io.podwire.proto.ipam.v1.BindingDelta;
 import io.podwire.proto.ipam.v1.BindingList;
 import io.podwire.proto.ipam.v1.BindingState;
 import io.podwire.proto.ipam.v1.BindingsGrpc;
@@ -75,12 +79,18 @@ final class BindingBench {
         }
         long began = System.nanoTime();
         CountDownLatch acknowledged = new CountDownLatch(NODES);
+        CountDownLatch alive = new CountDownLatch(NODES);
+        List<StreamObserver<ReportBindingsRequest>> streams = new ArrayList<>();
         for (ReportBindingsRequest report : reports) {
-            BindingsGrpc.newStub(channel())
+            StreamObserver<ReportBindingsRequest> stream = BindingsGrpc.newStub(channel())
                     .reportBindings(new StreamObserver<>() {
                         @Override
                         public void onNext(ReportBindingsResponse response) {
-                            acknowledged.countDown();
+                            if (response.getSequence() == 1) {
+                                acknowledged.countDown();
+                            } else {
+                                alive.countDown();
+                            }
                         }
 
                         @Override
@@ -92,8 +102,9 @@ final class BindingBench {
 
                         @Override
                         public void onCompleted() {}
-                    })
-                    .onNext(report);
+                    });
+            stream.onNext(report);
+            streams.add(stream);
         }
         if (!acknowledged.await(2, TimeUnit.MINUTES)) {
             throw new IllegalStateException(acknowledged.getCount() + " nodes have no answer");
@@ -123,6 +134,7 @@ final class BindingBench {
         }
         Arrays.sort(exact);
         print("who-has.p50", exact[exact.length / 2], "ms");
+        audit(first, streams, alive);
         Figures.line(
                 "ipam.rss",
                 service.residentAfterCollection() / 1024.0,
@@ -135,6 +147,45 @@ final class BindingBench {
         awaitAway(first);
         long alone = service.liveHeap() - heapBefore;
         print("bytes-per-binding", (double) alone / (NODES * (long) PODS), "B");
+    }
+
+    /** Looks of the audit, right after each node has given a sign of life: of an older report it would say nothing. */
+    private void audit(
+            ManagedChannel channel, List<StreamObserver<ReportBindingsRequest>> streams, CountDownLatch alive)
+            throws IOException, InterruptedException {
+        for (int node = 0; node < NODES; node++) {
+            streams.get(node)
+                    .onNext(ReportBindingsRequest.newBuilder()
+                            .setNode(epoch(node))
+                            .setSequence(2)
+                            .setDelta(BindingDelta.getDefaultInstance())
+                            .build());
+        }
+        if (!alive.await(1, TimeUnit.MINUTES)) {
+            throw new IllegalStateException(alive.getCount() + " nodes have no answer to their sign of life");
+        }
+        double[] looks = new double[15];
+        long before = service.beginPeak();
+        for (int i = 0; i < looks.length; i++) {
+            long from = System.nanoTime();
+            AuditAddressesResponse audit =
+                    AuditsGrpc.newBlockingStub(channel).auditAddresses(AuditAddressesRequest.getDefaultInstance());
+            looks[i] = (System.nanoTime() - from) / 1e6;
+            if (audit.getCheckedBindings() != NODES * PODS
+                    || audit.getCheckedBlocks() != NODES
+                    || audit.getFindingsCount() != 0) {
+                throw new IllegalStateException("a look at " + audit.getCheckedBindings() + " bindings and "
+                        + audit.getCheckedBlocks() + " blocks with " + audit.getFindingsCount() + " findings, of "
+                        + audit.getUnjudgedNodesCount() + " nodes none");
+            }
+        }
+        print("audit.150k.first", looks[0], "ms");
+        Arrays.sort(looks);
+        print("audit.150k.p50", looks[looks.length / 2], "ms");
+        print("audit.150k.worst", looks[looks.length - 1], "ms");
+        long peak = service.residentPeak();
+        print("audit.150k.rss-peak", peak / 1024.0, "MiB");
+        print("audit.150k.rss-grown", (peak - before) / 1024.0, "MiB");
     }
 
     /** Nodes that are away keep their bindings and no connection. */

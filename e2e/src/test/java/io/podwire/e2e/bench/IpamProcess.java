@@ -69,8 +69,27 @@ final class IpamProcess implements AutoCloseable {
     /** Its memory after a collection, in KiB. */
     long residentAfterCollection() throws IOException, InterruptedException {
         var _ = jcmd("GC.run");
+        return status("VmRSS");
+    }
+
+    /**
+     * {@link #residentPeak} is of what follows: proc_pid_clear_refs(5).
+     *
+     * @return its memory now, in KiB
+     */
+    long beginPeak() throws IOException {
+        var _ = Files.writeString(Path.of("/proc/" + process.pid() + "/clear_refs"), "5");
+        return status("VmRSS");
+    }
+
+    /** The most memory that it has had since {@link #beginPeak}, in KiB. */
+    long residentPeak() throws IOException {
+        return status("VmHWM");
+    }
+
+    private long status(String field) throws IOException {
         return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
-                .filter(line -> line.startsWith("VmRSS"))
+                .filter(line -> line.startsWith(field))
                 .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
                 .findFirst()
                 .orElseThrow();
