@@ -18,6 +18,7 @@ import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.core.Workload;
 import io.podwire.ipam.service.CasFlow.Step;
 import io.podwire.ipam.store.LedgerSnapshot;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Collection;
@@ -189,6 +190,11 @@ public final class AddressFlow {
     /** What the store holds now. */
     LedgerSnapshot read() {
         return flow.read();
+    }
+
+    /** See {@link CasFlow#recent}. */
+    LedgerSnapshot recent(Duration age) {
+        return flow.recent(age);
     }
 
     /** What this process knew at its last write or reading. */

@@ -47,6 +47,8 @@ public final class CasFlow {
     private final Executor threads;
     private final CallLine line;
     private final AtomicReference<LedgerSnapshot> known = new AtomicReference<>(LedgerSnapshot.NONE);
+    /** When the last reading began between two batches; empty before the first. */
+    private volatile Optional<Duration> readAt = Optional.empty();
 
     /** What a decision comes to. */
     sealed interface Step<T> {
@@ -144,6 +146,20 @@ public final class CasFlow {
         // Whoever serves calls meanwhile knows better.
         var _ = known.compareAndSet(before, now);
         return now;
+    }
+
+    /**
+     * What the store held some time ago, and what this process has written since: enough for whoever looks again and
+     * again, and writes by compare-and-set. A reading has etcd look at every key, however few have changed.
+     *
+     * @param age of what other replicas have written, at most
+     * @throws ServiceException UNAVAILABLE when the store does not answer
+     */
+    LedgerSnapshot recent(Duration age) {
+        boolean old = readAt.filter(at -> time.monotonic().minus(at).compareTo(age) < 0)
+                .isEmpty();
+        // Beside calls that write, a reading would nearly always be older than what these have learned meanwhile.
+        return old ? run("reading what others have written", Step.Done<LedgerSnapshot>::new) : known.get();
     }
 
     /** What the store held at the last reading or write of this process. */
@@ -300,7 +316,9 @@ public final class CasFlow {
                 return;
             }
             try {
+                Duration began = time.monotonic();
                 known.set(known.get().refreshed(store));
+                readAt = Optional.of(began);
                 Attempt attempt = Attempt.of(known.get(), left, true);
                 failure = attempt.isEmpty() ? Optional.empty() : ended(attempt, store.compareAndSet(attempt.changes()));
                 if (failure.isEmpty()) {

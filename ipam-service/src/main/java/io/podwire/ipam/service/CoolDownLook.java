@@ -29,6 +29,9 @@ public final class CoolDownLook {
     /** So many in one write, which takes 120 keys: each address has one, and may be all of a block. */
     private static final int MOST_AT_ONCE = 50;
 
+    /** What other replicas have released in the meantime cools down so much longer. */
+    private static final Duration NEWS = Duration.ofSeconds(10);
+
     private final AddressFlow flow;
     private final TimeSource time;
     private final Duration usual;
@@ -55,7 +58,8 @@ public final class CoolDownLook {
     public void look() {
         try {
             boolean goesOn = true;
-            for (Iterator<Map<SingleAddress, Long>> writes = cooled(flow.read()).iterator();
+            for (Iterator<Map<SingleAddress, Long>> writes =
+                            cooled(flow.recent(NEWS)).iterator();
                     goesOn && writes.hasNext(); ) {
                 goesOn = flow.forget(writes.next()) && !Thread.currentThread().isInterrupted();
             }

@@ -40,6 +40,9 @@ public final class Draining implements AutoCloseable {
     /** So many more pods than may leave in a turn are asked, where some may not. */
     private static final int FURTHER_TRIES = 10;
 
+    /** So late may a pool be seen to drain that another replica was told of. */
+    private static final Duration NEWS = Duration.ofSeconds(5);
+
     private final CasFlow flow;
     private final BindingTable bindings;
     private final Optional<Evictor> evictor;
@@ -83,10 +86,9 @@ public final class Draining implements AutoCloseable {
 
     void look() {
         try {
-            LedgerSnapshot snapshot = flow.read();
-            List<Pool> draining = snapshot.ledger().pools().stream()
-                    .filter(pool -> pool.state() == PoolState.DRAINING)
-                    .toList();
+            List<Pool> known = draining(flow.recent(NEWS));
+            LedgerSnapshot snapshot = known.isEmpty() ? flow.known() : flow.read();
+            List<Pool> draining = draining(snapshot);
             left.register(
                     draining.stream()
                             .map(pool -> MultiGauge.Row.of(
@@ -103,6 +105,12 @@ public final class Draining implements AutoCloseable {
         } catch (ServiceException e) {
             log.debug("pools that drain are left alone: {}", e.getMessage());
         }
+    }
+
+    private static List<Pool> draining(LedgerSnapshot snapshot) {
+        return snapshot.ledger().pools().stream()
+                .filter(pool -> pool.state() == PoolState.DRAINING)
+                .toList();
     }
 
     private void drain(Pool pool, LedgerSnapshot snapshot, Evictor by) {

@@ -78,7 +78,7 @@ enum Bug implements Conduct {
         }
     },
     /** What takes addresses can meet the end of their pool. */
-    ALLOCATES_WITHOUT_THE_POOL("in no block of the service's own") {
+    ALLOCATES_WITHOUT_THE_POOL("in no block of the service's own|is owned, and its pool is") {
         @Override
         public List<Change> written(List<Change> changes) {
             return without(changes, key -> key.startsWith("pools/"), "addresses/");
