@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.NodeName;
+import io.podwire.policy.compile.DirectionPolicy;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.compile.UndeclaredPods;
@@ -69,8 +70,8 @@ class PolicyCompilerTest {
         ClusterSnapshot gone = ClusterDelta.of(new Change.EndpointGone(new NodeName("node-b"), "cid-x/b/eth0"))
                 .applyTo(world.snapshot());
         assertThat(members(compile(gone, UndeclaredPods.WAIT)))
-                .as("IPv4 of the status")
-                .containsExactly("10.9.9.9/32");
+                .as("both families of the status")
+                .containsExactlyInAnyOrder("10.9.9.9/32", "fd00::9/128");
         ClusterSnapshot speaking = ClusterDelta.of(new Change.NodeSet(new NodeName("node-q"), Map.of()))
                 .applyTo(gone);
         assertThat(members(compile(speaking, UndeclaredPods.WAIT)))
@@ -175,14 +176,54 @@ class PolicyCompilerTest {
     }
 
     @Test
-    void anIpv6BlockHoldsNothingYet() {
-        World world =
-                new World().policy("x/p", "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 'fd00::/8'}}]}]}");
+    void anIpv6BlockIsTheDisjointDifference() {
+        World world = new World()
+                .policy(
+                        "x/p",
+                        "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 'fd00::7/64',"
+                                + " except: ['fd00:0:0:0:8000::/66', 'fd00::/67']}}]}]}");
+        assertThat(cidrs(compile(world)))
+                .containsExactly("fd00::2000:0:0:0/67", "fd00::4000:0:0:0/66", "fd00::c000:0:0:0/66");
+    }
+
+    @Test
+    void aBlockCannotExceptTheOtherFamily() {
+        World world = new World()
+                .policy(
+                        "x/p",
+                        "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: '::/0', except: [10.0.0.0/8]}}]}]}");
         assertThat(world.snapshot().policies().firstEntry().getValue().invalid())
-                .isEmpty();
-        assertThat(members(compile(world))).isEmpty();
-        assertThat(compile(world).endpoints().get("cid-x/a/eth0").ingress().isolated())
-                .isTrue();
+                .contains("spec.ingress[0].from[0]", "except 10.0.0.0/8", "::/0");
+        assertThat(compile(world).endpoints().get("cid-x/a/eth0").ingress())
+                .as("it isolates and allows nothing")
+                .isEqualTo(new DirectionPolicy(true, List.of(), List.of("x/p")));
+    }
+
+    @Test
+    void aDualStackPodIsInSetsByBothAddresses() {
+        Endpoint both = new Endpoint(
+                "cid-x/b/eth0", World.key("x/b"), "", Set.of(IpAddress.parse("10.0.1.2"), IpAddress.parse("fd00::2")));
+        World world = world(new Change.EndpointSet(new NodeName("node-b"), both));
+        assertThat(cidrs(compile(world))).as("IPv4 first").containsExactly("10.0.1.2/32", "fd00::2/128");
+    }
+
+    @Test
+    void aNamedPortOfABlockIsThatOfThePodsAddressesInIt() {
+        Endpoint both = new Endpoint(
+                "cid-x/b/eth0", World.key("x/b"), "", Set.of(IpAddress.parse("10.0.1.2"), IpAddress.parse("fd00::2")));
+        World world = new World()
+                .policy(
+                        "x/p",
+                        "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 'fd00::/64'}}],"
+                                + " ports: [{port: serve-80-tcp}]}]}")
+                .with(new Change.EndpointSet(new NodeName("node-b"), both));
+        assertThat(cidrs(compile(world))).as("and not the one outside").containsExactly("fd00::2/128");
+    }
+
+    private static List<String> cidrs(NodeProgram program) {
+        return program.addressSets().firstEntry().getValue().cidrs().stream()
+                .map(Object::toString)
+                .toList();
     }
 
     @Test

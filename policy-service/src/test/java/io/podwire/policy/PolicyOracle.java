@@ -10,6 +10,7 @@ import io.fabric8.kubernetes.api.model.networking.v1.IPBlock;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyPeer;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyPort;
+import java.net.InetAddress;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -159,15 +160,18 @@ record PolicyOracle(Map<String, Namespace> namespaces, List<NetworkPolicy> polic
 
     private static boolean inCidr(String cidr, String ip) {
         String[] parts = cidr.split("/", 2);
-        return bits(parts[0])
-                .substring(0, Integer.parseInt(parts[1]))
-                .equals(bits(ip).substring(0, Integer.parseInt(parts[1])));
+        String network = bits(parts[0]);
+        String address = bits(ip);
+        int length = Integer.parseInt(parts[1]);
+        return network.length() == address.length()
+                && network.substring(0, length).equals(address.substring(0, length));
     }
 
+    /** 32 or 128 digits. */
     private static String bits(String ip) {
         StringBuilder out = new StringBuilder();
-        for (String octet : ip.split("\\.", 4)) {
-            out.append(Integer.toBinaryString(256 + Integer.parseInt(octet)).substring(1));
+        for (byte octet : InetAddress.ofLiteral(ip).getAddress()) {
+            out.append(Integer.toBinaryString(256 + Byte.toUnsignedInt(octet)).substring(1));
         }
         return out.toString();
     }

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** The compiler's programs pass what the documentation says may pass. */
 class PolicyOraclePropertyTest {
-    private static final int CLUSTERS = 400;
+    private static final int CLUSTERS = 500;
     private static final int PACKETS = 40;
 
     @Test
@@ -27,8 +27,10 @@ class PolicyOraclePropertyTest {
             PolicyOracle oracle = new PolicyOracle(cluster.namespaces, cluster.policies, cluster.malformed);
             Tracer tracer = new Tracer(cluster.snapshot(), new PolicyCompiler(UndeclaredPods.WAIT));
             for (int i = 0; i < PACKETS; i++) {
-                Party from = party(cluster, random);
-                Party to = party(cluster, random);
+                // A packet has one family, and a pod of the other one is no party of it.
+                boolean six = random.nextBoolean();
+                Party from = party(cluster, six, random);
+                Party to = party(cluster, six, random);
                 String protocol = List.of("TCP", "UDP", "SCTP").get(random.nextInt(3));
                 int port = List.of(53, 79, 80, 8080, 9000).get(random.nextInt(5));
                 boolean want = allows(oracle, from, to, protocol, port);
@@ -60,11 +62,15 @@ class PolicyOraclePropertyTest {
     }
 
     /** A living pod, or an address that policies see as no pod's: outside, or a host-network pod's. */
-    private static Party party(RandomCluster cluster, RandomGenerator random) {
-        List<Party> parties = new ArrayList<>(List.of(new Party("192.168.1.7", null), new Party("192.168.2.7", null)));
+    private static Party party(RandomCluster cluster, boolean six, RandomGenerator random) {
+        List<Party> parties = new ArrayList<>();
+        (six ? List.of("2001:db8:1::7", "2001:db8:2::7") : List.of("192.168.1.7", "192.168.2.7"))
+                .forEach(ip -> parties.add(new Party(ip, null)));
         for (Pod pod : cluster.pods) {
             if (!RandomCluster.terminated(pod)) {
-                parties.add(new Party(RandomCluster.ip(pod), RandomCluster.onHostNetwork(pod) ? null : pod));
+                RandomCluster.ips(pod).stream()
+                        .filter(ip -> (ip.indexOf(':') >= 0) == six)
+                        .forEach(ip -> parties.add(new Party(ip, RandomCluster.onHostNetwork(pod) ? null : pod)));
             }
         }
         return parties.get(random.nextInt(parties.size()));

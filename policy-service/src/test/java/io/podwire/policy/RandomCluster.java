@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.PodIP;
 import io.fabric8.kubernetes.api.model.networking.v1.IPBlock;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyBuilder;
@@ -32,6 +33,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** Random namespaces, pods on two nodes that speak and one that does not, and policies over them. */
@@ -65,8 +67,9 @@ final class RandomCluster {
         IntStream.range(0, random.nextInt(7)).forEach(i -> policies.add(policy("p" + i)));
     }
 
-    static String ip(Pod pod) {
-        return pod.getStatus().getPodIP();
+    /** Its addresses: of IPv4, of IPv6, or of both. */
+    static List<String> ips(Pod pod) {
+        return pod.getStatus().getPodIPs().stream().map(PodIP::getIp).toList();
     }
 
     static boolean onSilentNode(Pod pod) {
@@ -99,7 +102,7 @@ final class RandomCluster {
                                             pod.getMetadata().getNamespace(),
                                             pod.getMetadata().getName()),
                                     "",
-                                    Set.of(IpAddress.parse(ip(pod)))))));
+                                    ips(pod).stream().map(IpAddress::parse).collect(Collectors.toSet())))));
         }
         return new ClusterDelta(changes).applyTo(ClusterSnapshot.EMPTY);
     }
@@ -149,7 +152,13 @@ final class RandomCluster {
                 .endSpec()
                 .withNewStatus()
                 .withPhase(chance(8) ? "Succeeded" : "Running")
-                .withPodIP("10.0.0." + (i + 1))
+                .withPodIPs(one(List.of(
+                                List.of("10.0.0." + (i + 1)),
+                                List.of("fd00::" + (i + 1)),
+                                List.of("10.0.0." + (i + 1), "fd00::" + (i + 1))))
+                        .stream()
+                        .map(PodIP::new)
+                        .toList())
                 .endStatus()
                 .build();
     }
@@ -206,6 +215,10 @@ final class RandomCluster {
                 new IPBlock("10.0.0.0/29", List.of()),
                 new IPBlock("0.0.0.0/0", List.of("10.0.0.0/8")),
                 new IPBlock("10.0.0.2/31", List.of("10.0.0.3/32")),
+                new IPBlock("fd00::/8", List.of("fd00::4/126", "fd00::9/128")),
+                new IPBlock("fd00::/125", List.of()),
+                new IPBlock("::/0", List.of("fd00::/16")),
+                new IPBlock("2001:db8::/32", List.of("2001:db8:1::/48")),
                 new IPBlock("192.168.0.0/16", List.of("192.168.1.0/24", "192.168.1.128/25"))));
     }
 

@@ -6,11 +6,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * A named set of IPv4 addresses.
+ * A named set of addresses of either family.
  *
  * @param id stable: the same definition gives the same id, in every policy and every process
  * @param description what it stands for, for people, at most 128 characters
- * @param cidrs members, not overlapping, sorted
+ * @param cidrs members, not overlapping, sorted, those of IPv4 first
  */
 public record AddressSet(String id, String description, List<IpPrefix> cidrs) {
     private static final int MAX_DESCRIPTION = 128;

@@ -3,7 +3,6 @@ package io.podwire.policy.compile;
 import com.google.common.collect.ImmutableListMultimap;
 import com.google.common.collect.Sets;
 import io.podwire.common.net.IpAddress;
-import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.policy.model.Endpoint;
@@ -23,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Stream;
 
 /** A snapshot with its open questions answered: which pods there are, and which addresses they have. */
 final class Cluster {
@@ -35,14 +33,19 @@ final class Cluster {
     /**
      * A pod that policies can see.
      *
-     * @param addresses its IPv4 addresses; none once it has terminated
+     * @param addresses its addresses; none once it has terminated
      */
     record Subject(
             PodKey key,
             Map<String, String> labels,
             List<NamedPort> namedPorts,
             Set<IpAddress> addresses,
-            boolean terminated) {}
+            boolean terminated) {
+        /** Copies the addresses. */
+        Subject {
+            addresses = Set.copyOf(addresses);
+        }
+    }
 
     Cluster(ClusterSnapshot snapshot, UndeclaredPods undeclared) {
         this.snapshot = snapshot;
@@ -114,11 +117,10 @@ final class Cluster {
         return subjects.stream().filter(pod -> holds(peer, pod)).toList();
     }
 
-    /** The peer's addresses: IPv4, disjoint, sorted. */
+    /** The peer's addresses: disjoint, sorted, those of IPv4 first. */
     List<IpPrefix> addresses(Peer peer) {
         return switch (peer) {
-            case Peer.Block(IpPrefix cidr, Set<IpPrefix> except) ->
-                cidr.family() == IpFamily.V4 ? Cidrs.difference(cidr, except) : List.of();
+            case Peer.Block(IpPrefix cidr, Set<IpPrefix> except) -> Cidrs.difference(cidr, except);
             case Peer.InNamespace _, Peer.InNamespaces _ -> addressesOf(pods(peer));
         };
     }
@@ -164,7 +166,7 @@ final class Cluster {
                 addresses.addAll(Sets.difference(pod.addresses(), attached));
             }
         }
-        return new Subject(pod.key(), pod.labels(), pod.namedPorts(), v4(addresses.stream()), pod.terminated());
+        return new Subject(pod.key(), pod.labels(), pod.namedPorts(), addresses, pod.terminated());
     }
 
     private boolean nodeSpeaks(Pod pod) {
@@ -180,11 +182,6 @@ final class Cluster {
     }
 
     private static Subject unlabelled(PodKey key, Set<IpAddress> addresses) {
-        return new Subject(key, Map.of(), List.of(), v4(addresses.stream()), false);
-    }
-
-    private static Set<IpAddress> v4(Stream<IpAddress> addresses) {
-        return Set.copyOf(
-                addresses.filter(address -> address.family() == IpFamily.V4).toList());
+        return new Subject(key, Map.of(), List.of(), addresses, false);
     }
 }

@@ -28,7 +28,7 @@ import java.util.stream.Stream;
 /**
  * The definition of what policies mean (networking.k8s.io/v1): a pure function, obvious rather than
  * fast. A direction of a pod is isolated when a policy of its namespace selects it for that
- * direction; then the union of those policies' rules passes. IPv4 only: an IPv6 block holds nothing.
+ * direction; then the union of those policies' rules passes.
  */
 public final class PolicyCompiler {
     /** Who a named port of an egress rule without peers can mean: only pods name their ports. */
