@@ -28,8 +28,10 @@ import io.podwire.proto.ipam.v1.UnreserveAddressesRequest;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import io.podwire.proto.ipam.v1.Workload;
 import io.podwire.proto.policy.v1.GetProgramRequest;
+import io.podwire.proto.policy.v1.GetRolloutRequest;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
+import io.podwire.proto.policy.v1.Rollout;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URI;
@@ -331,6 +333,19 @@ public final class Mesh implements AutoCloseable {
             return ProgramsGrpc.newBlockingStub(channel)
                     .withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS)
                     .getProgram(GetProgramRequest.newBuilder().setNode(node).build());
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    /** Which connected node enforces what policy-service knows now. */
+    public Rollout rollout() {
+        ManagedChannel channel = Grpc.newChannelBuilder(POLICY, InsecureChannelCredentials.create())
+                .build();
+        try {
+            return ProgramsGrpc.newBlockingStub(channel)
+                    .withDeadlineAfter(SOON_SECONDS, TimeUnit.SECONDS)
+                    .getRollout(GetRolloutRequest.getDefaultInstance());
         } finally {
             channel.shutdownNow();
         }
