@@ -4,16 +4,12 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.policy.compile.Cluster.Subject;
 import io.podwire.policy.model.Direction;
-import io.podwire.policy.model.LabelSelector;
-import io.podwire.policy.model.NamedPort;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Peer;
 import io.podwire.policy.model.Pod;
 import io.podwire.policy.model.PodKey;
 import io.podwire.policy.model.PolicyKey;
 import io.podwire.policy.model.PolicyPort;
-import io.podwire.policy.model.PolicyRule;
-import io.podwire.policy.model.Protocol;
 import io.podwire.policy.snapshot.ClusterSnapshot;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -22,8 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * The definition of what policies mean (networking.k8s.io/v1): a pure function, obvious rather than
@@ -31,14 +25,16 @@ import java.util.stream.Stream;
  * direction; then the union of those policies' rules passes.
  */
 public final class PolicyCompiler {
-    /** Who a named port of an egress rule without peers can mean: only pods name their ports. */
-    private static final Peer EVERY_POD = new Peer.InNamespaces(LabelSelector.EVERYTHING, LabelSelector.EVERYTHING);
-
     private final UndeclaredPods undeclared;
 
     /** A compiler. */
     public PolicyCompiler(UndeclaredPods undeclared) {
         this.undeclared = undeclared;
+    }
+
+    /** The same for one who tells it every change: equal programs, at the cost of what has changed. */
+    public IncrementalCompiler incremental() {
+        return new IncrementalCompiler(undeclared);
     }
 
     /** What the node must enforce; equal snapshots give equal programs. */
@@ -86,7 +82,7 @@ public final class PolicyCompiler {
     }
 
     /** One node's program in the making; gathers the sets that its rules name. */
-    private static final class Compilation {
+    private static final class Compilation implements DirectionRules.PeerSets {
         private final ClusterSnapshot snapshot;
         private final Cluster cluster;
         private final SortedMap<String, AddressSet> sets = new TreeMap<>();
@@ -116,7 +112,8 @@ public final class PolicyCompiler {
             });
             setsOfPort.forEach((id, port) -> {
                 if (holdsByLabels(port.peer(), pod)
-                        && resolve(port.port(), pod).anyMatch(number -> number == port.number())) {
+                        && DirectionRules.resolve(port.port(), pod.namedPorts())
+                                .anyMatch(number -> number == port.number())) {
                     ids.add(id);
                 }
             });
@@ -132,107 +129,41 @@ public final class PolicyCompiler {
             List<NetworkPolicy> isolating = snapshot.policies().values().stream()
                     .filter(policy -> policy.directions().contains(direction) && selects(policy, pod))
                     .toList();
-            List<Rule> rules = isolating.stream()
-                    .flatMap(
-                            policy -> IntStream.range(0, policy.rules(direction).size())
-                                    .boxed()
-                                    .flatMap(index -> rules(direction, pod, policy, index)))
-                    .toList();
-            return new DirectionPolicy(
-                    !isolating.isEmpty(),
-                    rules,
-                    isolating.stream().map(policy -> policy.key().toString()).toList());
+            return DirectionRules.of(direction, pod.namedPorts(), isolating, this);
         }
 
-        private Stream<Rule> rules(Direction direction, Subject pod, NetworkPolicy policy, int index) {
-            PolicyRule rule = policy.rules(direction).get(index);
-            String name = policy.key().toString();
-            boolean anyPeer = rule.peers().isEmpty();
-            List<PortRange> ports = numberedPorts(direction, pod, rule);
-            List<Rule> out = new ArrayList<>();
-            if (rule.ports().isEmpty() || !ports.isEmpty()) {
-                List<String> peers = rule.peers().stream()
-                        .map(this::setOf)
-                        .map(this::named)
-                        .distinct()
-                        .sorted()
-                        .toList();
-                out.add(new Rule(name, index, anyPeer, peers, rule.ports().isEmpty(), ports));
-            }
-            if (direction == Direction.EGRESS) {
-                rule.ports().stream()
-                        .filter(PolicyPort.Named.class::isInstance)
-                        .map(PolicyPort.Named.class::cast)
-                        .distinct()
-                        .flatMap(port -> byResolvedPort(name, index, rule, port))
-                        .forEach(out::add);
-            }
-            return out.stream();
+        @Override
+        public String setOf(Peer peer) {
+            return named(addresses(peer));
         }
 
-        /** Ports that are numbers for every peer: to this pod, its own named ports are. */
-        private static List<PortRange> numberedPorts(Direction direction, Subject pod, PolicyRule rule) {
-            return rule.ports().stream()
-                    .flatMap(port -> switch (port) {
-                        case PolicyPort.Range(Protocol protocol, int first, int last) ->
-                            Stream.of(new PortRange(protocol, first, last));
-                        case PolicyPort.Named named ->
-                            switch (direction) {
-                                case INGRESS ->
-                                    resolve(named, pod)
-                                            .mapToObj(number -> new PortRange(named.protocol(), number, number));
-                                case EGRESS -> Stream.empty();
-                            };
-                    })
-                    .distinct()
-                    .toList();
-        }
-
-        /** A named port in egress: one rule for each number, to the peers that give it that number. */
-        private Stream<Rule> byResolvedPort(String policy, int index, PolicyRule rule, PolicyPort.Named port) {
-            SortedMap<Integer, List<String>> setsByNumber = new TreeMap<>();
-            for (Peer peer : rule.peers().isEmpty() ? List.of(EVERY_POD) : rule.peers()) {
-                SortedMap<Integer, List<Subject>> podsByNumber = new TreeMap<>();
-                cluster.pods(peer)
-                        .forEach(pod -> resolve(port, pod)
-                                .forEach(number -> podsByNumber
-                                        .computeIfAbsent(number, _ -> new ArrayList<>())
-                                        .add(pod)));
-                podsByNumber.forEach((number, pods) -> {
-                    String id = named(AddressSet.of(
-                            peer + " with port " + port.name() + "=" + port.protocol() + " " + number,
-                            destinations(peer, pods)));
-                    setsOfPort.put(id, new PortOfPeer(peer, port, number));
-                    setsByNumber.computeIfAbsent(number, _ -> new ArrayList<>()).add(id);
-                });
-            }
-            return setsByNumber.entrySet().stream()
-                    .map(e -> new Rule(
-                            policy,
-                            index,
-                            false,
-                            e.getValue().stream().distinct().sorted().toList(),
-                            false,
-                            List.of(new PortRange(port.protocol(), e.getKey(), e.getKey()))));
+        @Override
+        public SortedMap<Integer, String> setsOf(Peer peer, PolicyPort.Named port) {
+            SortedMap<Integer, List<Subject>> podsByNumber = new TreeMap<>();
+            cluster.pods(peer)
+                    .forEach(pod -> DirectionRules.resolve(port, pod.namedPorts())
+                            .forEach(number -> podsByNumber
+                                    .computeIfAbsent(number, _ -> new ArrayList<>())
+                                    .add(pod)));
+            SortedMap<Integer, String> ids = new TreeMap<>();
+            podsByNumber.forEach((number, pods) -> {
+                String id =
+                        named(AddressSet.of(DirectionRules.definition(peer, port, number), destinations(peer, pods)));
+                setsOfPort.put(id, new PortOfPeer(peer, port, number));
+                ids.put(number, id);
+            });
+            return ids;
         }
 
         /** Addresses of these pods that the peer covers: a block may hold only some of a pod's. */
         private List<IpPrefix> destinations(Peer peer, List<Subject> pods) {
-            AddressSet covered = setOf(peer);
+            AddressSet covered = addresses(peer);
             return Cluster.addressesOf(pods).stream()
                     .filter(host -> covered.cidrs().stream().anyMatch(cidr -> cidr.contains(host)))
                     .toList();
         }
 
-        private static IntStream resolve(PolicyPort.Named port, Subject pod) {
-            return pod.namedPorts().stream()
-                    .filter(named -> named.name().equals(port.name()) && named.protocol() == port.protocol())
-                    .mapToInt(NamedPort::port)
-                    .sorted()
-                    .distinct();
-        }
-
-        private AddressSet setOf(Peer peer) {
+        private AddressSet addresses(Peer peer) {
             return setOfPeer.computeIfAbsent(peer, p -> AddressSet.of(p.toString(), cluster.addresses(p)));
         }
 

@@ -9,6 +9,7 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.Backoff;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.NodeName;
+import io.podwire.policy.compile.IncrementalCompiler;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.model.Endpoint;
@@ -45,7 +46,7 @@ public final class Publisher {
     private static final Duration LONGEST_RETRY = Duration.ofSeconds(10);
 
     private final EventLoop loop;
-    private final PolicyCompiler compiler;
+    private final IncrementalCompiler compiler;
     private final RandomGenerator random;
     private final Timer compileTime;
     private final Counter nacks;
@@ -94,7 +95,7 @@ public final class Publisher {
      */
     public Publisher(EventLoop loop, PolicyCompiler compiler, RandomGenerator random, MeterRegistry meters) {
         this.loop = loop;
-        this.compiler = compiler;
+        this.compiler = compiler.incremental();
         this.random = random;
         this.compileTime = Timer.builder("podwire.policy.compile")
                 .description("One compilation of one node's program")
@@ -272,6 +273,7 @@ public final class Publisher {
         ClusterSnapshot next = delta.applyTo(snapshot);
         if (!next.equals(snapshot)) {
             snapshot = next;
+            compiler.apply(delta);
             revision.incrementAndGet();
             postFlush();
         }
@@ -299,7 +301,7 @@ public final class Publisher {
         for (NodeName name : order) {
             Node node = nodes.get(name);
             if (node.stream.isPresent()) {
-                NodeProgram program = compileTime.record(() -> compiler.compile(snapshot, name));
+                NodeProgram program = compileTime.record(() -> compiler.program(name));
                 node.session.program(program, revision.get());
                 push(node);
             }

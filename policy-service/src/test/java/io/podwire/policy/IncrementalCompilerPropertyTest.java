@@ -1,0 +1,151 @@
+package io.podwire.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.podwire.common.net.NodeName;
+import io.podwire.common.testing.Seeds;
+import io.podwire.policy.compile.IncrementalCompiler;
+import io.podwire.policy.compile.NodeProgram;
+import io.podwire.policy.compile.PolicyCompiler;
+import io.podwire.policy.compile.UndeclaredPods;
+import io.podwire.policy.model.Endpoint;
+import io.podwire.policy.snapshot.Change;
+import io.podwire.policy.snapshot.ClusterDelta;
+import io.podwire.policy.snapshot.ClusterSnapshot;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Whatever changed in whatever order, the programs are those of the snapshot that it led to. */
+class IncrementalCompilerPropertyTest {
+    private static final int SEQUENCES = 150;
+    private static final int STEPS = 40;
+    private static final List<NodeName> NODES =
+            Stream.of("node-0", "node-1", "node-2").map(NodeName::new).toList();
+
+    @ParameterizedTest
+    @EnumSource
+    void programsAreThoseOfTheSnapshot(UndeclaredPods undeclared) {
+        PolicyCompiler compiler = new PolicyCompiler(undeclared);
+        Seeds.forEach(IncrementalCompilerPropertyTest.class, SEQUENCES, random -> {
+            IncrementalCompiler incremental = compiler.incremental();
+            // Objects of the same names that differ in all else, so that changes change much.
+            List<ClusterSnapshot> worlds = IntStream.range(0, 3)
+                    .mapToObj(_ -> new RandomCluster(random).snapshot())
+                    .toList();
+            ClusterSnapshot snapshot = ClusterSnapshot.EMPTY;
+            List<ClusterDelta> history = new ArrayList<>();
+            for (int step = 0; step < STEPS; step++) {
+                List<Change> changes = IntStream.range(0, random.nextInt(4) == 0 ? 10 : 1)
+                        .mapToObj(_ -> change(worlds.get(random.nextInt(worlds.size())), random))
+                        .toList();
+                ClusterDelta delta = new ClusterDelta(changes);
+                history.add(delta);
+                snapshot = delta.applyTo(snapshot);
+                incremental.apply(delta);
+                // Some nodes are not asked about for a while.
+                for (NodeName node : NODES) {
+                    if (random.nextInt(3) > 0) {
+                        assertThat(incremental.program(node))
+                                .as("program of %s after %s", node, history)
+                                .isEqualTo(compiler.compile(snapshot, node));
+                    }
+                }
+            }
+        });
+    }
+
+    private static Change change(ClusterSnapshot world, RandomGenerator random) {
+        while (true) {
+            NodeName node = NODES.get(random.nextInt(2));
+            List<Endpoint> endpoints = world.nodes().values().stream()
+                    .flatMap(of -> of.values().stream())
+                    .toList();
+            switch (random.nextInt(12)) {
+                case 0, 1, 2 -> {
+                    if (!world.pods().isEmpty()) {
+                        return new Change.PodSet(one(world.pods().values(), random));
+                    }
+                }
+                case 3 -> {
+                    if (!world.pods().isEmpty()) {
+                        return new Change.PodGone(one(world.pods().keySet(), random));
+                    }
+                }
+                case 4 -> {
+                    return new Change.NamespaceSet(one(world.namespaces().values(), random));
+                }
+                case 5 -> {
+                    return new Change.NamespaceGone(one(world.namespaces().keySet(), random));
+                }
+                case 6, 7 -> {
+                    if (!world.policies().isEmpty()) {
+                        return new Change.PolicySet(one(world.policies().values(), random));
+                    }
+                }
+                case 8 -> {
+                    if (!world.policies().isEmpty()) {
+                        return new Change.PolicyGone(one(world.policies().keySet(), random));
+                    }
+                }
+                case 9 -> {
+                    Map<String, Endpoint> some = new TreeMap<>();
+                    endpoints.stream()
+                            .filter(_ -> random.nextBoolean())
+                            .forEach(endpoint -> some.put(endpoint.key(), endpoint));
+                    return new Change.NodeSet(node, some);
+                }
+                case 10 -> {
+                    if (!endpoints.isEmpty()) {
+                        return new Change.EndpointSet(node, one(endpoints, random));
+                    }
+                }
+                default -> {
+                    if (!endpoints.isEmpty()) {
+                        return new Change.EndpointGone(
+                                node, one(endpoints, random).key());
+                    }
+                }
+            }
+        }
+    }
+
+    private static <T> T one(Collection<T> of, RandomGenerator random) {
+        return List.copyOf(of).get(random.nextInt(of.size()));
+    }
+
+    @Test
+    void whatDidNotChangeIsTheSameObject() {
+        World world = new World()
+                .policy("x/p", "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {pod: b}}}]}]}")
+                .policy("y/p", "{podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}");
+        IncrementalCompiler incremental = new PolicyCompiler(UndeclaredPods.WAIT).incremental();
+        incremental.apply(ClusterDelta.ofObjects(ClusterSnapshot.EMPTY, world.snapshot()));
+        world.snapshot()
+                .nodes()
+                .forEach((node, endpoints) -> incremental.apply(ClusterDelta.of(new Change.NodeSet(node, endpoints))));
+        NodeName nodeA = World.node("x/a");
+        NodeProgram before = incremental.program(nodeA);
+        assertThat(incremental.program(nodeA)).as("nothing happened").isSameAs(before);
+
+        incremental.apply(ClusterDelta.of(new Change.PolicySet(
+                Yaml.policy("z/other", "{podSelector: {matchLabels: {pod: b}}, policyTypes: [Ingress]}"))));
+        assertThat(incremental.program(nodeA))
+                .as("a policy that selects none of its pods")
+                .isSameAs(before);
+
+        incremental.apply(ClusterDelta.of(new Change.EndpointGone(World.node("x/b"), "cid-x/b/eth0")));
+        NodeProgram after = incremental.program(nodeA);
+        assertThat(after.endpoints()).as("a pod elsewhere went").isSameAs(before.endpoints());
+        assertThat(after.expected()).isSameAs(before.expected());
+        assertThat(after.addressSets()).isNotEqualTo(before.addressSets());
+    }
+}
