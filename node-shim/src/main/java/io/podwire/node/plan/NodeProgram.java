@@ -93,6 +93,11 @@ public record NodeProgram(
         return new NodeProgram(revision, nextEndpoints, nextSets, expected);
     }
 
+    /** The same at another revision: revisions of another service may be lower. */
+    public NodeProgram at(long other) {
+        return new NodeProgram(other, endpoints, addressSets, expected);
+    }
+
     /**
      * The program after a change; what did not change is shared with this one.
      *

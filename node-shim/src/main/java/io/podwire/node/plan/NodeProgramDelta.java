@@ -25,6 +25,12 @@ public record NodeProgramDelta(
         Set<String> removedSets,
         SortedMap<PodName, ExpectedPod> expected,
         Set<PodName> removedExpected) {
+    /** Changes nothing but the revision. */
+    public static NodeProgramDelta none(long revision) {
+        return new NodeProgramDelta(
+                revision, new TreeMap<>(), Set.of(), new TreeMap<>(), Set.of(), new TreeMap<>(), Set.of());
+    }
+
     /** Checks that sets are filed under their ids, and copies. */
     public NodeProgramDelta {
         endpoints = Collections.unmodifiableSortedMap(new TreeMap<>(endpoints));

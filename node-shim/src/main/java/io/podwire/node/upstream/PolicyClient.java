@@ -4,6 +4,7 @@ import io.grpc.ManagedChannel;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.common.service.ProgramHash;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.journal.Journal;
@@ -49,6 +50,8 @@ public final class PolicyClient {
 
     private Optional<NodeProgram> program = Optional.empty();
     private Optional<NodeProgram> journaled = Optional.empty();
+    /** The program that the hello named, until the first update. */
+    private Optional<NodeProgram> offered = Optional.empty();
 
     /** A client that is not connected yet. */
     public PolicyClient(
@@ -122,17 +125,26 @@ public final class PolicyClient {
     private NodeMessage hello() {
         // The state of an old stream is no base for the deltas of a new one.
         program = Optional.empty();
+        if (journaled.isEmpty()) {
+            journaled = journal.program();
+        }
+        offered = journaled;
         return NodeMessage.newBuilder()
                 .setHello(Hello.newBuilder()
                         .setHandshake(Channels.HANDSHAKE)
                         .setNode(self.toProto())
-                        .addAllEndpoints(endpoints.values()))
+                        .addAllEndpoints(endpoints.values())
+                        .setProgramSha256(offered.map(StreamMapping::program)
+                                .map(ProgramHash::of)
+                                .orElse("")))
                 .build();
     }
 
     private void received(ProgramUpdate update) {
         long revision = update.getRevision();
         Optional<NodeProgram> base = program;
+        Optional<NodeProgram> had = offered;
+        offered = Optional.empty();
         Optional<NodeProgramDelta> delta;
         NodeProgram next;
         try {
@@ -147,6 +159,13 @@ public final class PolicyClient {
                     delta = Optional.of(StreamMapping.delta(revision, update.getDelta()));
                     next = before.with(delta.get());
                 }
+                case UNCHANGED -> {
+                    base = had;
+                    delta = Optional.of(NodeProgramDelta.none(revision));
+                    next = had.orElseThrow(() ->
+                                    new IllegalArgumentException("unchanged came, and no program was named before"))
+                            .at(revision);
+                }
                 case UPDATE_NOT_SET -> throw new IllegalArgumentException("an update has neither full nor delta");
                 default -> throw new AssertionError(update.getUpdateCase());
             }
@@ -156,6 +175,7 @@ public final class PolicyClient {
             return;
         }
         program = Optional.of(next);
+        Optional<NodeProgram> from = base;
         var _ = ruleset.program(next)
                 .whenComplete((_, failure) -> loop.execute(() -> {
                     if (failure != null) {
@@ -163,7 +183,7 @@ public final class PolicyClient {
                         return;
                     }
                     // A delta to a program that the kernel refused is none to what the journal has.
-                    delta.filter(_ -> journaled.equals(base))
+                    delta.filter(_ -> journaled.equals(from))
                             .ifPresentOrElse(d -> journal.putProgram(next, d), () -> journal.putProgram(next));
                     journaled = Optional.of(next);
                     stream.send(NodeMessage.newBuilder()

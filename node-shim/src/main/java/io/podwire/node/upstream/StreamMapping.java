@@ -57,6 +57,67 @@ final class StreamMapping {
                 revision, endpoints(message.getEndpointsList()), sets, expected(message.getExpectedPodsList()));
     }
 
+    /** A program as policy-service sent it, whatever deltas it came by; without its revision. */
+    static Program program(NodeProgram program) {
+        Program.Builder message = Program.newBuilder();
+        program.endpoints()
+                .forEach((key, policy) -> message.addEndpoints(io.podwire.proto.policy.v1.EndpointPolicy.newBuilder()
+                        .setKey(key.toString())
+                        .setIngress(direction(policy.ingress()))
+                        .setEgress(direction(policy.egress()))));
+        program.addressSets()
+                .values()
+                .forEach(set -> message.addAddressSets(io.podwire.proto.policy.v1.AddressSet.newBuilder()
+                        .setId(set.id())
+                        .setDescription(set.description())
+                        .addAllCidrs(
+                                set.members().stream().map(IpPrefix::toString).toList())));
+        program.expected()
+                .values()
+                .forEach(pod -> message.addExpectedPods(io.podwire.proto.policy.v1.ExpectedPod.newBuilder()
+                        .setPod(PodRef.newBuilder()
+                                .setNamespace(pod.pod().namespace())
+                                .setName(pod.pod().name())
+                                .setUid(pod.uid()))
+                        .setIngress(direction(pod.policy().ingress()))
+                        .setEgress(direction(pod.policy().egress()))
+                        .addAllAddressSets(pod.addressSets())));
+        return message.build();
+    }
+
+    private static io.podwire.proto.policy.v1.DirectionPolicy direction(DirectionPolicy policy) {
+        return io.podwire.proto.policy.v1.DirectionPolicy.newBuilder()
+                .setIsolated(policy.isolated())
+                .addAllRules(policy.rules().stream().map(StreamMapping::rule).toList())
+                .addAllIsolatedBy(policy.isolatedBy())
+                .build();
+    }
+
+    private static Rule rule(PolicyRule rule) {
+        return Rule.newBuilder()
+                .setPolicy(rule.policy())
+                .setIndex(rule.index())
+                .setAnyPeer(rule.anyPeer())
+                .addAllAddressSets(rule.addressSets())
+                .setAnyPort(rule.anyPort())
+                .addAllPorts(rule.ports().stream()
+                        .map(range -> io.podwire.proto.policy.v1.PortRange.newBuilder()
+                                .setProtocol(protocol(range.protocol()))
+                                .setFirst(range.first())
+                                .setLast(range.last())
+                                .build())
+                        .toList())
+                .build();
+    }
+
+    private static Protocol protocol(IpProtocol protocol) {
+        return switch (protocol) {
+            case TCP -> Protocol.PROTOCOL_TCP;
+            case UDP -> Protocol.PROTOCOL_UDP;
+            case SCTP -> Protocol.PROTOCOL_SCTP;
+        };
+    }
+
     /**
      * A block of ipam-service. One that does not tell its pool's state gives addresses.
      *

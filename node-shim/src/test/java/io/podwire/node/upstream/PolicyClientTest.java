@@ -10,6 +10,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.common.service.ProgramHash;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.journal.Journal;
@@ -27,6 +28,7 @@ import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramDelta;
 import io.podwire.proto.policy.v1.ProgramUpdate;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
+import io.podwire.proto.policy.v1.Unchanged;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -275,6 +277,66 @@ final class PolicyClientTest {
                 .until(() -> messages(1).anyMatch(message -> message.getAck().getRevision() == 1));
     }
 
+    @Test
+    void aProgramThatItHasNeedsNotBeSentAgainNotEvenAfterARestart() {
+        client.start();
+        received(0, 0);
+        assertThat(received(0, 0).getHello().getProgramSha256())
+                .as("it has none")
+                .isEmpty();
+        send(0, full(5));
+        received(0, 1);
+        send(0, delta(6, "late/eth0"));
+        received(0, 2);
+        streams.getFirst().reply().onCompleted();
+        String expected = ProgramHash.of(Program.newBuilder()
+                .addEndpoints(open("late/eth0"))
+                .addEndpoints(open(KEY.toString()))
+                .setRevision(6)
+                .build());
+        assertThat(received(1, 0).getHello().getProgramSha256())
+                .as("after a delta")
+                .isEqualTo(expected);
+        send(1, unchanged(2));
+        assertThat(received(1, 1).getAck().getRevision())
+                .as("of another service")
+                .isEqualTo(2);
+        assertThat(ruleset.revision()).isEqualTo(2);
+        assertThat(journal.program().orElseThrow().revision()).isEqualTo(2);
+
+        PolicyClient restarted = new PolicyClient(channel, loop, SELF, journal, ruleset);
+        restarted.start();
+        assertThat(received(2, 0).getHello().getProgramSha256())
+                .as("from the journal")
+                .isEqualTo(expected);
+        send(2, unchanged(9));
+        assertThat(received(2, 1).getAck().getRevision()).isEqualTo(9);
+        send(2, delta(10, "later/eth0"));
+        assertThat(received(2, 2).getAck().getRevision()).isEqualTo(10);
+        assertThat(journal.program().orElseThrow().endpoints()).hasSize(3);
+    }
+
+    @Test
+    void unchangedIsRefusedWhereNoProgramWasNamed() {
+        client.start();
+        received(0, 0);
+        send(0, unchanged(5));
+        assertThat(received(0, 1).getNack().getReason()).contains("no program was named");
+        send(0, full(6));
+        received(0, 2);
+        send(0, unchanged(7));
+        assertThat(received(0, 3).getNack().getReason())
+                .as("not the first update")
+                .contains("no program was named");
+    }
+
+    private static ProgramUpdate unchanged(long revision) {
+        return ProgramUpdate.newBuilder()
+                .setRevision(revision)
+                .setUnchanged(Unchanged.getDefaultInstance())
+                .build();
+    }
+
     private Stream<NodeMessage> messages(int stream) {
         return streams.size() > stream ? List.copyOf(streams.get(stream).received()).stream() : Stream.empty();
     }
@@ -317,6 +379,7 @@ final class PolicyClientTest {
         return EndpointPolicy.newBuilder()
                 .setKey(key)
                 .setIngress(DirectionPolicy.getDefaultInstance())
+                .setEgress(DirectionPolicy.getDefaultInstance())
                 .build();
     }
 

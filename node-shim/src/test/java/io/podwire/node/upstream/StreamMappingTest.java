@@ -19,6 +19,7 @@ import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
 import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
+import io.podwire.node.plan.RandomInputs;
 import io.podwire.node.plan.RemoteNode;
 import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.proto.common.v1.Protocol;
@@ -69,6 +70,15 @@ final class StreamMappingTest {
                 .setVtepMac("02:00:00:00:00:01")
                 .build();
         assertThat(StreamMapping.remote(route).vtep()).isEmpty();
+    }
+
+    @Test
+    void programsComeBackAsTheyWere() {
+        Seeds.forEach(StreamMappingTest.class, 200, random -> {
+            NodeProgram program = new RandomInputs(random).program();
+            assertThat(StreamMapping.program(program.revision(), StreamMapping.program(program)))
+                    .isEqualTo(program);
+        });
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.podwire.policy.publish;
 
+import io.podwire.common.service.ProgramHash;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.ProgramDiff;
 import java.util.NavigableSet;
@@ -21,6 +22,9 @@ final class NodeSession {
     /** What the node enforces, when that is known; else it needs the whole program. */
     private Optional<NodeProgram> enforced = Optional.empty();
 
+    /** Hash of the program that the node says it enforces; empty: it does not say, or an update followed. */
+    private String offered = "";
+
     private Optional<Update.Full> underWay = Optional.empty();
     private boolean held;
     private long acked;
@@ -28,9 +32,14 @@ final class NodeSession {
     /** Revisions at which the program changed: the newest acknowledged one and all after it. */
     private final NavigableSet<Long> changes = new TreeSet<>();
 
-    /** A new stream: nothing is known of what the node enforces. */
-    void connected() {
+    /**
+     * A new stream: all that is known of what the node enforces is what it says of it.
+     *
+     * @param programSha256 as in Hello; empty: it does not say
+     */
+    void connected(String programSha256) {
         enforced = Optional.empty();
+        offered = programSha256;
         underWay = Optional.empty();
         held = false;
     }
@@ -56,6 +65,11 @@ final class NodeSession {
             return Optional.empty();
         }
         underWay = Optional.of(new Update.Full(latestRevision, latest));
+        boolean same = !offered.isEmpty() && offered.equals(ProgramHash.of(ProgramMapping.toProto(latest, 0)));
+        offered = "";
+        if (same) {
+            return Optional.of(new Update.Unchanged(latestRevision));
+        }
         return enforced.isPresent()
                 ? Optional.of(new Update.Delta(latestRevision, ProgramDiff.between(enforced.get(), latest)))
                 : Optional.of(underWay.get());

@@ -4,6 +4,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.error.ServiceException;
 import io.podwire.proto.policy.v1.ProgramUpdate;
+import io.podwire.proto.policy.v1.Unchanged;
 
 /** The sending half of a node's stream. Used by the publisher's loop alone. */
 final class NodeStream {
@@ -31,6 +32,7 @@ final class NodeStream {
                 ProgramUpdate.newBuilder().setEpoch(epoch).setRevision(update.revision());
         switch (update) {
             case Update.Full full -> message.setFull(ProgramMapping.toProto(full.program(), full.revision()));
+            case Update.Unchanged _ -> message.setUnchanged(Unchanged.getDefaultInstance());
             case Update.Delta delta -> message.setDelta(ProgramMapping.toProto(delta.delta()));
         }
         out.onNext(message.build());

@@ -121,7 +121,12 @@ public final class ProgramsService extends ProgramsGrpc.ProgramsImplBase {
                 endpoints.put(endpoint.getKey(), ProgramMapping.fromProto(endpoint));
             }
             node = Optional.of(name);
-            publisher.hello(stream, name, new NodeLife(epochOfNode.getNodeUid(), epochOfNode.getCounter()), endpoints);
+            publisher.hello(
+                    stream,
+                    name,
+                    new NodeLife(epochOfNode.getNodeUid(), epochOfNode.getCounter()),
+                    endpoints,
+                    hello.getProgramSha256());
         }
 
         private void later(NodeName name, NodeMessage message) {

@@ -50,6 +50,7 @@ public final class Publisher {
     private final RandomGenerator random;
     private final Timer compileTime;
     private final Counter nacks;
+    private final Map<Class<? extends Update>, Counter> updates;
     private final SortedMap<NodeName, Node> nodes = new TreeMap<>();
     private final Set<NodeName> urgent = new LinkedHashSet<>();
     private ClusterSnapshot snapshot = ClusterSnapshot.EMPTY;
@@ -103,11 +104,23 @@ public final class Publisher {
         this.nacks = Counter.builder("podwire.policy.nacks")
                 .description("Updates that a node could not apply")
                 .register(meters);
+        this.updates = Map.of(
+                Update.Full.class, updates(meters, "full"),
+                Update.Delta.class, updates(meters, "delta"),
+                Update.Unchanged.class, updates(meters, "unchanged"));
         Gauge.builder("podwire.policy.revision", this, p -> p.revision.get())
                 .description("Revision of the newest state")
                 .register(meters);
         Gauge.builder("podwire.policy.nodes", this, p -> p.connected)
                 .description("Nodes with a stream")
+                .register(meters);
+    }
+
+    private static Counter updates(MeterRegistry meters, String kind) {
+        return Counter.builder("podwire.policy.updates")
+                .tag("kind", kind)
+                .description(
+                        "Updates that were sent to nodes: whole programs, deltas, and words that a program is as it was")
                 .register(meters);
     }
 
@@ -132,7 +145,7 @@ public final class Publisher {
         });
     }
 
-    void hello(NodeStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints) {
+    void hello(NodeStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints, String programSha256) {
         loop.execute(() -> {
             Node node =
                     nodes.computeIfAbsent(name, _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random)));
@@ -147,7 +160,7 @@ public final class Publisher {
                     ErrorReason.CONTENTION, "node " + name + " opened another stream; that one is served")));
             node.life = life;
             node.stream = Optional.of(stream);
-            node.session.connected();
+            node.session.connected(programSha256);
             node.backoff.reset();
             countConnected();
             log.info("node {} connected with {} endpoints", name, endpoints.size());
@@ -310,7 +323,10 @@ public final class Publisher {
 
     private void push(Node node) {
         if (node.stream.isPresent() && node.stream.get().isReady()) {
-            node.session.next().ifPresent(node.stream.get()::send);
+            node.session.next().ifPresent(update -> {
+                updates.get(update.getClass()).increment();
+                node.stream.get().send(update);
+            });
         }
     }
 

@@ -11,6 +11,9 @@ sealed interface Update {
     /** The whole program. */
     record Full(long revision, NodeProgram program) implements Update {}
 
+    /** The node said that it has the program. */
+    record Unchanged(long revision) implements Update {}
+
     /** What changes from the program that the node acknowledged last. */
     record Delta(long revision, ProgramDelta delta) implements Update {}
 }

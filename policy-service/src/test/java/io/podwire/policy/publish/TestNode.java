@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import io.podwire.common.service.ProgramHash;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.model.Endpoint;
 import io.podwire.proto.common.v1.Handshake;
@@ -35,6 +36,7 @@ public final class TestNode implements AutoCloseable {
     private final BlockingQueue<ProgramUpdate> arrivals = new LinkedBlockingQueue<>();
     private final StreamObserver<NodeMessage> out;
     private volatile NodeProgram program = NodeProgram.EMPTY;
+    private volatile NodeProgram offered = NodeProgram.EMPTY;
     private volatile boolean acks = true;
     private volatile Optional<Status> end = Optional.empty();
 
@@ -66,6 +68,10 @@ public final class TestNode implements AutoCloseable {
         program = switch (update.getUpdateCase()) {
             case FULL -> ProgramMapping.fromProto(update.getFull());
             case DELTA -> ProgramMapping.fromProto(update.getDelta()).applyTo(program);
+            case UNCHANGED -> {
+                assertThat(updates).as("updates before it").isEmpty();
+                yield offered;
+            }
             case UPDATE_NOT_SET -> throw new AssertionError(update);
         };
         updates.add(update);
@@ -92,6 +98,23 @@ public final class TestNode implements AutoCloseable {
                         .addAllEndpoints(Arrays.stream(endpoints)
                                 .map(ProgramMapping::toProto)
                                 .toList())));
+        return this;
+    }
+
+    /** Says hello as a node that enforces a program already. */
+    public TestNode helloWith(NodeProgram enforced, long counter, Endpoint... endpoints) {
+        offered = enforced;
+        send(NodeMessage.newBuilder()
+                .setHello(Hello.newBuilder()
+                        .setHandshake(Handshake.newBuilder().setProtocol(1).setMinProtocol(1))
+                        .setNode(NodeEpoch.newBuilder()
+                                .setNode(name)
+                                .setNodeUid("uid-1")
+                                .setCounter(counter))
+                        .addAllEndpoints(Arrays.stream(endpoints)
+                                .map(ProgramMapping::toProto)
+                                .toList())
+                        .setProgramSha256(ProgramHash.of(ProgramMapping.toProto(enforced, 99)))));
         return this;
     }
 

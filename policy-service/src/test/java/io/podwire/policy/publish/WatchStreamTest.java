@@ -246,6 +246,46 @@ class WatchStreamTest {
         }
     }
 
+    @Test
+    void aProgramThatTheNodeHasIsNotSentAgain() {
+        synced(new Change.PolicySet(sameNamespaceOnly("p")));
+        NodeProgram enforced;
+        try (TestNode node = node("n1").hello(1, endpoint("a", "10.0.0.1"))) {
+            enforced = node.awaitProgram("a", program -> program.endpoints().size() == 1);
+        }
+        try (TestNode again = node("n1").helloWith(enforced, 1, endpoint("a", "10.0.0.1"))) {
+            again.awaitProgram("told that it has it", program -> program.equals(enforced));
+            assertThat(again.last().getUpdateCase()).isEqualTo(ProgramUpdate.UpdateCase.UNCHANGED);
+            await("it counts as there").until(() -> rollout(0).getComplete());
+            again.up(endpoint("b", "10.0.0.2"));
+            again.awaitProgram("b", program -> program.endpoints().size() == 2);
+            assertThat(again.last().getUpdateCase())
+                    .as("what follows are changes to it")
+                    .isEqualTo(ProgramUpdate.UpdateCase.DELTA);
+        }
+        try (TestNode behind = node("n1").helloWith(enforced, 1, endpoint("c", "10.0.0.3"))) {
+            behind.awaitProgram("c", program -> program.endpoints().containsKey("cid-c/eth0"));
+            assertThat(behind.last().getUpdateCase()).as("it has another one").isEqualTo(ProgramUpdate.UpdateCase.FULL);
+        }
+        assertThat(meters.counter("podwire.policy.updates", "kind", "unchanged").count())
+                .isEqualTo(1);
+    }
+
+    @Test
+    void aNodeThatRefusesWhatItHasGetsTheWholeProgram() {
+        synced(new Change.PolicySet(sameNamespaceOnly("p")));
+        NodeProgram enforced;
+        try (TestNode node = node("n1").hello(1, endpoint("a", "10.0.0.1"))) {
+            enforced = node.awaitProgram("a", program -> program.endpoints().size() == 1);
+        }
+        try (TestNode again = node("n1").acks(false).helloWith(enforced, 1, endpoint("a", "10.0.0.1"))) {
+            await("unchanged").until(() -> again.updates().size() == 1);
+            again.nack(again.last().getRevision(), "the kernel refuses");
+            await("whole program").until(() -> again.updates().size() == 2);
+            assertThat(again.last().getUpdateCase()).isEqualTo(ProgramUpdate.UpdateCase.FULL);
+        }
+    }
+
     private static int setSize(NodeProgram program) {
         return program.addressSets().values().stream()
                 .mapToInt(set -> set.cidrs().size())
