@@ -24,14 +24,14 @@ import java.util.Set;
  * @param policies all policies
  * @param malformed names of the policies whose rules cannot be honoured
  */
-record PolicyOracle(Map<String, Namespace> namespaces, List<NetworkPolicy> policies, Set<String> malformed) {
+public record PolicyOracle(Map<String, Namespace> namespaces, List<NetworkPolicy> policies, Set<String> malformed) {
 
     /** One side of a packet; pod is null for an address that is no pod's. */
-    record Party(String ip, Pod pod) {}
+    public record Party(String ip, Pod pod) {}
 
     /** "For a connection to be allowed, both the egress policy on the source and the ingress policy
      * on the destination need to allow it." */
-    boolean egressAllows(Party from, Party to, String protocol, int port) {
+    public boolean egressAllows(Party from, Party to, String protocol, int port) {
         List<NetworkPolicy> applying = policies.stream()
                 .filter(p -> types(p).contains("Egress") && selects(p, from.pod()))
                 .toList();
@@ -44,7 +44,8 @@ record PolicyOracle(Map<String, Namespace> namespaces, List<NetworkPolicy> polic
                                         peers(p, rule.getTo(), to) && ports(rule.getPorts(), to, protocol, port)));
     }
 
-    boolean ingressAllows(Party from, Party to, String protocol, int port) {
+    /** The same at the other end. */
+    public boolean ingressAllows(Party from, Party to, String protocol, int port) {
         List<NetworkPolicy> applying = policies.stream()
                 .filter(p -> types(p).contains("Ingress") && selects(p, to.pod()))
                 .toList();

@@ -37,19 +37,19 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** Random namespaces, pods on two nodes that speak and one that does not, and policies over them. */
-final class RandomCluster {
+public final class RandomCluster {
     private static final List<String> NAMESPACES = List.of("x", "y", "z");
     private static final List<String> KEYS = List.of("app", "tier", "example.com/team");
     private static final List<String> VALUES = List.of("a", "b", "");
     private static final List<String> PROTOCOLS = List.of("TCP", "UDP", "SCTP");
 
-    final Map<String, Namespace> namespaces = new HashMap<>();
-    final List<Pod> pods = new ArrayList<>();
-    final List<NetworkPolicy> policies = new ArrayList<>();
-    final Set<String> malformed = new HashSet<>();
+    public final Map<String, Namespace> namespaces = new HashMap<>();
+    public final List<Pod> pods = new ArrayList<>();
+    public final List<NetworkPolicy> policies = new ArrayList<>();
+    public final Set<String> malformed = new HashSet<>();
     private final RandomGenerator random;
 
-    RandomCluster(RandomGenerator random) {
+    public RandomCluster(RandomGenerator random) {
         this.random = random;
         for (String name : NAMESPACES) {
             Map<String, String> labels = labels();
@@ -68,23 +68,23 @@ final class RandomCluster {
     }
 
     /** Its addresses: of IPv4, of IPv6, or of both. */
-    static List<String> ips(Pod pod) {
+    public static List<String> ips(Pod pod) {
         return pod.getStatus().getPodIPs().stream().map(PodIP::getIp).toList();
     }
 
-    static boolean onSilentNode(Pod pod) {
+    public static boolean onSilentNode(Pod pod) {
         return pod.getSpec().getNodeName().equals("node-2");
     }
 
-    static boolean onHostNetwork(Pod pod) {
+    public static boolean onHostNetwork(Pod pod) {
         return Boolean.TRUE.equals(pod.getSpec().getHostNetwork());
     }
 
-    static boolean terminated(Pod pod) {
+    public static boolean terminated(Pod pod) {
         return pod.getStatus().getPhase().equals("Succeeded");
     }
 
-    ClusterSnapshot snapshot() {
+    public ClusterSnapshot snapshot() {
         List<Change> changes = new ArrayList<>();
         namespaces.values().forEach(ns -> changes.add(new Change.NamespaceSet(KubernetesMapping.namespace(ns))));
         pods.forEach(pod -> changes.add(new Change.PodSet(KubernetesMapping.pod(pod))));
@@ -121,7 +121,8 @@ final class RandomCluster {
                 .toList());
     }
 
-    private Map<String, String> labels() {
+    /** Labels of a pod or a namespace. */
+    public Map<String, String> labels() {
         Map<String, String> out = new HashMap<>();
         KEYS.stream().filter(_ -> chance(60)).forEach(key -> out.put(key, one(VALUES)));
         return out;
