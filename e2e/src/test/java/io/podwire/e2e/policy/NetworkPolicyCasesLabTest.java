@@ -2,16 +2,27 @@ package io.podwire.e2e.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fabric8.kubernetes.api.model.Namespace;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
+import io.podwire.common.testing.Seeds;
 import io.podwire.e2e.mesh.Mesh;
 import io.podwire.e2e.mesh.SharedMesh;
 import io.podwire.e2e.policy.ProbedWorld.Expected;
 import io.podwire.e2e.policy.ProbedWorld.Objects;
+import io.podwire.policy.PolicyOracle;
+import io.podwire.policy.PolicyOracle.Party;
+import io.podwire.policy.RandomCluster;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -34,6 +45,10 @@ final class NetworkPolicyCasesLabTest {
     private static final String A = "podSelector: {matchLabels: {pod: a}}";
     private static final String FROM_Y = "from: [{namespaceSelector: {matchLabels: {ns: y}}}]";
     private static final int CHANGES = 12;
+    /** Of 648 packets each. */
+    private static final int RANDOM_CLUSTERS = 20;
+
+    private static final KubernetesSerialization YAML = new KubernetesSerialization();
 
     private final Mesh mesh;
     private ProbedWorld world;
@@ -79,22 +94,22 @@ final class NetworkPolicyCasesLabTest {
     }
 
     private static Expected all() {
-        return (_, _, _, _) -> true;
+        return (_, _, _, _, _) -> true;
     }
 
     /** To x/a only from some; all else passes. */
     private static Expected toXa(java.util.function.Predicate<String> from) {
-        return (source, to, _, _) -> !to.equals("x/a") || from.test(source);
+        return (source, to, _, _, _) -> !to.equals("x/a") || from.test(source);
     }
 
     /** To x/a only over a protocol and port; all else passes. */
     private static Expected toXaOver(String protocol, int port) {
-        return (_, to, p, n) -> !to.equals("x/a") || (p.equals(protocol) && n == port);
+        return (_, to, p, n, _) -> !to.equals("x/a") || (p.equals(protocol) && n == port);
     }
 
     /** From x/a only to some; all else passes. */
     private static Expected fromXa(java.util.function.Predicate<String> to) {
-        return (from, destination, _, _) -> !from.equals("x/a") || to.test(destination);
+        return (from, destination, _, _, _) -> !from.equals("x/a") || to.test(destination);
     }
 
     @TestFactory
@@ -104,12 +119,12 @@ final class NetworkPolicyCasesLabTest {
                         "support a 'default-deny-ingress' policy",
                         () -> expect(
                                 policy("x/p", "{podSelector: {}, policyTypes: [Ingress]}"),
-                                (_, to, _, _) -> !in("x", to))),
+                                (_, to, _, _, _) -> !in("x", to))),
                 should(
                         "support a 'default-deny-all' policy",
                         () -> expect(
                                 policy("x/p", "{podSelector: {}, policyTypes: [Ingress, Egress]}"),
-                                (from, to, _, _) -> !in("x", to) && !in("x", from))),
+                                (from, to, _, _, _) -> !in("x", to) && !in("x", from))),
                 should(
                         "enforce policy to allow traffic from pods within server namespace based on PodSelector",
                         () -> expect(
@@ -125,7 +140,7 @@ final class NetworkPolicyCasesLabTest {
                                                 "x/allow",
                                                 "{" + A
                                                         + ", ingress: [{from: [{podSelector: {matchLabels: {pod: b}}}]}]}"),
-                                (from, to, _, _) -> !in("x", to) || (to.equals("x/a") && from.equals("x/b")))),
+                                (from, to, _, _, _) -> !in("x", to) || (to.equals("x/a") && from.equals("x/b")))),
                 should(
                         "enforce policy to allow ingress traffic from pods in all namespaces",
                         () -> expect(
@@ -200,7 +215,7 @@ final class NetworkPolicyCasesLabTest {
                         "deny ingress from pods on other namespaces",
                         () -> expect(
                                 policy("x/p", "{podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}"),
-                                (from, to, _, _) -> !in("x", to) || in("x", from))),
+                                (from, to, _, _, _) -> !in("x", to) || in("x", from))),
                 should(
                         "enforce policy to allow traffic based on NamespaceSelector with MatchLabels using default ns label",
                         () -> expect(
@@ -226,17 +241,18 @@ final class NetworkPolicyCasesLabTest {
                         "enforce policy based on Ports",
                         () -> expect(
                                 policy("x/p", "{" + A + ", ingress: [{ports: [{port: 81}], " + FROM_Y + "}]}"),
-                                (from, to, protocol, port) ->
+                                (from, to, protocol, port, _) ->
                                         !to.equals("x/a") || (in("y", from) && protocol.equals("TCP") && port == 81))),
                 should("enforce multiple, stacked policies with overlapping podSelectors", () -> {
                     Objects first = policy("x/p1", "{" + A + ", ingress: [{ports: [{port: 80}], " + FROM_Y + "}]}");
                     expect(
                             first,
-                            (from, to, protocol, port) ->
+                            (from, to, protocol, port, _) ->
                                     !to.equals("x/a") || (in("y", from) && protocol.equals("TCP") && port == 80));
                     expect(
                             first.policy("x/p2", "{" + A + ", ingress: [{ports: [{port: 81}], " + FROM_Y + "}]}"),
-                            (from, to, protocol, _) -> !to.equals("x/a") || (in("y", from) && protocol.equals("TCP")));
+                            (from, to, protocol, _, _) ->
+                                    !to.equals("x/a") || (in("y", from) && protocol.equals("TCP")));
                 }),
                 should(
                         "allow ingress access on one named port",
@@ -249,7 +265,7 @@ final class NetworkPolicyCasesLabTest {
                                 policy(
                                         "x/p",
                                         "{" + A + ", ingress: [{ports: [{port: serve-80-tcp}], " + FROM_Y + "}]}"),
-                                (from, to, protocol, port) ->
+                                (from, to, protocol, port, _) ->
                                         !to.equals("x/a") || (in("y", from) && protocol.equals("TCP") && port == 80))),
                 should(
                         "allow egress access on one named port",
@@ -258,13 +274,13 @@ final class NetworkPolicyCasesLabTest {
                                         "x/p",
                                         "{" + A
                                                 + ", policyTypes: [Egress], egress: [{ports: [{port: serve-80-tcp}]}]}"),
-                                (from, _, protocol, port) ->
+                                (from, _, protocol, port, _) ->
                                         !from.equals("x/a") || (protocol.equals("TCP") && port == 80))),
                 should(
                         "enforce ingress policy allowing any port traffic to a server on a specific protocol",
                         () -> expect(
                                 policy("x/p", "{" + A + ", ingress: [{ports: [{protocol: TCP}]}]}"),
-                                (_, to, protocol, _) -> !to.equals("x/a") || protocol.equals("TCP"))),
+                                (_, to, protocol, _, _) -> !to.equals("x/a") || protocol.equals("TCP"))),
                 // Ports of SCTP are matched here; its packets need a kernel that has them.
                 should(
                         "not mistakenly treat 'protocol: SCTP' as 'protocol: TCP', even if the plugin doesn't support SCTP",
@@ -304,7 +320,7 @@ final class NetworkPolicyCasesLabTest {
                         "deny egress from all pods in a namespace",
                         () -> expect(
                                 policy("x/p", "{podSelector: {}, policyTypes: [Egress]}"),
-                                (from, _, _, _) -> !in("x", from))),
+                                (from, _, _, _, _) -> !in("x", from))),
                 should(
                         "work with Ingress, Egress specified together",
                         () -> expect(
@@ -312,7 +328,7 @@ final class NetworkPolicyCasesLabTest {
                                         "x/p",
                                         "{" + A + ", policyTypes: [Ingress, Egress], ingress: [{" + FROM_Y
                                                 + "}], egress: [{ports: [{port: 80}]}]}"),
-                                (from, to, protocol, port) -> (!to.equals("x/a") || in("y", from))
+                                (from, to, protocol, port, _) -> (!to.equals("x/a") || in("y", from))
                                         && (!from.equals("x/a") || (protocol.equals("TCP") && port == 80)))),
                 should(
                         "support denying of egress traffic on the client side (even if the server explicitly allows this"
@@ -323,7 +339,7 @@ final class NetworkPolicyCasesLabTest {
                                                 "y/server",
                                                 "{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels:"
                                                         + " {ns: x}}}]}]}"),
-                                (from, to, _, _) ->
+                                (from, to, _, _, _) ->
                                         (!from.equals("x/a") || to.equals("y/a")) && (!in("y", to) || in("x", from)))),
                 should(
                         "enforce egress policy allowing traffic to a server in a different namespace based on PodSelector"
@@ -404,9 +420,76 @@ final class NetworkPolicyCasesLabTest {
                 }),
                 should("stop enforcing policies after they are deleted", () -> {
                     Objects before = policy("x/p", "{podSelector: {}, policyTypes: [Ingress, Egress]}");
-                    expect(before, (from, to, _, _) -> !in("x", from) && !in("x", to));
+                    expect(before, (from, to, _, _, _) -> !in("x", from) && !in("x", to));
                     expect(before.without("x/p"), all());
                 }));
+    }
+
+    /** Random labels and policies: what passes is what the documentation says, as the oracle reads it. */
+    @Test
+    void randomPoliciesAgreeWithTheOracle() {
+        AtomicInteger denied = new AtomicInteger();
+        AtomicInteger allowed = new AtomicInteger();
+        Seeds.forEach(NetworkPolicyCasesLabTest.class, RANDOM_CLUSTERS, random -> {
+            RandomCluster cluster = new RandomCluster(random);
+            Objects objects = new Objects();
+            Map<String, Pod> pods = new HashMap<>();
+            for (String pod : ProbedWorld.PODS) {
+                Map<String, String> labels = cluster.labels();
+                objects = objects.podLabel(pod, yaml(labels));
+                pods.put(pod, pod(pod, labels));
+            }
+            for (Namespace namespace : cluster.namespaces.values()) {
+                objects = objects.namespaceLabel(
+                        namespace.getMetadata().getName(),
+                        yaml(namespace.getMetadata().getLabels()));
+            }
+            world.apply(
+                    objects, cluster.policies.stream().map(YAML::asYaml).collect(Collectors.joining("\n", "\n", "\n")));
+            PolicyOracle oracle = new PolicyOracle(cluster.namespaces, cluster.policies, cluster.malformed);
+            world.probe((from, to, protocol, port, six) -> {
+                Party source = new Party(world.address(from, six), pods.get(from));
+                Party destination = new Party(world.address(to, six), pods.get(to));
+                boolean passes = oracle.egressAllows(source, destination, protocol, port)
+                        && oracle.ingressAllows(source, destination, protocol, port);
+                (passes ? allowed : denied).incrementAndGet();
+                return passes;
+            });
+        });
+        assertThat(denied).as("packets that were denied").hasValueGreaterThan(RANDOM_CLUSTERS * 50);
+        assertThat(allowed).as("packets that were allowed").hasValueGreaterThan(RANDOM_CLUSTERS * 50);
+    }
+
+    private static String yaml(Map<String, String> labels) {
+        return labels.entrySet().stream()
+                .map(label -> label.getKey() + ": '" + label.getValue() + "'")
+                .collect(Collectors.joining(", "));
+    }
+
+    private static Pod pod(String name, Map<String, String> labels) {
+        Map<String, String> all = new HashMap<>(labels);
+        all.put("pod", name.substring(2));
+        all.put("ns", name.substring(0, 1));
+        return new PodBuilder()
+                .withNewMetadata()
+                .withNamespace(name.substring(0, 1))
+                .withName(name.substring(2))
+                .withLabels(all)
+                .endMetadata()
+                .withNewSpec()
+                .addNewContainer()
+                .addNewPort()
+                .withName("web")
+                .withContainerPort(80)
+                .endPort()
+                .addNewPort()
+                .withName("dns")
+                .withProtocol("UDP")
+                .withContainerPort(81)
+                .endPort()
+                .endContainer()
+                .endSpec()
+                .build();
     }
 
     /** Policies of x/a come, change and go, and so do labels: what they do not touch passes, or is kept out, throughout. */
@@ -420,7 +503,7 @@ final class NetworkPolicyCasesLabTest {
             List<String> others =
                     ProbedWorld.PODS.stream().filter(pod -> !pod.equals("x/a")).toList();
             while (changing.get()) {
-                world.probe(others, others, (_, to, _, _) -> !to.equals("z/c"));
+                world.probe(others, others, (_, to, _, _, _) -> !to.equals("z/c"));
                 rounds.incrementAndGet();
             }
         });
@@ -445,9 +528,9 @@ final class NetworkPolicyCasesLabTest {
 
     private static Expected expectedIn(int state) {
         return switch (state) {
-            case 0, 1 -> (_, _, _, _) -> false;
-            case 2 -> (from, _, _, _) -> from.equals("x/b");
-            case 3 -> (from, _, _, _) -> from.equals("y/a");
+            case 0, 1 -> (_, _, _, _, _) -> false;
+            case 2 -> (from, _, _, _, _) -> from.equals("x/b");
+            case 3 -> (from, _, _, _, _) -> from.equals("y/a");
             default -> all();
         };
     }

@@ -52,7 +52,7 @@ final class ProbedWorld implements AutoCloseable {
     /** What of one pair, "x/a>y/b", and one protocol and port should pass. */
     @FunctionalInterface
     interface Expected {
-        boolean passes(String from, String to, String protocol, int port);
+        boolean passes(String from, String to, String protocol, int port, boolean six);
     }
 
     /** Starts the nodes and the pods. */
@@ -101,6 +101,15 @@ final class ProbedWorld implements AutoCloseable {
                 "",
                 netns.containerId(),
                 netns.netns().toString());
+    }
+
+    /** A pod's address of one family. */
+    String address(String pod, boolean six) {
+        return addresses.get(pod).stream()
+                .filter(address -> (address.getAddress().length > 4) == six)
+                .findFirst()
+                .orElseThrow()
+                .getHostAddress();
     }
 
     /** A pod's addresses as prefixes: of IPv4, then of IPv6. */
@@ -153,9 +162,14 @@ final class ProbedWorld implements AutoCloseable {
 
     /** Makes the objects so, in one change, and waits until both nodes enforce it. */
     void apply(Objects objects) throws IOException {
+        apply(objects, "");
+    }
+
+    /** The same with further manifests. */
+    void apply(Objects objects, String further) throws IOException {
         // Each write brings another revision, also where it changes no program.
         long before = mesh.rollout().getRevision();
-        mesh.apply(OBJECTS, yaml(objects, before));
+        mesh.apply(OBJECTS, yaml(objects, before) + further);
         await("both nodes enforce what is newer than revision " + before)
                 .atMost(ENFORCED)
                 .pollInterval(Duration.ofMillis(5))
@@ -204,6 +218,8 @@ final class ProbedWorld implements AutoCloseable {
                         - {name: serve-81-tcp, containerPort: 81}
                         - {name: serve-80-udp, containerPort: 80, protocol: UDP}
                         - {name: serve-81-udp, containerPort: 81, protocol: UDP}
+                        - {name: web, containerPort: 80}
+                        - {name: dns, containerPort: 81, protocol: UDP}
                     """.formatted(
                             pod.substring(0, 1),
                             pod.substring(2),
@@ -246,7 +262,9 @@ final class ProbedWorld implements AutoCloseable {
                                     + (address.getAddress().length == 4 ? " by IPv4" : " by IPv6");
                             named.put(target, name);
                             // A pod always reaches itself.
-                            if (source.equals(destination) || expected.passes(source, destination, protocol, port)) {
+                            if (source.equals(destination)
+                                    || expected.passes(
+                                            source, destination, protocol, port, address.getAddress().length > 4)) {
                                 wanted.add(target);
                                 want.add(name);
                             }
