@@ -35,6 +35,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
 /** A replica of ipam-service: its real flows, in lives that crash and begin anew, over the store's connection. */
@@ -290,14 +291,25 @@ final class Replica {
             writeFailed = false;
             for (List<Change> next : conduct.writes(changes)) {
                 if (!writeFailed) {
-                    outcome = write(next);
+                    outcome = written(next);
                     writeFailed = !(outcome instanceof Outcome.Applied);
                 }
             }
             return outcome;
         }
 
-        private Outcome write(List<Change> changes) {
+        /** As etcd's: it ends on another thread than it began on. */
+        @Override
+        public CompletableFuture<Outcome> write(List<Change> changes) {
+            return CompletableFuture.supplyAsync(() -> compareAndSet(changes), world::start);
+        }
+
+        @Override
+        public boolean waits() {
+            return false;
+        }
+
+        private Outcome written(List<Change> changes) {
             try {
                 return network.call(
                         process,
