@@ -16,6 +16,7 @@ import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.ReleaseDecision;
 import io.podwire.ipam.service.CasFlow.Step;
 import io.podwire.ipam.store.LedgerSnapshot;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -138,6 +139,11 @@ public final class BlockFlow {
                                 + "; once that is gone for good, release it with that uid and counter, or forget it",
                         Map.of("uid", block.owner().uid()));
         };
+    }
+
+    /** See {@link CasFlow#recent}. */
+    Ledger recent(Duration age) {
+        return flow.recent(age).ledger();
     }
 
     /** What this process knew at its last write or reading. */

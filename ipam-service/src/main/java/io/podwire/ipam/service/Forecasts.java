@@ -28,6 +28,9 @@ import org.slf4j.LoggerFactory;
 public final class Forecasts {
     private static final Logger log = LoggerFactory.getLogger(Forecasts.class);
 
+    /** A forecast is about hours. */
+    private static final Duration NEWS = Duration.ofSeconds(5);
+
     private final CasFlow flow;
     private final BindingTable table;
     private final TimeSource time;
@@ -70,7 +73,7 @@ public final class Forecasts {
     public void look() {
         Ledger ledger;
         try {
-            ledger = flow.read().ledger();
+            ledger = flow.recent(NEWS).ledger();
         } catch (ServiceException e) {
             log.debug("the forecasts of pools stay as they are: {}", e.getMessage());
             return;

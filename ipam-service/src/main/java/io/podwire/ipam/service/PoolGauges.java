@@ -16,6 +16,8 @@ import org.slf4j.LoggerFactory;
 public final class PoolGauges implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PoolGauges.class);
 
+    private static final Duration NEWS = Duration.ofSeconds(5);
+
     private final BlockFlow blocks;
     private final MultiGauge owned;
     private final MultiGauge reserved;
@@ -45,7 +47,7 @@ public final class PoolGauges implements AutoCloseable {
 
     private void refresh() {
         try {
-            List<PoolUsage> usage = blocks.ledger().usage();
+            List<PoolUsage> usage = blocks.recent(NEWS).usage();
             set(owned, usage, PoolUsage::ownedBlocks);
             set(reserved, usage, of -> of.pool().reservedBlocks());
             set(total, usage, of -> of.pool().totalBlocks());
