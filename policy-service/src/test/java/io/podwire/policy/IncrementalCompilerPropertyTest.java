@@ -63,6 +63,27 @@ class IncrementalCompilerPropertyTest {
         });
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void nothingIsKeptOfWhatIsGone(UndeclaredPods undeclared) {
+        Seeds.forEach(IncrementalCompilerPropertyTest.class, 50, random -> {
+            IncrementalCompiler incremental = new PolicyCompiler(undeclared).incremental();
+            ClusterSnapshot world = new RandomCluster(random).snapshot();
+            incremental.apply(ClusterDelta.ofObjects(ClusterSnapshot.EMPTY, world));
+            world.nodes()
+                    .forEach((node, endpoints) ->
+                            incremental.apply(ClusterDelta.of(new Change.NodeSet(node, endpoints))));
+            NODES.forEach(incremental::program);
+            incremental.apply(ClusterDelta.ofObjects(world, ClusterSnapshot.EMPTY));
+            world.nodes()
+                    .keySet()
+                    .forEach(node -> incremental.apply(ClusterDelta.of(new Change.NodeSet(node, Map.of()))));
+            NODES.forEach(node -> assertThat(incremental.program(node)).isEqualTo(NodeProgram.EMPTY));
+            assertThat(incremental.kinds()).as("kinds").isZero();
+            assertThat(incremental.peers()).as("peers").isZero();
+        });
+    }
+
     private static Change change(ClusterSnapshot world, RandomGenerator random) {
         while (true) {
             NodeName node = NODES.get(random.nextInt(2));

@@ -8,6 +8,7 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.common.service.ProgramHash;
 import io.podwire.common.testing.Seeds;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
@@ -29,6 +30,7 @@ import io.podwire.policy.publish.ProgramMapping;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
+import io.podwire.proto.policy.v1.Program;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -107,9 +109,16 @@ final class RenderedPolicyPropertyTest {
         snapshot.nodes()
                 .forEach((node, endpoints) -> compiler.apply(ClusterDelta.of(new Change.NodeSet(node, endpoints))));
         return snapshot.nodes().keySet().stream()
-                .map(node ->
-                        node(snapshot, node, ReceivedProgram.of(ProgramMapping.toProto(compiler.program(node), 1))))
+                .map(node -> node(snapshot, node, received(ProgramMapping.toProto(compiler.program(node), 1))))
                 .toList();
+    }
+
+    private static NodeProgram received(Program sent) {
+        NodeProgram received = ReceivedProgram.of(sent);
+        assertThat(ReceivedProgram.hash(received))
+                .as("hash that the node tells when it connects again")
+                .isEqualTo(ProgramHash.of(sent));
+        return received;
     }
 
     private static Node node(ClusterSnapshot snapshot, NodeName name, NodeProgram program) {

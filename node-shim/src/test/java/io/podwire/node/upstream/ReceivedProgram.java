@@ -1,5 +1,6 @@
 package io.podwire.node.upstream;
 
+import io.podwire.common.service.ProgramHash;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.proto.policy.v1.Program;
 
@@ -10,5 +11,10 @@ public final class ReceivedProgram {
     /** The program at revision 1. */
     public static NodeProgram of(Program message) {
         return StreamMapping.program(1, message);
+    }
+
+    /** By which the node names it to policy-service. */
+    public static String hash(NodeProgram program) {
+        return ProgramHash.of(StreamMapping.program(program));
     }
 }

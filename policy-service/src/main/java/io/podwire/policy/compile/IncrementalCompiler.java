@@ -84,6 +84,16 @@ public final class IncrementalCompiler {
         return program.outdated() ? program.make(content(node), live) : program.current();
     }
 
+    /** How many kinds of pods it tells apart. */
+    public int kinds() {
+        return live.kinds();
+    }
+
+    /** How many peers the rules of its programs name. */
+    public int peers() {
+        return live.peers();
+    }
+
     private void podSet(Pod pod) {
         Pod before = pods.put(pod.key(), pod);
         if (!pod.equals(before)) {

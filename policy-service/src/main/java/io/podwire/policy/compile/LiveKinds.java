@@ -41,6 +41,14 @@ final class LiveKinds {
         this.undeclared = undeclared;
     }
 
+    int kinds() {
+        return kinds.size();
+    }
+
+    int peers() {
+        return peers.size();
+    }
+
     /** The kind of pods that are so; it stays while it has pods or a program has it. */
     Kind kind(Kind.Key key) {
         Kind known = kinds.get(key);

@@ -2,10 +2,8 @@ package io.podwire.policy.compile;
 
 import io.podwire.common.net.IpPrefix;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /** The difference of two programs. */
 public final class ProgramDiff {
@@ -45,8 +43,20 @@ public final class ProgramDiff {
         return from.keySet().stream().filter(key -> !to.containsKey(key)).toList();
     }
 
+    /** One pass over both, which are sorted: they are long, and mostly made of the same objects. */
     private static List<IpPrefix> without(List<IpPrefix> all, List<IpPrefix> taken) {
-        Set<IpPrefix> lookup = new HashSet<>(taken);
-        return all.stream().filter(prefix -> !lookup.contains(prefix)).toList();
+        List<IpPrefix> out = new ArrayList<>();
+        int next = 0;
+        for (IpPrefix prefix : all) {
+            while (next < taken.size() && taken.get(next).compareTo(prefix) < 0) {
+                next++;
+            }
+            if (next < taken.size() && taken.get(next).equals(prefix)) {
+                next++;
+            } else {
+                out.add(prefix);
+            }
+        }
+        return out;
     }
 }
