@@ -8,6 +8,7 @@ import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import io.podwire.common.testing.Seeds;
 import io.podwire.e2e.mesh.Mesh;
+import io.podwire.e2e.mesh.PingRun;
 import io.podwire.e2e.mesh.SharedMesh;
 import io.podwire.e2e.policy.ProbedWorld.Expected;
 import io.podwire.e2e.policy.ProbedWorld.Objects;
@@ -15,6 +16,7 @@ import io.podwire.policy.PolicyOracle;
 import io.podwire.policy.PolicyOracle.Party;
 import io.podwire.policy.RandomCluster;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -423,6 +425,21 @@ final class NetworkPolicyCasesLabTest {
                     expect(before, (from, to, _, _, _) -> !in("x", from) && !in("x", to));
                     expect(before.without("x/p"), all());
                 }));
+    }
+
+    /** policy-service dies and comes back: not one packet of what is allowed between nodes is lost. */
+    @Test
+    void aServiceThatComesBackTakesNothingAway() throws Exception {
+        world.apply(policy("x/p", "{" + A + ", ingress: [{" + FROM_Y + "}]}"));
+        try (PingRun pings = world.ping("y/a", "x/a", Duration.ofMillis(20))) {
+            pings.awaitReplies(10);
+            mesh.policy().kill();
+            mesh.startAgain(mesh.policy());
+            world.awaitEnforced(0);
+            pings.awaitReplies(pings.replies() + 50);
+            assertThat(pings.end()).as("pings that were lost").isEmpty();
+        }
+        world.probe(toXa(from -> in("y", from)));
     }
 
     /** Random labels and policies: what passes is what the documentation says, as the oracle reads it. */

@@ -7,6 +7,7 @@ import io.podwire.cli.lab.CniAttachment;
 import io.podwire.cli.lab.CniRuntime;
 import io.podwire.e2e.mesh.Mesh;
 import io.podwire.e2e.mesh.MeshNode;
+import io.podwire.e2e.mesh.PingRun;
 import io.podwire.e2e.mesh.Shell;
 import io.podwire.e2e.mesh.TestPod;
 import io.podwire.proto.policy.v1.NodeRollout;
@@ -170,10 +171,20 @@ final class ProbedWorld implements AutoCloseable {
         // Each write brings another revision, also where it changes no program.
         long before = mesh.rollout().getRevision();
         mesh.apply(OBJECTS, yaml(objects, before) + further);
+        awaitEnforced(before);
+    }
+
+    /** Waits until both nodes enforce the newest revision, which is newer than that. */
+    void awaitEnforced(long before) {
         await("both nodes enforce what is newer than revision " + before)
                 .atMost(ENFORCED)
                 .pollInterval(Duration.ofMillis(5))
                 .until(() -> enforced(before));
+    }
+
+    /** Pings a pod's IPv4 address from another pod. */
+    PingRun ping(String from, String to, Duration interval) throws IOException {
+        return PingRun.start(pods.get(from), address(to, false), interval);
     }
 
     private boolean enforced(long before) {

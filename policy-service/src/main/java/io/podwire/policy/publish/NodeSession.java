@@ -54,9 +54,15 @@ final class NodeSession {
         }
     }
 
-    /** What to send now; the caller sends it. */
-    Optional<Update> next() {
-        if (held || underWay.isPresent() || latestRevision == 0) {
+    /**
+     * What to send now; the caller sends it.
+     *
+     * @param complete false: other nodes, whose pods belong to its sets, may not have come back yet. A node that has a
+     *     program goes on with it until they have
+     */
+    Optional<Update> next(boolean complete) {
+        boolean waits = !complete && !offered.isEmpty();
+        if (held || waits || underWay.isPresent() || latestRevision == 0) {
             return Optional.empty();
         }
         if (enforced.isPresent() && enforced.get().equals(latest)) {

@@ -17,6 +17,7 @@ import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -37,13 +38,18 @@ import org.slf4j.LoggerFactory;
  * it owns all state; every method posts to that loop and may be called from anywhere.
  *
  * <p>Nothing is sent before the first delta of the source: a program made of half a cluster would
- * open what policies close. Changes that come in a burst are compiled once, because the compilation
+ * open what policies close. And a node that has a program already keeps it until the nodes that objects
+ * name have all come back, or {@link #REUNION} is over: a program made of half the nodes' pods would
+ * close what policies open. Changes that come in a burst are compiled once, because the compilation
  * is posted behind those that wait already.
  */
 public final class Publisher {
     private static final Logger log = LoggerFactory.getLogger(Publisher.class);
     private static final Duration FIRST_RETRY = Duration.ofMillis(100);
     private static final Duration LONGEST_RETRY = Duration.ofSeconds(10);
+
+    /** Nodes try to connect every 3 s at least. */
+    private static final Duration REUNION = Duration.ofSeconds(4);
 
     private final EventLoop loop;
     private final IncrementalCompiler compiler;
@@ -55,10 +61,13 @@ public final class Publisher {
     private final Set<NodeName> urgent = new LinkedHashSet<>();
     private ClusterSnapshot snapshot = ClusterSnapshot.EMPTY;
     private boolean synced;
+    private boolean reunited;
     private boolean flushPosted;
     // Written by the loop, read by metrics.
     private final AtomicLong revision = new AtomicLong();
     private volatile int connected;
+    private volatile int kinds;
+    private volatile int peers;
 
     /** A node that has introduced itself. */
     private static final class Node {
@@ -111,6 +120,12 @@ public final class Publisher {
         Gauge.builder("podwire.policy.revision", this, p -> p.revision.get())
                 .description("Revision of the newest state")
                 .register(meters);
+        Gauge.builder("podwire.policy.kinds", this, p -> p.kinds)
+                .description("Kinds of pods that policies can tell apart")
+                .register(meters);
+        Gauge.builder("podwire.policy.peers", this, p -> p.peers)
+                .description("Different peers that the rules of programs name")
+                .register(meters);
         Gauge.builder("podwire.policy.nodes", this, p -> p.connected)
                 .description("Nodes with a stream")
                 .register(meters);
@@ -131,6 +146,7 @@ public final class Publisher {
                 log.info(
                         "the source has everything: {} objects", delta.changes().size());
                 synced = true;
+                loop.schedule(REUNION, this::waitNoLonger);
                 revision.incrementAndGet();
                 postFlush();
             }
@@ -308,6 +324,7 @@ public final class Publisher {
         if (!synced) {
             return;
         }
+        reunited = reunited || allAreHere();
         Set<NodeName> order = new LinkedHashSet<>(urgent);
         urgent.clear();
         order.addAll(nodes.keySet());
@@ -319,11 +336,28 @@ public final class Publisher {
                 push(node);
             }
         }
+        kinds = compiler.kinds();
+        peers = compiler.peers();
+    }
+
+    private void waitNoLonger() {
+        if (!reunited) {
+            reunited = true;
+            nodes.values().forEach(this::push);
+        }
+    }
+
+    /** True when every node that objects name has come, and they name one. */
+    private boolean allAreHere() {
+        Set<String> named = new HashSet<>();
+        snapshot.pods().values().forEach(pod -> named.add(pod.node()));
+        named.remove("");
+        return !named.isEmpty() && named.stream().allMatch(name -> nodes.containsKey(new NodeName(name)));
     }
 
     private void push(Node node) {
         if (node.stream.isPresent() && node.stream.get().isReady()) {
-            node.session.next().ifPresent(update -> {
+            node.session.next(reunited).ifPresent(update -> {
                 updates.get(update.getClass()).increment();
                 node.stream.get().send(update);
             });

@@ -86,6 +86,11 @@ class WatchStreamTest {
         service.close();
     }
 
+    private void restart() throws Exception {
+        stop();
+        start();
+    }
+
     private static Endpoint endpoint(String name, String address) {
         return new Endpoint("cid-" + name + "/eth0", new PodKey("x", name), "", Set.of(IpAddress.parse(address)));
     }
@@ -247,8 +252,44 @@ class WatchStreamTest {
     }
 
     @Test
+    void aNodeKeepsWhatItHasUntilTheOthersAreBack() throws Exception {
+        Change[] objects = {new Change.PolicySet(sameNamespaceOnly("p")), podOn("n1"), podOn("n2")};
+        synced(objects);
+        NodeProgram enforced;
+        try (TestNode one = node("n1").hello(1, endpoint("a", "10.0.0.1"));
+                TestNode _ = node("n2").hello(1, endpoint("b", "10.0.1.1"))) {
+            enforced = one.awaitProgram("both", program -> setSize(program) == 2);
+        }
+        restart();
+        synced(objects);
+        try (TestNode one = node("n1").helloWith(enforced, 1, endpoint("a", "10.0.0.1"))) {
+            await("it is known").until(() -> rollout(0).getNodesCount() == 1);
+            try (TestNode two = node("n2").hello(1, endpoint("b", "10.0.1.1"))) {
+                two.awaitProgram("both", program -> setSize(program) == 2);
+                one.awaitProgram("told that it has it", program -> program.equals(enforced));
+                assertThat(one.updates().getFirst().getUpdateCase())
+                        .as("the first update after the restart")
+                        .isEqualTo(ProgramUpdate.UpdateCase.UNCHANGED);
+            }
+        }
+    }
+
+    @Test
+    void aNodeThatStaysAwayIsNotWaitedForLong() throws Exception {
+        synced(podOn("n1"), podOn("n2"));
+        try (TestNode one = node("n1").helloWith(NodeProgram.EMPTY, 1, endpoint("a", "10.0.0.1"))) {
+            one.awaitProgram("its own pod", program -> program.endpoints().containsKey("cid-a/eth0"));
+        }
+    }
+
+    private static Change podOn(String node) {
+        return new Change.PodSet(
+                new Pod(new PodKey("x", "on-" + node), "", Map.of(), node, Set.of(), false, false, List.of()));
+    }
+
+    @Test
     void aProgramThatTheNodeHasIsNotSentAgain() {
-        synced(new Change.PolicySet(sameNamespaceOnly("p")));
+        synced(new Change.PolicySet(sameNamespaceOnly("p")), podOn("n1"));
         NodeProgram enforced;
         try (TestNode node = node("n1").hello(1, endpoint("a", "10.0.0.1"))) {
             enforced = node.awaitProgram("a", program -> program.endpoints().size() == 1);
@@ -273,7 +314,7 @@ class WatchStreamTest {
 
     @Test
     void aNodeThatRefusesWhatItHasGetsTheWholeProgram() {
-        synced(new Change.PolicySet(sameNamespaceOnly("p")));
+        synced(new Change.PolicySet(sameNamespaceOnly("p")), podOn("n1"));
         NodeProgram enforced;
         try (TestNode node = node("n1").hello(1, endpoint("a", "10.0.0.1"))) {
             enforced = node.awaitProgram("a", program -> program.endpoints().size() == 1);
