@@ -326,6 +326,11 @@ final class Checker {
                 }
             }
         }
+        // A node's call writes that node, also where it leaves a block as another call of the same write had found it.
+        long nodes = state.entries().values().stream()
+                .filter(entry ->
+                        entry.version() == state.revision() && entry.key().startsWith(NODES))
+                .count();
         Entry catalog = state.entries().get("catalog");
         boolean poolsChanged = catalog != null && catalog.version() == state.revision();
         boolean hidden = state.entries().values().stream()
@@ -334,7 +339,7 @@ final class Checker {
                 .filter(key -> key.startsWith(POOLS))
                 .map(key -> key.substring(POOLS.length()))
                 .anyMatch(pool -> poolsChanged ? last.entries().containsKey(POOLS + pool) : !pools.contains(pool));
-        return hidden || calls.size() > 1;
+        return hidden || nodes > 1 || calls.size() > 1;
     }
 
     /** The calls that can have made one use of the other, as few as possible. */
