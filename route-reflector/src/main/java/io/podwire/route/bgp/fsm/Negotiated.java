@@ -1,0 +1,33 @@
+package io.podwire.route.bgp.fsm;
+
+import io.podwire.common.net.IpFamily;
+import io.podwire.route.bgp.message.BgpMessage.Open;
+import io.podwire.route.bgp.message.SessionFormat;
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * What two OPENs add up to.
+ *
+ * @param remote the peer's
+ * @param holdSeconds the lesser hold time, 0 for none
+ * @param format how messages are written
+ * @param families whose routes both speak of
+ */
+public record Negotiated(Open remote, int holdSeconds, SessionFormat format, Set<IpFamily> families) {
+    /** Copies. */
+    public Negotiated {
+        families = Set.copyOf(families);
+    }
+
+    /** From our settings and the peer's OPEN. */
+    static Negotiated of(LocalSettings local, Open remote) {
+        Set<IpFamily> families = EnumSet.noneOf(IpFamily.class);
+        local.families().stream().filter(remote::offers).forEach(families::add);
+        return new Negotiated(
+                remote,
+                Math.min(local.holdSeconds(), remote.holdSeconds()),
+                new SessionFormat(remote.fourOctetAs(), local.internal()),
+                families);
+    }
+}

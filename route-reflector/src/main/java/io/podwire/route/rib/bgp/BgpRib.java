@@ -1,0 +1,147 @@
+package io.podwire.route.rib.bgp;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * Every path that was imported, and which one is used. Owned by one thread, and changed in place: it may hold
+ * hundreds of thousands. Each change tells whether the path in use is another one now.
+ */
+public final class BgpRib {
+    /** The one in use first. */
+    private final Map<IpPrefix, List<BgpPath>> paths = new HashMap<>();
+
+    private final Map<IpAddress, Map<IpFamily, Integer>> counts = new HashMap<>();
+
+    /** The path in use. */
+    public Optional<BgpPath> best(IpPrefix prefix) {
+        List<BgpPath> known = paths.get(prefix);
+        return known == null ? Optional.empty() : Optional.of(known.getFirst());
+    }
+
+    /** All paths, the one in use first. */
+    public List<BgpPath> paths(IpPrefix prefix) {
+        return paths.getOrDefault(prefix, List.of());
+    }
+
+    /** Every prefix that has a path; a view. */
+    public Collection<IpPrefix> prefixes() {
+        return Collections.unmodifiableSet(paths.keySet());
+    }
+
+    /** How many prefixes of a family a neighbour has a path for. */
+    public int count(IpAddress neighbor, IpFamily family) {
+        return counts.getOrDefault(neighbor, Map.of()).getOrDefault(family, 0);
+    }
+
+    /** Takes a path, in place of the one of its source. */
+    public boolean put(IpPrefix prefix, BgpPath path) {
+        List<BgpPath> before = paths.get(prefix);
+        if (before == null) {
+            paths.put(prefix, List.of(path));
+            count(prefix, path, 1);
+            return true;
+        }
+        List<BgpPath> next = new ArrayList<>(before.size() + 1);
+        boolean replaced = false;
+        for (BgpPath old : before) {
+            if (old.sameSource(path)) {
+                replaced = true;
+            } else {
+                next.add(old);
+            }
+        }
+        next.add(path);
+        if (!replaced) {
+            count(prefix, path, 1);
+        }
+        return store(prefix, before.getFirst(), next);
+    }
+
+    /** Forgets a neighbour's path; that it has none is no error. */
+    public boolean remove(IpPrefix prefix, IpAddress neighbor) {
+        return removeIf(prefix, path -> path.from(neighbor));
+    }
+
+    /** Forgets a node's path. */
+    public boolean removeNode(IpPrefix prefix) {
+        return removeIf(prefix, path -> path.source() instanceof Source.Node);
+    }
+
+    /** Forgets all of a neighbour's paths that are such, and gives the prefixes whose path in use changed. */
+    public List<IpPrefix> removeAll(IpAddress neighbor, Predicate<BgpPath> which, Predicate<IpPrefix> where) {
+        List<IpPrefix> changed = new ArrayList<>();
+        if (counts.containsKey(neighbor)) {
+            for (IpPrefix prefix : List.copyOf(paths.keySet())) {
+                if (where.test(prefix) && removeIf(prefix, path -> path.from(neighbor) && which.test(path))) {
+                    changed.add(prefix);
+                }
+            }
+        }
+        return changed;
+    }
+
+    /** Marks a neighbour's paths of a family as waiting to be told again. Which one is in use stays. */
+    public void markStale(IpAddress neighbor, IpFamily family) {
+        if (counts.containsKey(neighbor)) {
+            paths.replaceAll((prefix, known) ->
+                    prefix.family() == family && known.stream().anyMatch(path -> path.from(neighbor))
+                            ? known.stream()
+                                    .map(path -> path.from(neighbor) ? path.asStale() : path)
+                                    .toList()
+                            : known);
+        }
+    }
+
+    private boolean removeIf(IpPrefix prefix, Predicate<BgpPath> which) {
+        List<BgpPath> before = paths.get(prefix);
+        if (before == null) {
+            return false;
+        }
+        List<BgpPath> next = new ArrayList<>(before.size());
+        for (BgpPath path : before) {
+            if (which.test(path)) {
+                count(prefix, path, -1);
+            } else {
+                next.add(path);
+            }
+        }
+        if (next.size() == before.size()) {
+            return false;
+        }
+        return store(prefix, before.getFirst(), next);
+    }
+
+    private boolean store(IpPrefix prefix, BgpPath bestBefore, List<BgpPath> next) {
+        if (next.isEmpty()) {
+            paths.remove(prefix);
+            return true;
+        }
+        BgpPath best = BestPath.select(next);
+        if (next.size() > 1) {
+            next.remove(best);
+            next.addFirst(best);
+        }
+        paths.put(prefix, List.copyOf(next));
+        return !best.equals(bestBefore);
+    }
+
+    private void count(IpPrefix prefix, BgpPath path, int by) {
+        if (path.source() instanceof Source.Learned(Neighbor neighbor)) {
+            Map<IpFamily, Integer> ofNeighbor = counts.computeIfAbsent(neighbor.address(), _ -> new HashMap<>());
+            ofNeighbor.merge(prefix.family(), by, Integer::sum);
+            if (ofNeighbor.values().stream().allMatch(count -> count == 0)) {
+                counts.remove(neighbor.address());
+            }
+        }
+    }
+}
