@@ -4,7 +4,13 @@ import io.podwire.common.loop.TimeSource;
 import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.route.reflect.Reflector;
+import io.podwire.route.service.BgpGrpcService;
+import io.podwire.route.service.BgpMetrics;
 import io.podwire.route.service.RoutesGrpcService;
+import io.podwire.route.session.BgpSpeaker;
+import io.podwire.route.session.SpeakerSettings;
+import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.UUID;
 
 /** The route reflector. */
@@ -24,5 +30,12 @@ public final class Main {
     static void wire(RouteOptions options, ServiceContext context, TimeSource time) {
         Reflector reflector = context.own(new Reflector(time, options.staleAfter(), context.meters()));
         context.serve(new RoutesGrpcService(reflector, UUID.randomUUID().toString()));
+        Optional<SpeakerSettings> bgp = options.bgp().settings();
+        if (bgp.isPresent()) {
+            BgpSpeaker speaker = context.own(new BgpSpeaker(bgp.get(), time, new SplittableRandom()));
+            reflector.watch(speaker::nodes);
+            context.serve(new BgpGrpcService(speaker));
+            context.exposes(new BgpMetrics(speaker));
+        }
     }
 }

@@ -25,6 +25,9 @@ public final class RouteOptions implements ServiceOptions {
                     + " as 120s or ISO-8601. Default: ${DEFAULT-VALUE}")
     private Duration staleAfter = Duration.ofMinutes(2);
 
+    @Mixin
+    private final BgpOptions bgp = new BgpOptions();
+
     @Override
     public CommonOptions common() {
         return common;
@@ -35,8 +38,14 @@ public final class RouteOptions implements ServiceOptions {
         return staleAfter;
     }
 
+    /** What is asked of the BGP speaker. */
+    public BgpOptions bgp() {
+        return bgp;
+    }
+
     @Override
     public void check() {
+        var _ = bgp.settings();
         if (staleAfter.compareTo(Duration.ofSeconds(1)) < 0 || staleAfter.compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException("--stale-after must be 1s to 24h, got " + staleAfter);
         }

@@ -16,9 +16,11 @@ import io.podwire.route.rib.RibEntry;
 import io.podwire.route.rib.RibRules;
 import io.podwire.route.rib.RouteTable;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,6 +40,7 @@ public final class Reflector implements AutoCloseable {
     private final Counter deltasSent;
 
     private final Map<NodeName, Peer> peers = new HashMap<>();
+    private final List<Consumer<RouteTable>> watchers = new ArrayList<>();
     /** Written by the loop alone; read by anyone. */
     private volatile RouteTable table = RouteTable.EMPTY;
 
@@ -103,6 +106,17 @@ public final class Reflector implements AutoCloseable {
     /** A stream said something that cannot be understood: ends it. */
     public void refused(Peer peer, ServiceException why) {
         loop.execute(() -> fail(peer, why));
+    }
+
+    /**
+     * Shows the table as it is now and after each change that readers see. The watcher runs on the reflector's
+     * loop, and only hands on.
+     */
+    public void watch(Consumer<RouteTable> watcher) {
+        loop.execute(() -> {
+            watchers.add(watcher);
+            watcher.accept(table);
+        });
     }
 
     @Override
@@ -176,6 +190,7 @@ public final class Reflector implements AutoCloseable {
         if (changed.isEmpty()) {
             return;
         }
+        watchers.forEach(watcher -> watcher.accept(table));
         for (Peer reader : peers.values()) {
             reader.subscription().changed(changed);
             flush(reader);

@@ -1,39 +1,61 @@
 package io.podwire.route.rib;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import java.net.InetAddress;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Which prefixes a node holds, and how they are reached.
  *
  * @param node its name
- * @param underlayAddress a unicast address, not loopback
- * @param underlayLength length of the underlay subnet's prefix, 1 to 32 or 128
+ * @param underlay its addresses on the underlay: one, or one of each family
  * @param overlay how others than its neighbours reach it
  * @param prefixes what it holds, none overlapping another; kept sorted. Empty: it holds nothing now
  */
-public record NodeRoute(
-        NodeName node, IpAddress underlayAddress, int underlayLength, Overlay overlay, List<IpPrefix> prefixes) {
+public record NodeRoute(NodeName node, List<Underlay> underlay, Overlay overlay, List<IpPrefix> prefixes) {
+    /**
+     * Where a node is on the underlay.
+     *
+     * @param address a unicast address, not loopback
+     * @param length length of its subnet's prefix, 1 to 32 or 128
+     */
+    public record Underlay(IpAddress address, int length) {
+        /** Checks both; messages begin with the field's name. */
+        public Underlay {
+            InetAddress inet = address.toInetAddress();
+            require(
+                    !inet.isAnyLocalAddress() && !inet.isMulticastAddress() && !inet.isLoopbackAddress(),
+                    "underlay_address must be a unicast address and not loopback, got " + address);
+            int bits = address.family().bits();
+            require(
+                    length >= 1 && length <= bits,
+                    "underlay_length of " + address + " must be 1 to " + bits + ", got " + length);
+        }
+    }
+
     /** Checks each field and that they fit together; messages begin with the field's name. */
     public NodeRoute {
-        InetAddress underlay = underlayAddress.toInetAddress();
+        underlay = List.copyOf(underlay);
         require(
-                !underlay.isAnyLocalAddress() && !underlay.isMulticastAddress() && !underlay.isLoopbackAddress(),
-                "underlay_address must be a unicast address and not loopback, got " + underlayAddress);
-        int bits = underlayAddress.family().bits();
-        require(
-                underlayLength >= 1 && underlayLength <= bits,
-                "underlay_length of " + underlayAddress + " must be 1 to " + bits + ", got " + underlayLength);
+                underlay.size() == 1
+                        || (underlay.size() == 2
+                                && underlay.getFirst().address().family()
+                                        != underlay.getLast().address().family()),
+                "underlay_address_ipv6 must be an IPv6 address beside an IPv4 underlay_address, got " + underlay);
         prefixes = prefixes.stream().sorted().toList();
         for (int i = 0; i < prefixes.size(); i++) {
             IpPrefix prefix = prefixes.get(i);
             require(prefix.length() > 0, "prefixes must not hold a default route, got " + prefix);
-            require(
-                    !prefix.contains(underlayAddress),
-                    "prefixes must not hold the node's own underlay address: " + prefix + " holds " + underlayAddress);
+            for (Underlay own : underlay) {
+                require(
+                        !prefix.contains(own.address()),
+                        "prefixes must not hold the node's own underlay address: " + prefix + " holds "
+                                + own.address());
+            }
             // Sorted by address, a prefix that overlaps any earlier one overlaps the one before it.
             require(
                     i == 0 || !prefix.overlaps(prefixes.get(i - 1)),
@@ -45,6 +67,20 @@ public record NodeRoute(
                     prefixes.stream().anyMatch(prefix -> prefix.contains(address)),
                     "vtep_address must lie inside one of the prefixes " + prefixes + ", got " + address);
         }
+    }
+
+    /** A node with one address on the underlay. */
+    public NodeRoute(
+            NodeName node, IpAddress underlayAddress, int underlayLength, Overlay overlay, List<IpPrefix> prefixes) {
+        this(node, List.of(new Underlay(underlayAddress, underlayLength)), overlay, prefixes);
+    }
+
+    /** Where a router sends packets for the node's prefixes of a family; empty: the node has no such address. */
+    public Optional<IpAddress> nextHop(IpFamily family) {
+        return underlay.stream()
+                .map(Underlay::address)
+                .filter(address -> address.family() == family)
+                .findFirst();
     }
 
     private static void require(boolean holds, String otherwise) {

@@ -15,6 +15,7 @@ import io.podwire.route.rib.NodeRoute;
 import io.podwire.route.rib.Overlay;
 import io.podwire.route.rib.RibDelta;
 import io.podwire.route.rib.RibEntry;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
@@ -43,7 +44,6 @@ final class RouteMapping {
 
     static NodeRoute route(io.podwire.proto.route.v1.NodeRoute proto) {
         NodeName node = parse("route.node", proto.getNode(), NodeName::new);
-        IpAddress underlay = parse("route.underlay_address", proto.getUnderlayAddress(), IpAddress::parse);
         if (proto.getPrefixesCount() > MAX_PREFIXES) {
             throw invalid("route.prefixes: at most " + MAX_PREFIXES + ", got " + proto.getPrefixesCount());
         }
@@ -52,7 +52,7 @@ final class RouteMapping {
                 .toList();
         Overlay overlay = overlay(proto);
         try {
-            return new NodeRoute(node, underlay, proto.getUnderlayLength(), overlay, prefixes);
+            return new NodeRoute(node, underlay(proto), overlay, prefixes);
         } catch (IllegalArgumentException e) {
             throw invalid("route." + e.getMessage());
         }
@@ -70,8 +70,12 @@ final class RouteMapping {
     static io.podwire.proto.route.v1.NodeRoute toProto(NodeRoute route) {
         var proto = io.podwire.proto.route.v1.NodeRoute.newBuilder()
                 .setNode(route.node().value())
-                .setUnderlayAddress(route.underlayAddress().toString())
-                .setUnderlayLength(route.underlayLength());
+                .setUnderlayAddress(route.underlay().getFirst().address().toString())
+                .setUnderlayLength(route.underlay().getFirst().length());
+        route.underlay().stream()
+                .skip(1)
+                .forEach(second -> proto.setUnderlayAddressIpv6(second.address().toString())
+                        .setUnderlayLengthIpv6(second.length()));
         switch (route.overlay()) {
             case Overlay.None _ -> {}
             case Overlay.Vxlan(MacAddress mac, IpAddress address) ->
@@ -116,6 +120,19 @@ final class RouteMapping {
 
     static ServiceException invalid(String message) {
         return new ServiceException(ErrorReason.INVALID_ARGUMENT, message);
+    }
+
+    private static List<NodeRoute.Underlay> underlay(io.podwire.proto.route.v1.NodeRoute proto) {
+        List<NodeRoute.Underlay> ends = new ArrayList<>();
+        ends.add(new NodeRoute.Underlay(
+                parse("route.underlay_address", proto.getUnderlayAddress(), IpAddress::parse),
+                proto.getUnderlayLength()));
+        if (!proto.getUnderlayAddressIpv6().isEmpty()) {
+            ends.add(new NodeRoute.Underlay(
+                    parse("route.underlay_address_ipv6", proto.getUnderlayAddressIpv6(), IpAddress::parse),
+                    proto.getUnderlayLengthIpv6()));
+        }
+        return ends;
     }
 
     private static Overlay overlay(io.podwire.proto.route.v1.NodeRoute proto) {

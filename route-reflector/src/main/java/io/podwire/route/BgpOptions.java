@@ -1,0 +1,118 @@
+package io.podwire.route;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.service.ListenAddress;
+import io.podwire.route.reflect.bgp.LocalRouter;
+import io.podwire.route.session.PeerSettings;
+import io.podwire.route.session.SpeakerSettings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** Options of the BGP speaker. Without {@code --bgp-asn} there is none. */
+public final class BgpOptions {
+    @Option(
+            names = "--bgp-asn",
+            paramLabel = "NUMBER",
+            description = "Our AS number, 1 to 4294967295. Not set: no BGP is spoken.")
+    private long asn;
+
+    @Option(
+            names = "--bgp-router-id",
+            paramLabel = "ADDRESS",
+            description = "Our BGP identifier: an IPv4 address that no other router has. Needed with --bgp-asn.")
+    private String routerId = "";
+
+    @Option(
+            names = "--bgp-cluster-id",
+            paramLabel = "ADDRESS",
+            description =
+                    "Names the reflectors that serve the same clients, as an IPv4 address." + " Default: the router id")
+    private String clusterId = "";
+
+    @Option(
+            names = "--bgp-listen",
+            paramLabel = "HOST:PORT",
+            description = "Where BGP connections are taken, such as [::]:179 for both families."
+                    + " Not set: peers are dialled only.")
+    private String listen = "";
+
+    @Option(
+            names = "--bgp-peers-file",
+            paramLabel = "FILE",
+            description = "YAML file with the peers: see docs/operating.md. Read once, at the start.")
+    private Path peersFile;
+
+    @Option(
+            names = "--bgp-peer",
+            paramLabel = "PEER",
+            split = " ",
+            description = "A peer as KEY=VALUE,... with the keys of the file that take one value, such as"
+                    + " address=192.0.2.254,asn=64513. May be given more than once.")
+    private List<String> peers = new ArrayList<>();
+
+    /**
+     * What the speaker needs; empty when none is asked for.
+     *
+     * @throws IllegalArgumentException naming the option or the file and what is wrong
+     */
+    public Optional<SpeakerSettings> settings() {
+        if (asn == 0) {
+            if (!routerId.isEmpty() || !listen.isEmpty() || peersFile != null || !peers.isEmpty()) {
+                throw new IllegalArgumentException("options --bgp-... need --bgp-asn, our AS number");
+            }
+            return Optional.empty();
+        }
+        if (asn < 1 || asn > 0xFFFF_FFFFL) {
+            throw new IllegalArgumentException("--bgp-asn must be 1 to 4294967295, got " + asn);
+        }
+        IpAddress identifier = identifier("--bgp-router-id", routerId);
+        LocalRouter local = new LocalRouter(
+                asn, identifier, clusterId.isEmpty() ? identifier : identifier("--bgp-cluster-id", clusterId));
+        List<PeerSettings> all = new ArrayList<>();
+        if (peersFile != null) {
+            try {
+                all.addAll(PeersFile.parse(Files.readAllBytes(peersFile), asn));
+            } catch (IOException e) {
+                throw new IllegalArgumentException("--bgp-peers-file " + peersFile + " cannot be read: " + e, e);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("--bgp-peers-file " + peersFile + ": " + e.getMessage(), e);
+            }
+        }
+        for (String peer : peers) {
+            try {
+                all.add(PeersFile.parseOption(peer, asn));
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("--bgp-peer " + peer + ": " + e.getMessage(), e);
+            }
+        }
+        return Optional.of(
+                listen.isEmpty()
+                        ? new SpeakerSettings(local, "", 0, all)
+                        : switch (ListenAddress.parse("--bgp-listen", listen)) {
+                            case ListenAddress.Tcp(String host, int port) ->
+                                new SpeakerSettings(local, host, port, all);
+                            case ListenAddress.Unix unix ->
+                                throw new IllegalArgumentException(
+                                        "--bgp-listen must be HOST:PORT, got unix:" + unix.path());
+                        });
+    }
+
+    private static IpAddress identifier(String option, String text) {
+        try {
+            IpAddress address = IpAddress.parse(text);
+            if (address.family() == IpFamily.V4 && address.low() != 0) {
+                return address;
+            }
+        } catch (IllegalArgumentException _) {
+            // The message below says it all.
+        }
+        throw new IllegalArgumentException(
+                option + " must be an IPv4 address such as 192.0.2.1 and not 0.0.0.0, got '" + text + "'");
+    }
+}

@@ -1,0 +1,94 @@
+package io.podwire.route.service;
+
+import com.google.common.base.Ascii;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.proto.route.v1.BgpPath;
+import io.podwire.proto.route.v1.BgpPeer;
+import io.podwire.proto.route.v1.BgpPeerKind;
+import io.podwire.proto.route.v1.BgpRoute;
+import io.podwire.route.bgp.message.PathAttributes;
+import io.podwire.route.rib.bgp.BestPath;
+import io.podwire.route.rib.bgp.Neighbor;
+import io.podwire.route.rib.bgp.Source;
+import io.podwire.route.session.PeerStatus;
+import io.podwire.route.session.RouteInUse;
+
+/** From the speaker's records to the API's messages. */
+final class BgpMapping {
+    private BgpMapping() {}
+
+    static BgpPeer toProto(PeerStatus status) {
+        BgpPeer.Builder proto = BgpPeer.newBuilder()
+                .setName(status.settings().name())
+                .setAddress(status.settings().address().toString())
+                .setAsn((int) status.settings().asn())
+                .setKind(
+                        switch (status.settings().kind()) {
+                            case EXTERNAL -> BgpPeerKind.BGP_PEER_KIND_EXTERNAL;
+                            case CLIENT -> BgpPeerKind.BGP_PEER_KIND_CLIENT;
+                            case NON_CLIENT -> BgpPeerKind.BGP_PEER_KIND_NON_CLIENT;
+                        })
+                .setState(status.state())
+                .setStateSeconds(status.inState().toSeconds())
+                .setIdentifier(status.identifier())
+                .setHoldSeconds(status.holdSeconds())
+                .setRestarting(status.restarting())
+                .setImported(status.imported().values().stream()
+                        .mapToLong(Integer::longValue)
+                        .sum())
+                .setAdvertised(status.advertised())
+                .setRefused(status.refused())
+                .setMalformed(status.malformed())
+                .setSessions(status.sessions())
+                .setLastProblem(status.lastProblem());
+        status.families().stream().sorted().map(BgpMapping::family).forEach(proto::addFamilies);
+        return proto.build();
+    }
+
+    static BgpRoute toProto(RouteInUse route) {
+        BgpRoute.Builder proto =
+                BgpRoute.newBuilder().setPrefix(route.prefix().toString()).addAllToldTo(route.toldTo());
+        route.paths().forEach(ranked -> proto.addPaths(path(ranked)));
+        return proto.build();
+    }
+
+    private static BgpPath path(BestPath.Ranked ranked) {
+        PathAttributes attributes = ranked.path().attributes();
+        BgpPath.Builder proto = BgpPath.newBuilder()
+                .setNextHop(ranked.path().nextHop().toString())
+                .setAsPath(attributes.asPath().toString())
+                .setOrigin(Ascii.toLowerCase(attributes.origin().name()))
+                .setLocalPreference((int) attributes.localPref())
+                .setOriginatorId(
+                        attributes.originatorId().map(IpAddress::toString).orElse(""))
+                .setStale(ranked.path().stale())
+                .setLostBecause(ranked.lostAt()
+                        .map(step -> "a better path has the " + step.reason())
+                        .orElse(""));
+        attributes.med().ifPresent(med -> proto.setMed((int) med));
+        attributes.communities().forEach(community -> proto.addCommunities(community.toString()));
+        attributes.largeCommunities().forEach(community -> proto.addCommunities(community.toString()));
+        attributes.clusterList().forEach(cluster -> proto.addClusterList(cluster.toString()));
+        switch (ranked.path().source()) {
+            case Source.Node(var node) -> proto.setNode(node.value());
+            case Source.Learned(Neighbor neighbor) ->
+                proto.setPeer(neighbor.address().toString());
+        }
+        return proto.build();
+    }
+
+    /** An address is the prefix of itself alone. */
+    static IpPrefix prefix(String text) {
+        return RouteMapping.parse(
+                "prefix", text, t -> t.indexOf('/') < 0 ? IpPrefix.ofHost(IpAddress.parse(t)) : IpPrefix.parse(t));
+    }
+
+    static String family(IpFamily family) {
+        return switch (family) {
+            case V4 -> "ipv4";
+            case V6 -> "ipv6";
+        };
+    }
+}

@@ -1,0 +1,45 @@
+package io.podwire.route.session;
+
+import io.podwire.common.net.IpAddress;
+import io.podwire.route.reflect.bgp.LocalRouter;
+import io.podwire.route.rib.bgp.Neighbor;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What the speaker of BGP needs.
+ *
+ * @param local who we are
+ * @param listenHost where connections are taken, empty: nowhere
+ * @param listenPort its port, 0 to 65535; 0 takes any free one
+ * @param peers the neighbours, in their order
+ */
+public record SpeakerSettings(LocalRouter local, String listenHost, int listenPort, List<PeerSettings> peers) {
+    /** Copies, and checks that the neighbours fit to each other and to us. */
+    public SpeakerSettings {
+        peers = List.copyOf(peers);
+        Set<IpAddress> addresses = new HashSet<>();
+        Set<String> names = new HashSet<>();
+        for (PeerSettings peer : peers) {
+            require(addresses.add(peer.address()), peer, "its address " + peer.address() + " is another peer's too");
+            require(names.add(peer.name()), peer, "another peer has that name");
+            require(
+                    (peer.kind() == Neighbor.Kind.EXTERNAL) == (peer.asn() != local.asn()),
+                    peer,
+                    "client belongs to peers of our own AS " + local.asn() + ", this one is of AS " + peer.asn());
+            require(!peer.passive() || !listenHost.isEmpty(), peer, "a passive peer needs --bgp-listen");
+        }
+    }
+
+    Optional<PeerSettings> peer(IpAddress address) {
+        return peers.stream().filter(peer -> peer.address().equals(address)).findFirst();
+    }
+
+    private static void require(boolean holds, PeerSettings peer, String otherwise) {
+        if (!holds) {
+            throw new IllegalArgumentException("BGP peer " + peer.name() + ": " + otherwise);
+        }
+    }
+}
