@@ -6,12 +6,13 @@
 #   make soak WHAT=node COUNT=10000   so many pairs of ADD and DEL, and nothing may be left
 #   make soak WHAT=ipam-etcd COUNT=50   so many faults of a three-member etcd under claims and releases of blocks
 #   make soak WHAT=ipam-sim COUNT=1000   so many seeds of the simulated address management, 1000 operations each
+#   make fuzz COUNT=10000000   so many executions of the BGP decoder under Jazzer
 #   make fmt              formats the sources
 #   make setup            only the set-up: packages and the JDK
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: setup setup-test demo test bench soak fmt build clean
+.PHONY: setup setup-test demo test bench soak fuzz fmt build clean
 
 DIST := cli/target/podwire
 STAMP := $(DIST)/lib/DIGEST
@@ -46,6 +47,25 @@ soak: setup-test $(STAMP)
 	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node, ipam-etcd, ipam-sim))
 	$(MVN) package -pl e2e -am -Dtest='$(SOAK_$(WHAT))' -Dsurefire.failIfNoSpecifiedTests=false \
 		-Dpodwire.soak.count=$(COUNT)
+
+# Jazzer reads classes of Java 23 at most, so what it fuzzes is compiled for that. What it finds stays in route-reflector/target/fuzz.
+FUZZ := route-reflector/target/fuzz
+JAZZER := 0.24.0
+fuzz: COUNT := $(or $(COUNT),10000000)
+fuzz: setup-test $(STAMP)
+	mkdir -p $(FUZZ)/classes $(FUZZ)/found
+	for part in jazzer jazzer-api; do $(MVN) -q dependency:copy -pl route-reflector -DoutputDirectory=target/fuzz/lib \
+		-Dartifact=com.code-intelligence:$$part:$(JAZZER); done
+	"$$(.ci/jdk)/bin/javac" --release 23 -proc:none -cp '$(DIST)/lib/*' -d $(FUZZ)/classes \
+		common/src/main/java/io/podwire/common/net/*.java \
+		route-reflector/src/main/java/io/podwire/route/bgp/{message,codec}/*.java \
+		route-reflector/src/test/java/io/podwire/route/bgp/{Corpus,codec/BgpDecoderFuzz}.java
+	"$$(.ci/jdk)/bin/java" -cp '$(FUZZ)/classes:$(DIST)/lib/*' io.podwire.route.bgp.codec.BgpDecoderFuzz \
+		$(FUZZ)/seeds route-reflector/src/test/resources/corpus/bgp
+	jdk="$$(.ci/jdk)" && cd $(FUZZ) && "$$jdk/bin/java" -cp '$(CURDIR)/$(FUZZ)/classes:lib/*:$(CURDIR)/$(DIST)/lib/*' \
+		com.code_intelligence.jazzer.Jazzer --target_class=io.podwire.route.bgp.codec.BgpDecoderFuzz \
+		'--instrumentation_includes=io.podwire.route.bgp.**' '--custom_hook_includes=io.podwire.**' \
+		-runs=$(COUNT) -max_len=4000 found seeds
 
 fmt:
 	$(MVN) -q spotless:apply

@@ -9,6 +9,7 @@ import io.podwire.route.session.SpeakerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -16,6 +17,8 @@ import picocli.CommandLine.Option;
 
 /** Options of the BGP speaker. Without {@code --bgp-asn} there is none. */
 public final class BgpOptions {
+    private static final Duration REFILL = Duration.ofSeconds(30);
+
     @Option(
             names = "--bgp-asn",
             paramLabel = "NUMBER",
@@ -93,10 +96,10 @@ public final class BgpOptions {
         }
         return Optional.of(
                 listen.isEmpty()
-                        ? new SpeakerSettings(local, "", 0, all)
+                        ? new SpeakerSettings(local, "", 0, all, REFILL)
                         : switch (ListenAddress.parse("--bgp-listen", listen)) {
                             case ListenAddress.Tcp(String host, int port) ->
-                                new SpeakerSettings(local, host, port, all);
+                                new SpeakerSettings(local, host, port, all, REFILL);
                             case ListenAddress.Unix unix ->
                                 throw new IllegalArgumentException(
                                         "--bgp-listen must be HOST:PORT, got unix:" + unix.path());

@@ -52,9 +52,6 @@ import org.slf4j.LoggerFactory;
 public final class BgpSpeaker implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(BgpSpeaker.class);
 
-    /** How long the nodes have to connect after our start, before neighbours are told that this is all. */
-    private static final Duration REFILL = Duration.ofSeconds(30);
-
     private static final int BACKLOG = 128;
     private static final long ASK_SECONDS = 10;
 
@@ -106,7 +103,7 @@ public final class BgpSpeaker implements AutoCloseable {
         }
         later(() -> {
             sessions.values().forEach(PeerSession::start);
-            var _ = vertx.setTimer(REFILL.toMillis(), _ -> {
+            var _ = vertx.setTimer(settings.refill().toMillis(), _ -> {
                 refilled = true;
                 sessions.values().forEach(PeerSession::refilled);
             });

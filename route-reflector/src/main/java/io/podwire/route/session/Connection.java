@@ -2,6 +2,7 @@ package io.podwire.route.session;
 
 import io.netty.channel.socket.DuplexChannel;
 import io.podwire.route.bgp.codec.BgpProtocolException;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.net.NetSocketInternal;
@@ -17,6 +18,7 @@ final class Connection {
     private final Vertx vertx;
     private final NetSocket socket;
     private final FrameReader frames = new FrameReader();
+    private Future<Void> lastWrite = Future.succeededFuture();
     private boolean over;
 
     /** Who hears of a connection; nobody hears of one that {@link #close} was called on. */
@@ -79,11 +81,14 @@ final class Connection {
 
     void write(byte[] octets) {
         if (!over) {
-            var _ = socket.write(Buffer.buffer(octets));
+            lastWrite = socket.write(Buffer.buffer(octets));
         }
     }
 
-    /** Ends it after what was written. What the peer still sends is dropped for a while: an early RST would take our last words with it. */
+    /**
+     * Ends it after what was written, or some time later. What the peer still sends is dropped meanwhile: an RST
+     * would take our last words with it.
+     */
     void close() {
         if (over) {
             return;
@@ -92,9 +97,11 @@ final class Connection {
         socket.handler(_ -> {});
         socket.drainHandler(null);
         var channel = ((NetSocketInternal) socket).channelHandlerContext().channel();
-        if (channel instanceof DuplexChannel duplex) {
-            var _ = duplex.shutdownOutput();
-        }
+        var _ = lastWrite.onComplete(_ -> {
+            if (channel instanceof DuplexChannel duplex) {
+                var _ = duplex.shutdownOutput();
+            }
+        });
         var _ = vertx.setTimer(LINGER.toMillis(), _ -> {
             var _ = socket.close();
         });

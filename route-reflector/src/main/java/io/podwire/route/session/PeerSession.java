@@ -48,6 +48,7 @@ import java.util.Deque;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -410,7 +411,7 @@ final class PeerSession {
                 settings.name(),
                 neighbor.identifier(),
                 settings.asn(),
-                negotiated.families(),
+                EnumSet.copyOf(negotiated.families()),
                 negotiated.holdSeconds());
         // RFC 4724 §4.2: who did not go on forwarding has lost them.
         Optional<Capability.GracefulRestart> restart = negotiated.remote().gracefulRestart();
@@ -563,28 +564,36 @@ final class PeerSession {
         }
         Map<IpFamily, List<IpPrefix>> gone = new EnumMap<>(IpFamily.class);
         Map<Advertised, List<IpPrefix>> reached = new LinkedHashMap<>();
+        // Prefixes of one message share their path.
+        IdentityHashMap<BgpPath, Optional<Advertised>> told = new IdentityHashMap<>();
         int budget = BATCH;
         for (Iterator<IpPrefix> next = up.untold.iterator(); budget > 0 && next.hasNext(); budget--) {
             IpPrefix prefix = next.next();
             next.remove();
             Optional<Advertised> wanted = speaker.rib()
                     .best(prefix)
-                    .flatMap(best ->
-                            ReflectionRules.export(prefix, best, up.neighbor, speaker.local(), settings.policy()));
+                    .filter(best -> ReflectionRules.permits(prefix, best, up.neighbor, settings.policy()))
+                    .flatMap(best -> told.computeIfAbsent(
+                            best,
+                            path -> ReflectionRules.advertised(path, up.neighbor, speaker.local(), settings.policy())));
             if (wanted.isEmpty()) {
-                if (up.told.remove(prefix) != null) {
-                    gone.computeIfAbsent(prefix.family(), _ -> new ArrayList<>())
-                            .add(prefix);
-                }
+                forget(up, prefix, gone);
             } else if (!wanted.get().equals(up.told.put(prefix, wanted.get()))) {
                 reached.computeIfAbsent(wanted.get(), _ -> new ArrayList<>()).add(prefix);
             }
         }
         ByteArrayOutputStream out = new ByteArrayOutputStream();
+        reached.forEach((what, prefixes) -> {
+            List<byte[]> messages =
+                    BgpEncoder.reach(what.attributes(), new Reach(what.nextHop(), prefixes), up.negotiated.format());
+            if (messages.isEmpty()) {
+                log.warn("BGP {}: the attributes of {} fit in no message, it is not told", settings.name(), prefixes);
+                // Whoever was told another path before must not go on using it.
+                prefixes.forEach(prefix -> forget(up, prefix, gone));
+            }
+            messages.forEach(out::writeBytes);
+        });
         gone.forEach((family, prefixes) -> BgpEncoder.withdraw(family, prefixes).forEach(out::writeBytes));
-        reached.forEach((what, prefixes) -> BgpEncoder.reach(
-                        what.attributes(), new Reach(what.nextHop(), prefixes), up.negotiated.format())
-                .forEach(out::writeBytes));
         if (up.untold.isEmpty() && speaker.isRefilled()) {
             // RFC 4724 §2: worth sending to anybody, restarting or not.
             up.endOfRibDue.forEach(
@@ -596,6 +605,12 @@ final class PeerSession {
         }
         if (!up.untold.isEmpty()) {
             pumpSoon(up);
+        }
+    }
+
+    private static void forget(Established up, IpPrefix prefix, Map<IpFamily, List<IpPrefix>> gone) {
+        if (up.told.remove(prefix) != null) {
+            gone.computeIfAbsent(prefix.family(), _ -> new ArrayList<>()).add(prefix);
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.podwire.route.session;
 
+import io.netty.bootstrap.AbstractBootstrap;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -14,7 +15,6 @@ import io.vertx.core.transport.Transport;
 import java.net.InetAddress;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * The sockets' options that Vert.x has no names for: keys of RFC 2385, and the hop limits of RFC 5082. They have
@@ -36,6 +36,9 @@ final class SignedTransport implements Transport {
     private static final int MOST_HOPS = 255;
 
     private final Map<InetAddress, byte[]> keys;
+    /** Every peer asks for the least TTL: then it can be there before the first packet. */
+    private final boolean near;
+
     private final Sockets implementation = new Sockets();
 
     SignedTransport(SpeakerSettings settings) {
@@ -45,6 +48,7 @@ final class SignedTransport implements Transport {
                 .forEach(peer -> secrets.put(
                         peer.address().toInetAddress(), peer.secret().bytes()));
         this.keys = Map.copyOf(secrets);
+        this.near = !settings.peers().isEmpty() && settings.peers().stream().allMatch(PeerSettings::ttlSecurity);
     }
 
     /** Sets the hop limits of a connection to a known peer. */
@@ -87,19 +91,25 @@ final class SignedTransport implements Transport {
         @Override
         public void configure(TcpConfig options, boolean domainSocket, ServerBootstrap bootstrap) {
             super.configure(options, domainSocket, bootstrap);
-            bootstrap.option(IP_TTL, MOST_HOPS).option(IPV6_UNICAST_HOPS, MOST_HOPS);
-            keys().ifPresent(all -> bootstrap.option(EpollChannelOption.TCP_MD5SIG, all));
+            options(bootstrap);
         }
 
         @Override
         public void configure(TcpConfig options, boolean domainSocket, Bootstrap bootstrap) {
             super.configure(options, domainSocket, bootstrap);
-            bootstrap.option(IP_TTL, MOST_HOPS).option(IPV6_UNICAST_HOPS, MOST_HOPS);
-            keys().ifPresent(all -> bootstrap.option(EpollChannelOption.TCP_MD5SIG, all));
+            options(bootstrap);
         }
 
-        private Optional<Map<InetAddress, byte[]>> keys() {
-            return Optional.of(keys).filter(all -> !all.isEmpty());
+        private void options(AbstractBootstrap<?, ?> bootstrap) {
+            bootstrap.option(IP_TTL, MOST_HOPS);
+            bootstrap.option(IPV6_UNICAST_HOPS, MOST_HOPS);
+            if (near) {
+                bootstrap.option(IP_MINTTL, MOST_HOPS);
+                bootstrap.option(IPV6_MINHOPCOUNT, MOST_HOPS);
+            }
+            if (!keys.isEmpty()) {
+                bootstrap.option(EpollChannelOption.TCP_MD5SIG, keys);
+            }
         }
     }
 }

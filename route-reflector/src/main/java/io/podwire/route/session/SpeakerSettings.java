@@ -3,9 +3,9 @@ package io.podwire.route.session;
 import io.podwire.common.net.IpAddress;
 import io.podwire.route.reflect.bgp.LocalRouter;
 import io.podwire.route.rib.bgp.Neighbor;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -15,8 +15,10 @@ import java.util.Set;
  * @param listenHost where connections are taken, empty: nowhere
  * @param listenPort its port, 0 to 65535; 0 takes any free one
  * @param peers the neighbours, in their order
+ * @param refill how long nodes have to connect after our start, before neighbours are told that this is all
  */
-public record SpeakerSettings(LocalRouter local, String listenHost, int listenPort, List<PeerSettings> peers) {
+public record SpeakerSettings(
+        LocalRouter local, String listenHost, int listenPort, List<PeerSettings> peers, Duration refill) {
     /** Copies, and checks that the neighbours fit to each other and to us. */
     public SpeakerSettings {
         peers = List.copyOf(peers);
@@ -31,10 +33,6 @@ public record SpeakerSettings(LocalRouter local, String listenHost, int listenPo
                     "client belongs to peers of our own AS " + local.asn() + ", this one is of AS " + peer.asn());
             require(!peer.passive() || !listenHost.isEmpty(), peer, "a passive peer needs --bgp-listen");
         }
-    }
-
-    Optional<PeerSettings> peer(IpAddress address) {
-        return peers.stream().filter(peer -> peer.address().equals(address)).findFirst();
     }
 
     private static void require(boolean holds, PeerSettings peer, String otherwise) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
@@ -40,6 +41,24 @@ class RouteMappingTest {
             assertThat(RouteMapping.epoch(entry.getEpoch())).isEqualTo(epoch);
             assertThat(entry.getConnected()).isTrue();
         });
+    }
+
+    @Test
+    void bothUnderlayAddressesComeBack() {
+        NodeRoute one = Routes.route("a", "10.1.0.0/26");
+        NodeRoute.Underlay six = new NodeRoute.Underlay(IpAddress.parse("2001:db8::5"), 64);
+        NodeRoute both =
+                new NodeRoute(one.node(), List.of(one.underlay().getFirst(), six), one.overlay(), one.prefixes());
+        assertThat(RouteMapping.route(RouteMapping.toProto(both))).isEqualTo(both);
+        assertThat(both.nextHop(IpFamily.V6)).contains(six.address());
+        assertThat(one.nextHop(IpFamily.V6)).isEmpty();
+        var twice = RouteMapping.toProto(both).toBuilder()
+                .setUnderlayAddressIpv6("192.0.2.7")
+                .setUnderlayLengthIpv6(24)
+                .build();
+        assertThatExceptionOfType(ServiceException.class)
+                .isThrownBy(() -> RouteMapping.route(twice))
+                .withMessageContaining("underlay_address_ipv6");
     }
 
     @Test

@@ -30,7 +30,14 @@ public final class BgpEncoder {
     private static final int OPTIONAL = 0x80;
     private static final int PARTIAL = 0x20;
     private static final int EXTENDED_LENGTH = 0x10;
+    /** More than anything that is written before its length is checked. */
     private static final int ROOM = 1 << 16;
+
+    /** For attributes of one message, of which AS numbers of two octets need AS4_PATH besides. */
+    private static final int SHARED_ROOM = 4 * BgpMessage.LONGEST;
+
+    /** What remains for attributes beside header, lengths, an IPv6 next hop and the longest prefix. */
+    private static final int MOST_SHARED = BgpMessage.LONGEST - BgpMessage.HEADER - 4 - 25 - 17;
 
     private BgpEncoder() {}
 
@@ -48,7 +55,8 @@ public final class BgpEncoder {
                     case Notification _ -> 3;
                     case Keepalive _ -> 4;
                     case RouteRefresh _ -> 5;
-                });
+                },
+                ROOM);
         switch (message) {
             case Open open -> open(out, open);
             case Update update -> update(out, update, format);
@@ -65,17 +73,21 @@ public final class BgpEncoder {
     /**
      * Routes of one next hop and one set of attributes, in as many messages as they need.
      *
-     * @throws IllegalArgumentException when the attributes leave no room for a prefix
+     * @return no message where the attributes leave no room for a prefix: what was read from one neighbour may grow
+     *     on its way to another
      */
     public static List<byte[]> reach(PathAttributes attributes, Reach reach, SessionFormat format) {
-        ByteBuffer common = ByteBuffer.allocate(ROOM);
+        ByteBuffer common = ByteBuffer.allocate(SHARED_ROOM);
         attributes(common, attributes, format);
         byte[] shared = written(common);
+        if (shared.length > MOST_SHARED) {
+            return List.of();
+        }
         List<byte[]> out = new ArrayList<>();
         List<IpPrefix> prefixes = reach.prefixes();
         int from = 0;
         while (from < prefixes.size()) {
-            ByteBuffer message = begin(2).putShort((short) 0);
+            ByteBuffer message = begin(2, BgpMessage.LONGEST).putShort((short) 0);
             from = switch (reach.nextHop().family()) {
                 case V4 -> reachV4(message, shared, reach.nextHop(), prefixes, from);
                 case V6 -> reachV6(message, shared, reach.nextHop(), prefixes, from);
@@ -90,7 +102,7 @@ public final class BgpEncoder {
         List<byte[]> out = new ArrayList<>();
         int from = 0;
         while (from < prefixes.size()) {
-            ByteBuffer message = begin(2);
+            ByteBuffer message = begin(2, BgpMessage.LONGEST);
             switch (family) {
                 case V4 -> {
                     int start = message.position();
@@ -122,7 +134,7 @@ public final class BgpEncoder {
             ByteBuffer message, byte[] shared, IpAddress nextHop, List<IpPrefix> prefixes, int from) {
         message.putShort((short) (shared.length + 7)).put(shared);
         nextHop(message, nextHop);
-        return filled(fill(message, prefixes, from, BgpMessage.LONGEST), from, shared);
+        return fill(message, prefixes, from, BgpMessage.LONGEST);
     }
 
     private static int reachV6(
@@ -138,14 +150,6 @@ public final class BgpEncoder {
         message.putShort(value, (short) (message.position() - value - 2));
         message.put(shared);
         message.putShort(start, (short) (message.position() - start - 2));
-        return filled(next, from, shared);
-    }
-
-    private static int filled(int next, int from, byte[] shared) {
-        if (next == from) {
-            throw new IllegalArgumentException(
-                    "attributes of " + shared.length + " octets leave no room for a prefix in a message");
-        }
         return next;
     }
 
@@ -158,8 +162,8 @@ public final class BgpEncoder {
         return next;
     }
 
-    private static ByteBuffer begin(int type) {
-        ByteBuffer out = ByteBuffer.allocate(ROOM);
+    private static ByteBuffer begin(int type, int room) {
+        ByteBuffer out = ByteBuffer.allocate(room);
         for (int i = 0; i < 16; i++) {
             out.put((byte) 0xFF);
         }
@@ -288,49 +292,49 @@ public final class BgpEncoder {
     }
 
     private static void attribute(ByteBuffer out, PathAttribute attribute, SessionFormat format) {
-        ByteBuffer value = ByteBuffer.allocate(ROOM);
         int type = attribute.type();
         switch (attribute) {
             case PathAttribute.Origin(PathAttribute.OriginKind kind) ->
                 attribute(out, TRANSITIVE, type, new byte[] {(byte) kind.wire()});
             case PathAttribute.Path(AsPath path) -> {
-                asPath(value, path, format.fourOctetAs());
-                attribute(out, TRANSITIVE, type, written(value));
+                attribute(out, TRANSITIVE, type, asPath(path, format.fourOctetAs()));
                 if (!format.fourOctetAs() && wide(path)) {
-                    asPath(value.clear(), path, true);
-                    attribute(out, OPTIONAL | TRANSITIVE, 17, written(value));
+                    attribute(out, OPTIONAL | TRANSITIVE, 17, asPath(path, true));
                 }
             }
-            case PathAttribute.Med(long metric) -> attribute(out, OPTIONAL, type, written(value.putInt((int) metric)));
+            case PathAttribute.Med(long metric) ->
+                attribute(out, OPTIONAL, type, written(octets(4).putInt((int) metric)));
             case PathAttribute.LocalPref(long preference) ->
-                attribute(out, TRANSITIVE, type, written(value.putInt((int) preference)));
+                attribute(out, TRANSITIVE, type, written(octets(4).putInt((int) preference)));
             case PathAttribute.AtomicAggregate() -> attribute(out, TRANSITIVE, type, new byte[0]);
             case PathAttribute.Aggregator(long asn, IpAddress router) -> {
-                if (format.fourOctetAs()) {
-                    value.putInt((int) asn);
-                } else {
-                    value.putShort((short) narrow(asn));
-                }
+                ByteBuffer value = format.fourOctetAs()
+                        ? octets(8).putInt((int) asn)
+                        : octets(6).putShort((short) narrow(asn));
                 attribute(out, OPTIONAL | TRANSITIVE, type, written(value.put(router.bytes())));
                 if (!format.fourOctetAs() && asn > 0xFFFF) {
-                    value.clear().putInt((int) asn).put(router.bytes());
-                    attribute(out, OPTIONAL | TRANSITIVE, 18, written(value));
+                    ByteBuffer real = octets(8).putInt((int) asn).put(router.bytes());
+                    attribute(out, OPTIONAL | TRANSITIVE, 18, written(real));
                 }
             }
             case PathAttribute.Communities(List<Community> values) -> {
+                ByteBuffer value = octets(4 * values.size());
                 values.forEach(c -> value.putInt(c.value()));
                 attribute(out, OPTIONAL | TRANSITIVE, type, written(value));
             }
             case PathAttribute.OriginatorId(IpAddress router) -> attribute(out, OPTIONAL, type, router.bytes());
             case PathAttribute.ClusterList(List<IpAddress> clusters) -> {
+                ByteBuffer value = octets(4 * clusters.size());
                 clusters.forEach(c -> value.put(c.bytes()));
                 attribute(out, OPTIONAL, type, written(value));
             }
             case PathAttribute.ExtendedCommunities(List<Long> values) -> {
+                ByteBuffer value = octets(8 * values.size());
                 values.forEach(value::putLong);
                 attribute(out, OPTIONAL | TRANSITIVE, type, written(value));
             }
             case PathAttribute.LargeCommunities(List<LargeCommunity> values) -> {
+                ByteBuffer value = octets(12 * values.size());
                 values.forEach(c ->
                         value.putInt((int) c.global()).putInt((int) c.first()).putInt((int) c.second()));
                 attribute(out, OPTIONAL | TRANSITIVE, type, written(value));
@@ -349,7 +353,11 @@ public final class BgpEncoder {
         out.put(value);
     }
 
-    private static void asPath(ByteBuffer out, AsPath path, boolean fourOctets) {
+    private static byte[] asPath(AsPath path, boolean fourOctets) {
+        int size = path.segments().stream()
+                .mapToInt(segment -> 2 + segment.asns().size() * (fourOctets ? 4 : 2))
+                .sum();
+        ByteBuffer out = octets(size);
         for (AsPath.Segment segment : path.segments()) {
             out.put((byte) segment.kind().wire()).put((byte) segment.asns().size());
             for (long asn : segment.asns()) {
@@ -360,6 +368,11 @@ public final class BgpEncoder {
                 }
             }
         }
+        return written(out);
+    }
+
+    private static ByteBuffer octets(int size) {
+        return ByteBuffer.allocate(size);
     }
 
     private static boolean wide(AsPath path) {

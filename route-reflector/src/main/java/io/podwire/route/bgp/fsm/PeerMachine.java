@@ -35,8 +35,8 @@ import java.util.Optional;
  *   <li>A failure is followed by a wait that doubles from 1 s to 60 s; an incoming connection is welcome all
  *       the time, unless the peer is stopped.
  *   <li>Of two connections, the one that the speaker with the higher identifier opened stays.
- *   <li>A second incoming connection takes the place of one whose OPEN never came: a half-open one holds up
- *       nobody.
+ *   <li>A second incoming connection takes the place of one that has not become a session: a half-open one
+ *       holds up nobody.
  *   <li>A peer that dials while its session is up has restarted, where both agreed on graceful restart:
  *       its new connection takes over. Otherwise the session stays and the new connection is refused.
  * </ul>
@@ -72,8 +72,9 @@ public final class PeerMachine {
         }
         return switch (state.incoming()) {
             case ConnectionState.None() -> Admission.ACCEPT;
-            case ConnectionState.Connecting(), ConnectionState.OpenSent() -> Admission.REPLACE;
-            case ConnectionState.OpenConfirm _ -> Admission.REFUSE;
+            // Who dials anew has given up the one before.
+            case ConnectionState.Connecting(), ConnectionState.OpenSent(), ConnectionState.OpenConfirm _ ->
+                Admission.REPLACE;
             case ConnectionState.Established(Negotiated negotiated) ->
                 restarts(negotiated) ? Admission.REPLACE : Admission.REFUSE;
         };

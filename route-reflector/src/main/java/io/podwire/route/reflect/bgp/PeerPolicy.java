@@ -9,15 +9,21 @@ import java.util.List;
  *
  * @param importRules what it may tell us
  * @param export what we tell it
- * @param communities set on what our nodes hold
- * @param largeCommunities set on what our nodes hold
+ * @param communities set on what our nodes hold, at most 64
+ * @param largeCommunities set on what our nodes hold, at most 64
  */
 public record PeerPolicy(
         PrefixList importRules, Export export, List<Community> communities, List<LargeCommunity> largeCommunities) {
-    /** Copies. */
+    private static final int MOST_COMMUNITIES = 64;
+
+    /** Copies, and checks that a message holds them. */
     public PeerPolicy {
         communities = List.copyOf(communities);
         largeCommunities = List.copyOf(largeCommunities);
+        if (communities.size() > MOST_COMMUNITIES || largeCommunities.size() > MOST_COMMUNITIES) {
+            throw new IllegalArgumentException("communities and largeCommunities: at most " + MOST_COMMUNITIES
+                    + " each, got " + communities.size() + " and " + largeCommunities.size());
+        }
     }
 
     /** Takes nothing, and gives what our nodes hold and what is to be reflected. */

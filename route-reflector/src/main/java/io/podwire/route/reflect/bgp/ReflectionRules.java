@@ -85,7 +85,12 @@ public final class ReflectionRules {
     /** What a neighbour is told of a prefix whose path in use is this one; empty: nothing. */
     public static Optional<Advertised> export(
             IpPrefix prefix, BgpPath best, Neighbor to, LocalRouter local, PeerPolicy policy) {
-        if (!mayTell(best, to) || !permitted(prefix, best, to, policy)) {
+        return permits(prefix, best, to, policy) ? advertised(best, to, local, policy) : Optional.empty();
+    }
+
+    /** What is told of every prefix that has this path in use and is permitted. */
+    public static Optional<Advertised> advertised(BgpPath best, Neighbor to, LocalRouter local, PeerPolicy policy) {
+        if (!mayTell(best, to)) {
             return Optional.empty();
         }
         PathAttributes attributes = best.attributes();
@@ -121,7 +126,8 @@ public final class ReflectionRules {
         };
     }
 
-    private static boolean permitted(IpPrefix prefix, BgpPath best, Neighbor to, PeerPolicy policy) {
+    /** Whether the neighbour's rules let it be told. */
+    public static boolean permits(IpPrefix prefix, BgpPath best, Neighbor to, PeerPolicy policy) {
         return switch (policy.export()) {
             case PeerPolicy.Export.Reflected() ->
                 best.source() instanceof Source.Node || to.kind().internal();
