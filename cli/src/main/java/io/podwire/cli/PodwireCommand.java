@@ -19,6 +19,7 @@ import picocli.CommandLine.IVersionProvider;
             PodwireCommand.Ipam.class,
             PodwireCommand.Policy.class,
             PodwireCommand.Route.class,
+            PodwireCommand.Bgp.class,
             AddressesCommand.class,
             AuditCommand.class,
             ForgetNodeCommand.class,
@@ -56,6 +57,12 @@ final class PodwireCommand {
             description = "Routes between nodes, from route-reflector.",
             subcommands = {RouteListCommand.class})
     static final class Route {}
+
+    @Command(
+            name = "bgp",
+            description = "BGP neighbours and routes, from route-reflector.",
+            subcommands = {BgpPeersCommand.class, BgpRoutesCommand.class, BgpExplainCommand.class})
+    static final class Bgp {}
 
     static final class Version implements IVersionProvider {
         @Override
