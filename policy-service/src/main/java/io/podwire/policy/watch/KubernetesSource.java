@@ -1,11 +1,14 @@
 package io.podwire.policy.watch;
 
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.KubernetesResourceList;
+import io.fabric8.kubernetes.api.model.ListOptionsBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
-import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.dsl.Listable;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.loop.TimeSource;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Pod;
@@ -15,15 +18,17 @@ import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
 import java.time.Duration;
-import java.util.Collection;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,53 +36,82 @@ import org.slf4j.LoggerFactory;
  * Pods, namespaces and policies of a cluster, by informers. Its loop owns all state; informers only
  * post to it, and {@link #synced} may be read from anywhere.
  *
- * <p>Nothing is reported before every informer has its first list. Watches are known to stop
- * without a word, and a first list after an outage is known to come back empty: so everything is
- * listed and compared every {@link #COMPARE}, a deletion that the watch did not see itself is taken
- * only from such a list, and a list that lost more than half is believed when the next one agrees.
+ * <p>Nothing is reported before every informer has its first list, and a first list without any object of
+ * a kind is asked for twice. Watches are known to stop without a word, and a list after an outage is known
+ * to come back empty: so a watch that stands still is begun anew, everything is listed and compared every
+ * {@link Pace#compare}, a deletion that the watch did not see itself is taken only from such a list, and a
+ * list that lost more than half is believed when the next one agrees.
  */
 public final class KubernetesSource implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(KubernetesSource.class);
-    private static final Duration COMPARE = Duration.ofMinutes(5);
-    private static final Duration CONFIRM = Duration.ofSeconds(2);
-    private static final Duration SYNC_POLL = Duration.ofMillis(50);
+    /** Objects of a page; more are not in memory at once beside our own records. */
+    private static final long PAGE = 500;
 
     private final KubernetesClient client;
     private final Consumer<ClusterDelta> sink;
-    private final Duration confirm;
+    private final Pace pace;
     private final EventLoop loop = new EventLoop("kubernetes");
-    private final SharedIndexInformer<io.fabric8.kubernetes.api.model.Pod> pods;
-    private final SharedIndexInformer<io.fabric8.kubernetes.api.model.Namespace> namespaces;
-    private final SharedIndexInformer<io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy> policies;
+    private final List<KindWatch<?>> watches;
     private final Set<Object> touchedWhileListing = new HashSet<>();
+    /** What the informers told before the last of them had its first list. */
+    private final List<Change> first = new ArrayList<>();
+
     private ClusterSnapshot known = ClusterSnapshot.EMPTY;
+    private boolean complete;
     private boolean listing;
     private boolean listAgain;
     private boolean doubted;
     private volatile boolean synced;
-    private volatile boolean closed;
+
+    /**
+     * How often it looks.
+     *
+     * @param compare between two comparisons with a full list
+     * @param confirm before a list that is doubted is asked for again
+     * @param progress after so long without an event or a bookmark a watch is begun anew
+     */
+    record Pace(Duration compare, Duration confirm, Duration progress) {
+        /** Of a real cluster, whose bookmarks come each minute. */
+        static final Pace CLUSTER = new Pace(Duration.ofMinutes(5), Duration.ofSeconds(2), Duration.ofMinutes(3));
+    }
 
     /** Connects as KUBECONFIG or the in-cluster service account says. */
     public static KubernetesSource connect(Consumer<ClusterDelta> sink) {
-        return new KubernetesSource(new KubernetesClientBuilder().build(), sink, COMPARE, CONFIRM);
+        return new KubernetesSource(new KubernetesClientBuilder().build(), sink, Pace.CLUSTER);
     }
 
     /** A source over a client, which it closes. */
-    KubernetesSource(KubernetesClient client, Consumer<ClusterDelta> sink, Duration compare, Duration confirm) {
+    KubernetesSource(KubernetesClient client, Consumer<ClusterDelta> sink, Pace pace) {
         this.client = client;
         this.sink = sink;
-        this.confirm = confirm;
-        this.pods = client.pods().inAnyNamespace().runnableInformer(0);
-        this.namespaces = client.namespaces().runnableInformer(0);
-        this.policies = client.network().v1().networkPolicies().inAnyNamespace().runnableInformer(0);
-        start(pods, KubernetesSource::set, pod -> new Change.PodGone(KubernetesMapping.podKey(pod)));
-        start(
-                namespaces,
-                KubernetesSource::set,
-                namespace -> new Change.NamespaceGone(namespace.getMetadata().getName()));
-        start(policies, KubernetesSource::set, policy -> new Change.PolicyGone(KubernetesMapping.policyKey(policy)));
-        loop.schedule(SYNC_POLL, this::awaitFirstLists);
-        loop.every(compare, this::compare);
+        this.pace = pace;
+        this.watches = List.of(
+                watch(
+                        "pods",
+                        () -> client.pods().inAnyNamespace().runnableInformer(0),
+                        io.fabric8.kubernetes.api.model.Pod::new,
+                        KubernetesSource::set,
+                        pod -> new Change.PodGone(KubernetesMapping.podKey(pod))),
+                watch(
+                        "namespaces",
+                        () -> client.namespaces().runnableInformer(0),
+                        io.fabric8.kubernetes.api.model.Namespace::new,
+                        KubernetesSource::set,
+                        namespace ->
+                                new Change.NamespaceGone(namespace.getMetadata().getName())),
+                watch(
+                        "networkpolicies",
+                        () -> client.network()
+                                .v1()
+                                .networkPolicies()
+                                .inAnyNamespace()
+                                .runnableInformer(0),
+                        io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy::new,
+                        KubernetesSource::set,
+                        policy -> new Change.PolicyGone(KubernetesMapping.policyKey(policy))));
+        loop.execute(() -> watches.forEach(KindWatch::begin));
+        loop.every(pace.compare, this::compare);
+        loop.every(pace.progress.dividedBy(4), () -> watches.forEach(watch -> watch.look(pace.progress)));
     }
 
     /** True once everything has been listed and reported. */
@@ -85,45 +119,36 @@ public final class KubernetesSource implements AutoCloseable {
         return synced;
     }
 
-    private <T extends HasMetadata> void start(
-            SharedIndexInformer<T> informer, Function<T, Optional<Change>> set, Function<T, Change> gone) {
-        // fabric8 logs the failure itself; it must try again until we close.
-        informer.exceptionHandler((_, _) -> !closed);
-        informer.addEventHandler(new ResourceEventHandler<T>() {
-            @Override
-            public void onAdd(T object) {
-                set.apply(object).ifPresent(change -> loop.execute(() -> watched(change)));
-            }
-
-            @Override
-            public void onUpdate(T before, T object) {
-                onAdd(object);
-            }
-
-            @Override
-            public void onDelete(T object, boolean deletedFinalStateUnknown) {
-                Change change = gone.apply(object);
-                loop.execute(() -> {
-                    if (deletedFinalStateUnknown) {
-                        compare();
-                    } else {
-                        watched(change);
-                    }
-                });
-            }
-        });
-        var _ = informer.start();
+    private <T extends HasMetadata> KindWatch<T> watch(
+            String kind,
+            Supplier<SharedIndexInformer<T>> make,
+            Supplier<T> bare,
+            Function<T, Optional<Change>> set,
+            Function<T, Change> gone) {
+        return new KindWatch<>(
+                loop, TimeSource.SYSTEM, kind, make, bare, set, gone, this::watched, this::listed, this::compare);
     }
 
-    private void awaitFirstLists() {
-        if (!(pods.hasSynced() && namespaces.hasSynced() && policies.hasSynced())) {
-            loop.schedule(SYNC_POLL, this::awaitFirstLists);
+    /** A kind has its first list. */
+    private void listed() {
+        if (!watches.stream().allMatch(KindWatch::complete)) {
             return;
         }
-        known = snapshot(
-                pods.getStore().list(),
-                namespaces.getStore().list(),
-                policies.getStore().list());
+        complete = true;
+        known = new ClusterDelta(first).applyTo(ClusterSnapshot.EMPTY);
+        first.clear();
+        if (known.pods().isEmpty()
+                || known.namespaces().isEmpty()
+                || known.policies().isEmpty()) {
+            // Believed when another list agrees: without policies everything would be open.
+            doubted = true;
+            loop.schedule(pace.confirm, this::compare);
+        } else {
+            reportFirst();
+        }
+    }
+
+    private void reportFirst() {
         synced = true;
         sink.accept(ClusterDelta.ofObjects(ClusterSnapshot.EMPTY, known));
     }
@@ -132,8 +157,10 @@ public final class KubernetesSource implements AutoCloseable {
         if (listing) {
             touchedWhileListing.add(keyOf(change));
         }
-        if (synced) {
+        if (complete) {
             report(new ClusterDelta(List.of(change)));
+        } else {
+            first.add(change);
         }
     }
 
@@ -141,13 +168,15 @@ public final class KubernetesSource implements AutoCloseable {
         ClusterSnapshot next = delta.applyTo(known);
         if (!next.equals(known)) {
             known = next;
-            sink.accept(delta);
+            if (synced) {
+                sink.accept(delta);
+            }
         }
     }
 
     /** Lists everything beside the loop, then compares on it. */
     private void compare() {
-        if (!synced) {
+        if (!complete) {
             return;
         }
         if (listing) {
@@ -159,21 +188,14 @@ public final class KubernetesSource implements AutoCloseable {
         touchedWhileListing.clear();
         Thread.ofVirtual().name("kubernetes-list").start(() -> {
             try {
-                ClusterSnapshot listed = snapshot(
-                        client.pods().inAnyNamespace().list().getItems(),
-                        client.namespaces().list().getItems(),
-                        client.network()
-                                .v1()
-                                .networkPolicies()
-                                .inAnyNamespace()
-                                .list()
-                                .getItems());
+                ClusterSnapshot listed = list();
                 loop.execute(() -> compareWith(listed));
             } catch (RuntimeException e) {
                 loop.execute(() -> {
                     listing = false;
-                    log.warn("listing the cluster's objects failed, trying again in {}: {}", confirm, e.toString());
-                    loop.schedule(confirm, this::compare);
+                    log.warn(
+                            "listing the cluster's objects failed, trying again in {}: {}", pace.confirm, e.toString());
+                    loop.schedule(pace.confirm, this::compare);
                 });
             }
         });
@@ -182,9 +204,9 @@ public final class KubernetesSource implements AutoCloseable {
     private void compareWith(ClusterSnapshot listed) {
         listing = false;
         if (isDoubtful(known, listed) && !doubted) {
-            log.warn("a list of the cluster's objects lost more than half of them, asking again in {}", confirm);
+            log.warn("a list of the cluster's objects lost more than half of them, asking again in {}", pace.confirm);
             doubted = true;
-            loop.schedule(confirm, this::compare);
+            loop.schedule(pace.confirm, this::compare);
             return;
         }
         doubted = false;
@@ -195,6 +217,9 @@ public final class KubernetesSource implements AutoCloseable {
         if (!missed.isEmpty()) {
             log.info("the list of the cluster's objects is {} changes ahead of the watches", missed.size());
             report(new ClusterDelta(missed));
+        }
+        if (!synced) {
+            reportFirst();
         }
         if (listAgain) {
             compare();
@@ -226,19 +251,36 @@ public final class KubernetesSource implements AutoCloseable {
         };
     }
 
-    private static ClusterSnapshot snapshot(
-            Collection<io.fabric8.kubernetes.api.model.Pod> pods,
-            Collection<io.fabric8.kubernetes.api.model.Namespace> namespaces,
-            Collection<io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy> policies) {
-        SortedMap<PodKey, Pod> byPodKey = new TreeMap<>();
-        SortedMap<String, Namespace> byName = new TreeMap<>();
-        SortedMap<PolicyKey, NetworkPolicy> byPolicyKey = new TreeMap<>();
-        pods.forEach(object -> mapped(object, KubernetesMapping::pod).ifPresent(pod -> byPodKey.put(pod.key(), pod)));
-        namespaces.forEach(object -> mapped(object, KubernetesMapping::namespace)
-                .ifPresent(namespace -> byName.put(namespace.name(), namespace)));
-        policies.forEach(object ->
-                mapped(object, KubernetesMapping::policy).ifPresent(policy -> byPolicyKey.put(policy.key(), policy)));
-        return new ClusterSnapshot(byPodKey, byName, byPolicyKey, ClusterSnapshot.EMPTY.nodes());
+    private ClusterSnapshot list() {
+        SortedMap<PodKey, Pod> pods = new TreeMap<>();
+        SortedMap<String, Namespace> namespaces = new TreeMap<>();
+        SortedMap<PolicyKey, NetworkPolicy> policies = new TreeMap<>();
+        pages(
+                client.pods().inAnyNamespace(),
+                object -> mapped(object, KubernetesMapping::pod).ifPresent(pod -> pods.put(pod.key(), pod)));
+        pages(
+                client.namespaces(),
+                object -> mapped(object, KubernetesMapping::namespace)
+                        .ifPresent(namespace -> namespaces.put(namespace.name(), namespace)));
+        pages(
+                client.network().v1().networkPolicies().inAnyNamespace(),
+                object -> mapped(object, KubernetesMapping::policy)
+                        .ifPresent(policy -> policies.put(policy.key(), policy)));
+        return new ClusterSnapshot(pods, namespaces, policies, ClusterSnapshot.EMPTY.nodes());
+    }
+
+    private static <T extends HasMetadata, L extends KubernetesResourceList<T>> void pages(
+            Listable<L> kind, Consumer<T> each) {
+        String next = "";
+        do {
+            L page = kind.list(new ListOptionsBuilder()
+                    .withLimit(PAGE)
+                    .withContinue(next.isEmpty() ? null : next)
+                    .build());
+            page.getItems().forEach(each);
+            String more = page.getMetadata() == null ? null : page.getMetadata().getContinue();
+            next = more == null ? "" : more;
+        } while (!next.isEmpty());
     }
 
     private static Optional<Change> set(io.fabric8.kubernetes.api.model.Pod object) {
@@ -271,10 +313,12 @@ public final class KubernetesSource implements AutoCloseable {
     /** Stops watching; what was reported stays. */
     @Override
     public void close() {
-        closed = true;
-        pods.stop();
-        namespaces.stop();
-        policies.stop();
+        var _ = loop.submit(() -> {
+                    watches.forEach(KindWatch::close);
+                    return true;
+                })
+                .completeOnTimeout(false, 5, TimeUnit.SECONDS)
+                .join();
         loop.close();
         client.close();
     }

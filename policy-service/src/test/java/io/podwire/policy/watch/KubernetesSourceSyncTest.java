@@ -50,7 +50,9 @@ class KubernetesSourceSyncTest {
                 .always();
         List<ClusterDelta> deltas = new CopyOnWriteArrayList<>();
         try (var source = new KubernetesSource(
-                server.createClient(), deltas::add, Duration.ofMillis(50), Duration.ofMillis(50))) {
+                server.createClient(),
+                deltas::add,
+                new KubernetesSource.Pace(Duration.ofMillis(50), Duration.ofMillis(50), Duration.ofMinutes(3)))) {
             int[] policyRequests = {0};
             await().atMost(Duration.ofSeconds(20)).until(() -> {
                 var request = server.takeRequest(100, TimeUnit.MILLISECONDS);

@@ -27,7 +27,10 @@ class KubernetesSourceTest {
     private final List<ClusterDelta> deltas = new CopyOnWriteArrayList<>();
 
     private KubernetesSource start(Duration compare) {
-        return new KubernetesSource(server.createClient(), deltas::add, compare, Duration.ofMillis(100));
+        return new KubernetesSource(
+                server.createClient(),
+                deltas::add,
+                new KubernetesSource.Pace(compare, Duration.ofMillis(100), Duration.ofMinutes(3)));
     }
 
     private ClusterSnapshot seen() {

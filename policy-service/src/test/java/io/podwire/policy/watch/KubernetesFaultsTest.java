@@ -1,0 +1,191 @@
+package io.podwire.policy.watch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyBuilder;
+import io.podwire.policy.model.PodKey;
+import io.podwire.policy.snapshot.Change;
+import io.podwire.policy.snapshot.ClusterDelta;
+import io.podwire.policy.snapshot.ClusterSnapshot;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What API servers do at bad times, and what becomes of the cluster's objects then. */
+class KubernetesFaultsTest {
+    private static final Duration NEVER = Duration.ofHours(1);
+    private static final Duration SOON = Duration.ofMillis(100);
+
+    private final FakeApiServer server = new FakeApiServer();
+    private final List<ClusterDelta> deltas = new CopyOnWriteArrayList<>();
+
+    @BeforeEach
+    void objects() {
+        server.put(
+                FakeApiServer.NAMESPACES,
+                new NamespaceBuilder()
+                        .withNewMetadata()
+                        .withName("x")
+                        .endMetadata()
+                        .build());
+        server.put(
+                FakeApiServer.POLICIES,
+                new NetworkPolicyBuilder()
+                        .withNewMetadata()
+                        .withNamespace("x")
+                        .withName("deny")
+                        .endMetadata()
+                        .withNewSpec()
+                        .withNewPodSelector()
+                        .endPodSelector()
+                        .endSpec()
+                        .build());
+        for (String name : List.of("a", "b", "c", "d")) {
+            server.put(FakeApiServer.PODS, pod(name));
+        }
+    }
+
+    @AfterEach
+    void close() {
+        server.close();
+    }
+
+    private KubernetesSource start(Duration compare, Duration progress) {
+        return new KubernetesSource(server.client(), deltas::add, new KubernetesSource.Pace(compare, SOON, progress));
+    }
+
+    private KubernetesSource startWatching(Duration compare, Duration progress) {
+        KubernetesSource source = start(compare, progress);
+        await().until(() -> source.synced()
+                && server.watching(FakeApiServer.PODS) >= 1
+                && server.watching(FakeApiServer.NAMESPACES) >= 1
+                && server.watching(FakeApiServer.POLICIES) >= 1);
+        return source;
+    }
+
+    private ClusterSnapshot seen() {
+        ClusterSnapshot out = ClusterSnapshot.EMPTY;
+        for (ClusterDelta delta : deltas) {
+            out = delta.applyTo(out);
+        }
+        return out;
+    }
+
+    private boolean sees(String pod) {
+        return seen().pods().containsKey(new PodKey("x", pod));
+    }
+
+    private static Pod pod(String name) {
+        return new PodBuilder()
+                .withNewMetadata()
+                .withNamespace("x")
+                .withName(name)
+                .withLabels(Map.of("app", name))
+                .endMetadata()
+                .withNewSpec()
+                .withNodeName("node-a")
+                .endSpec()
+                .build();
+    }
+
+    private void assertNothingWentAway() {
+        assertThat(deltas)
+                .flatExtracting(ClusterDelta::changes)
+                .as("deletions")
+                .noneMatch(change -> change instanceof Change.PodGone
+                        || change instanceof Change.PolicyGone
+                        || change instanceof Change.NamespaceGone);
+    }
+
+    @Test
+    void aWatchThatFallsSilentIsBegunAnewAndWhatItMissedIsSeen() {
+        try (var _ = startWatching(NEVER, Duration.ofSeconds(2))) {
+            server.silence();
+            server.put(FakeApiServer.PODS, pod("late"));
+            server.delete(FakeApiServer.PODS, "x", "a");
+            assertThat(sees("late")).as("before the deadline").isFalse();
+            await().until(() -> sees("late") && !sees("a"));
+        }
+    }
+
+    @Test
+    void aQuietWatchWithBookmarksIsLeftAlone() {
+        try (var _ = startWatching(NEVER, Duration.ofSeconds(2))) {
+            int before = server.lists(FakeApiServer.PODS);
+            long until = System.nanoTime() + Duration.ofSeconds(5).toNanos();
+            await().pollInterval(SOON).atMost(Duration.ofSeconds(10)).until(() -> {
+                server.bookmark();
+                return System.nanoTime() > until;
+            });
+            assertThat(server.lists(FakeApiServer.PODS)).as("lists").isEqualTo(before);
+        }
+    }
+
+    @Test
+    void aWatchThatIsToldOfAnOldVersionGoesOnWithoutALoss() {
+        try (var _ = startWatching(NEVER, NEVER)) {
+            int before = server.lists(FakeApiServer.PODS);
+            server.gone();
+            await().until(() -> server.lists(FakeApiServer.PODS) > before && server.watching(FakeApiServer.PODS) >= 1);
+            assertNothingWentAway();
+            server.put(FakeApiServer.PODS, pod("late"));
+            server.delete(FakeApiServer.PODS, "x", "a");
+            await().until(() -> sees("late") && !sees("a"));
+        }
+    }
+
+    @Test
+    void aListThatIsEmptyOnceAfterAnOutageTakesNothingAway() {
+        try (var _ = startWatching(NEVER, NEVER)) {
+            int before = server.lists(FakeApiServer.POLICIES);
+            server.emptyLists(FakeApiServer.POLICIES, 1);
+            server.gone();
+            // The informer's list, and one that says what is gone.
+            await().until(() ->
+                    server.lists(FakeApiServer.POLICIES) >= before + 2 && server.watching(FakeApiServer.PODS) >= 1);
+            server.put(FakeApiServer.PODS, pod("late"));
+            await().until(() -> sees("late"));
+            assertNothingWentAway();
+        }
+    }
+
+    @Test
+    void aPeriodicListThatIsEmptyOnceTakesNothingAway() {
+        try (var _ = startWatching(SOON, NEVER)) {
+            int before = server.lists(FakeApiServer.POLICIES);
+            server.emptyLists(FakeApiServer.POLICIES, 1);
+            await().until(() -> server.lists(FakeApiServer.POLICIES) >= before + 4);
+            assertNothingWentAway();
+        }
+    }
+
+    @Test
+    void aFirstListWithoutPoliciesIsNotBelievedAtOnce() {
+        server.emptyLists(FakeApiServer.POLICIES, 1);
+        try (var source = start(NEVER, NEVER)) {
+            await().until(source::synced);
+            await().until(() -> !deltas.isEmpty());
+            assertThat(deltas.getFirst().changes())
+                    .as("the first report has the policy")
+                    .anyMatch(Change.PolicySet.class::isInstance);
+        }
+    }
+
+    @Test
+    void aPeriodicListFindsWhatTheWatchDidNotTell() {
+        try (var _ = startWatching(SOON, NEVER)) {
+            server.silence();
+            server.put(FakeApiServer.PODS, pod("late"));
+            server.delete(FakeApiServer.PODS, "x", "a");
+            await().until(() -> sees("late") && !sees("a"));
+        }
+    }
+}
