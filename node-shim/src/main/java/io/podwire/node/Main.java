@@ -193,7 +193,8 @@ public final class Main {
 
         // The services.
         Optional<PolicyClient> policy = options.policyService()
-                .map(target -> new PolicyClient(channel(context, target), rules, self, journal, ruleset));
+                .map(target ->
+                        new PolicyClient(owned(context, Channels.openFirstOf(target)), rules, self, journal, ruleset));
         Optional<RouteClient> route = options.routeReflector()
                 .map(target -> new RouteClient(
                         channel(context, target),
@@ -385,7 +386,10 @@ public final class Main {
     }
 
     private static ManagedChannel channel(ServiceContext context, String target) {
-        ManagedChannel channel = Channels.open(target);
+        return owned(context, Channels.open(target));
+    }
+
+    private static ManagedChannel owned(ServiceContext context, ManagedChannel channel) {
         context.own(channel::shutdownNow);
         return channel;
     }

@@ -49,8 +49,9 @@ public final class NodeOptions implements ServiceOptions {
 
     @Option(
             names = "--policy-service",
-            paramLabel = "HOST:PORT",
-            description = "Where programs come from. Without it no policy is enforced")
+            paramLabel = "HOST:PORT[,...]",
+            description = "Where programs come from: the first that answers of these, and of a name with several"
+                    + " addresses. Without it no policy is enforced")
     private String policyService = "";
 
     @Option(
@@ -207,7 +208,7 @@ public final class NodeOptions implements ServiceOptions {
         return ipamReplicas.isEmpty() ? ipamService : ipamReplicas;
     }
 
-    /** HOST:PORT of policy-service, where one is. */
+    /** HOST:PORT of policy-service, several with commas between, where one is. */
     public Optional<String> policyService() {
         return policyService.isEmpty() ? Optional.empty() : Optional.of(policyService);
     }

@@ -8,6 +8,7 @@ import io.grpc.ManagedChannel;
 import io.podwire.common.service.CommonOptions;
 import io.podwire.common.service.RunningService;
 import io.podwire.common.service.ServiceRunner;
+import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.UndeclaredPods;
 import io.podwire.policy.publish.TestNode;
 import java.nio.file.Files;
@@ -50,6 +51,46 @@ class MainTest {
                                 .ingress()
                                 .isolated());
                 await().until(() -> service.unready().isEmpty());
+            } finally {
+                channel.shutdownNow();
+                channel.awaitTermination(5, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    @Test
+    void aNodeThatGoesToAnotherReplicaIsNotSentItsProgramAgain(@TempDir Path folder) throws Exception {
+        Files.writeString(folder.resolve("deny.yaml"), DENY);
+        PolicyOptions options = PolicyOptions.ofManifests(new CommonOptions("127.0.0.1:0", "127.0.0.1:0"), folder);
+        try (RunningService second = ServiceRunner.start("policy-service", options, Main::wire)) {
+            NodeProgram enforced = enforcedAtAnother(options);
+            ManagedChannel channel = second.channel();
+            try (TestNode node = new TestNode(channel, "node-a").helloWith(enforced, 1, World.endpoint("x/a"))) {
+                assertThat(node.take().hasUnchanged())
+                        .as("its program is the same")
+                        .isTrue();
+                Files.delete(folder.resolve("deny.yaml"));
+                assertThat(node.take().hasDelta()).as("then what changes").isTrue();
+            } finally {
+                channel.shutdownNow();
+                channel.awaitTermination(5, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    /** What a replica has the node enforce; it ends before this returns. */
+    private static NodeProgram enforcedAtAnother(PolicyOptions options) throws Exception {
+        try (RunningService first = ServiceRunner.start("policy-service", options, Main::wire)) {
+            ManagedChannel channel = first.channel();
+            try (TestNode node = new TestNode(channel, "node-a").hello(1, World.endpoint("x/a"))) {
+                return node.awaitProgram(
+                        "isolated",
+                        program -> program.endpoints().size() == 1
+                                && program.endpoints()
+                                        .firstEntry()
+                                        .getValue()
+                                        .ingress()
+                                        .isolated());
             } finally {
                 channel.shutdownNow();
                 channel.awaitTermination(5, TimeUnit.SECONDS);
