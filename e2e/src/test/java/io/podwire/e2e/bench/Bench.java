@@ -10,7 +10,7 @@ import java.util.List;
  * --nodes 1}; {@code make bench} starts it so.
  */
 public final class Bench {
-    private static final List<String> AREAS = List.of("add", "ipam");
+    private static final List<String> AREAS = List.of("add", "ipam", "policy");
 
     private Bench() {}
 
@@ -37,6 +37,9 @@ public final class Bench {
             try (IpamBench ipam = new IpamBench(timed, Path.of(args[1]))) {
                 ipam.run(Integer.getInteger("rounds", 3));
             }
+        }
+        if (areas.contains("policy")) {
+            new PolicyBench(Path.of(args[1])).run();
         }
         // Threads of clients are not waited for.
         System.exit(0);

@@ -69,9 +69,9 @@ final class BindingBench {
     private void run() throws IOException, InterruptedException {
         ManagedChannel first = channel();
         claim(first);
-        long before = service.residentAfterCollection();
+        long before = service.memory().residentAfterCollection();
         print("rss.without-nodes", before / 1024.0, "MiB");
-        long heapBefore = service.liveHeap();
+        long heapBefore = service.memory().liveHeap();
 
         List<ReportBindingsRequest> reports = new ArrayList<>();
         for (int node = 0; node < NODES; node++) {
@@ -110,7 +110,7 @@ final class BindingBench {
             throw new IllegalStateException(acknowledged.getCount() + " nodes have no answer");
         }
         print("all-nodes-told", (System.nanoTime() - began) / 1e6, "ms");
-        print("live-heap.nodes-and-bindings", (service.liveHeap() - heapBefore) / 1048576.0, "MiB");
+        print("live-heap.nodes-and-bindings", (service.memory().liveHeap() - heapBefore) / 1048576.0, "MiB");
 
         double[] lists = new double[15];
         for (int i = 0; i < lists.length; i++) {
@@ -137,7 +137,7 @@ final class BindingBench {
         audit(first, streams, alive);
         Figures.line(
                 "ipam.rss",
-                service.residentAfterCollection() / 1024.0,
+                service.memory().residentAfterCollection() / 1024.0,
                 LIMIT_MIB,
                 "MiB",
                 "limit-of-the-deployment-at-" + NODES + "-nodes-" + NODES * PODS + "-pods",
@@ -145,7 +145,7 @@ final class BindingBench {
                 0);
         channels.subList(1, channels.size()).forEach(ManagedChannel::shutdownNow);
         awaitAway(first);
-        long alone = service.liveHeap() - heapBefore;
+        long alone = service.memory().liveHeap() - heapBefore;
         print("bytes-per-binding", (double) alone / (NODES * (long) PODS), "B");
     }
 
@@ -165,7 +165,7 @@ final class BindingBench {
             throw new IllegalStateException(alive.getCount() + " nodes have no answer to their sign of life");
         }
         double[] looks = new double[15];
-        long before = service.beginPeak();
+        long before = service.memory().beginPeak();
         for (int i = 0; i < looks.length; i++) {
             long from = System.nanoTime();
             AuditAddressesResponse audit =
@@ -183,7 +183,7 @@ final class BindingBench {
         Arrays.sort(looks);
         print("audit.150k.p50", looks[looks.length / 2], "ms");
         print("audit.150k.worst", looks[looks.length - 1], "ms");
-        long peak = service.residentPeak();
+        long peak = service.memory().residentPeak();
         print("audit.150k.rss-peak", peak / 1024.0, "MiB");
         print("audit.150k.rss-grown", (peak - before) / 1024.0, "MiB");
     }

@@ -7,13 +7,11 @@ import io.podwire.e2e.mesh.Daemon;
 import io.podwire.proto.ipam.v1.ListPoolsRequest;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Scanner;
 import java.util.concurrent.TimeUnit;
 
 /** A process of ipam-service, started as a lab and a Deployment start it. */
@@ -66,58 +64,9 @@ final class IpamProcess implements AutoCloseable {
         return NettyChannelBuilder.forTarget(target).usePlaintext().build();
     }
 
-    /** Its memory after a collection, in KiB. */
-    long residentAfterCollection() throws IOException, InterruptedException {
-        var _ = jcmd("GC.run");
-        return status("VmRSS");
-    }
-
-    /**
-     * {@link #residentPeak} is of what follows: proc_pid_clear_refs(5).
-     *
-     * @return its memory now, in KiB
-     */
-    long beginPeak() throws IOException {
-        var _ = Files.writeString(Path.of("/proc/" + process.pid() + "/clear_refs"), "5");
-        return status("VmRSS");
-    }
-
-    /** The most memory that it has had since {@link #beginPeak}, in KiB. */
-    long residentPeak() throws IOException {
-        return status("VmHWM");
-    }
-
-    private long status(String field) throws IOException {
-        return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
-                .filter(line -> line.startsWith(field))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
-                .findFirst()
-                .orElseThrow();
-    }
-
-    /** Bytes of live objects: what a histogram, which collects first, counts. */
-    long liveHeap() throws IOException, InterruptedException {
-        String histogram = jcmd("GC.class_histogram");
-        // "Total", instances, bytes.
-        try (Scanner total = new Scanner(histogram.substring(histogram.lastIndexOf("Total")))) {
-            var _ = total.next();
-            var _ = total.nextLong();
-            return total.nextLong();
-        }
-    }
-
-    private String jcmd(String command) throws IOException, InterruptedException {
-        Process jcmd = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
-                        Long.toString(process.pid()),
-                        command)
-                .redirectErrorStream(true)
-                .start();
-        String out = new String(jcmd.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        if (jcmd.waitFor() != 0) {
-            throw new IOException(command + ": " + out);
-        }
-        return out;
+    /** Its memory. */
+    JvmMemory memory() {
+        return new JvmMemory(process.pid());
     }
 
     @Override
