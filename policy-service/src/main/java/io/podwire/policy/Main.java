@@ -5,9 +5,11 @@ import io.podwire.common.loop.TimeSource;
 import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.policy.compile.PolicyCompiler;
+import io.podwire.policy.publish.AnswersService;
 import io.podwire.policy.publish.PoliciesService;
 import io.podwire.policy.publish.ProgramsService;
 import io.podwire.policy.publish.Publisher;
+import io.podwire.policy.watch.CandidateManifests;
 import io.podwire.policy.watch.KubernetesSource;
 import io.podwire.policy.watch.ManifestDirectory;
 import java.io.IOException;
@@ -36,6 +38,7 @@ public final class Main {
         Publisher publisher = new Publisher(loop, compiler, new SplittableRandom(), context.meters());
         context.serve(new ProgramsService(publisher));
         context.serve(new PoliciesService(publisher, compiler));
+        context.serve(new AnswersService(publisher, compiler, CandidateManifests::parse));
         if (manifests.isPresent()) {
             ManifestDirectory source = context.own(
                     new ManifestDirectory(manifests.get(), publisher::apply, TimeSource.SYSTEM, context.meters()));

@@ -19,6 +19,8 @@ class ArchitectureTest {
             .definedBy("..policy.snapshot..")
             .layer("compile")
             .definedBy("..policy.compile..")
+            .layer("answer")
+            .definedBy("..policy.answer..")
             .layer("watch")
             .definedBy("..policy.watch..")
             .layer("publish")
@@ -31,10 +33,12 @@ class ArchitectureTest {
             .mayOnlyAccessLayers("model")
             .whereLayer("compile")
             .mayOnlyAccessLayers("model", "snapshot")
+            .whereLayer("answer")
+            .mayOnlyAccessLayers("model", "snapshot", "compile")
             .whereLayer("watch")
             .mayOnlyAccessLayers("model", "snapshot")
             .whereLayer("publish")
-            .mayOnlyAccessLayers("model", "snapshot", "compile");
+            .mayOnlyAccessLayers("model", "snapshot", "compile", "answer");
 
     @ArchTest
     static final ArchRule fabric8StaysInWatch = noClasses()

@@ -220,7 +220,7 @@ public final class ProgramMapping {
                 .build();
     }
 
-    private static io.podwire.proto.common.v1.Protocol toProto(Protocol protocol) {
+    static io.podwire.proto.common.v1.Protocol toProto(Protocol protocol) {
         return switch (protocol) {
             case TCP -> io.podwire.proto.common.v1.Protocol.PROTOCOL_TCP;
             case UDP -> io.podwire.proto.common.v1.Protocol.PROTOCOL_UDP;
@@ -228,7 +228,7 @@ public final class ProgramMapping {
         };
     }
 
-    private static Protocol fromProto(io.podwire.proto.common.v1.Protocol protocol) {
+    static Protocol fromProto(io.podwire.proto.common.v1.Protocol protocol) {
         return switch (protocol) {
             case PROTOCOL_TCP -> Protocol.TCP;
             case PROTOCOL_UDP -> Protocol.UDP;

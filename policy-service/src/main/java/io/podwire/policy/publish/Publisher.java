@@ -25,10 +25,12 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -94,6 +96,15 @@ public final class Publisher {
 
     /** A node's place in a rollout. */
     record Progress(NodeName node, long target, long acked, String failure, boolean there) {}
+
+    /** The newest state, what it means for some nodes, and which of those are connected and enforce that. */
+    record Enforcement(
+            ClusterSnapshot snapshot, long revision, Map<NodeName, NodeProgram> programs, Set<NodeName> enforcing) {
+        Enforcement {
+            programs = Map.copyOf(programs);
+            enforcing = Set.copyOf(enforcing);
+        }
+    }
 
     /** Who enforces a revision. */
     record Rollout(long revision, List<Progress> nodes) {}
@@ -267,6 +278,29 @@ public final class Publisher {
                         ErrorReason.NOT_FOUND, "node " + name + " has no program: it has not said hello here yet");
             }
             return new Compiled(node.session.latest(), node.session.latestRevision());
+        });
+    }
+
+    /** The newest state, with the programs of the nodes that matter in it: all of one moment. */
+    Enforcement enforcement(Function<ClusterSnapshot, Set<NodeName>> concerned) {
+        return ask(() -> {
+            flush();
+            if (!synced) {
+                throw new ServiceException(
+                        ErrorReason.UNAVAILABLE,
+                        "the cluster's objects have not all been read yet, so there is no answer: ask again when"
+                                + " policy-service is ready");
+            }
+            Map<NodeName, NodeProgram> programs = new TreeMap<>();
+            Set<NodeName> enforcing = new TreeSet<>();
+            for (NodeName name : concerned.apply(snapshot)) {
+                programs.put(name, compiler.program(name));
+                Node node = nodes.get(name);
+                if (node != null && node.stream.isPresent() && node.session.enforces(revision.get())) {
+                    enforcing.add(name);
+                }
+            }
+            return new Enforcement(snapshot, revision.get(), programs, enforcing);
         });
     }
 
