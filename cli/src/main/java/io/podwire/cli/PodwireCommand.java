@@ -49,7 +49,13 @@ final class PodwireCommand {
     @Command(
             name = "policy",
             description = "Policies and where they are enforced, from policy-service.",
-            subcommands = {PolicyListCommand.class, PolicyRolloutCommand.class})
+            subcommands = {
+                PolicyListCommand.class,
+                PolicyRolloutCommand.class,
+                PolicyExplainCommand.class,
+                PolicySimulateCommand.class,
+                PolicyDiffCommand.class,
+            })
     static final class Policy {}
 
     @Command(

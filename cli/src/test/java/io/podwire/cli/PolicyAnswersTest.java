@@ -1,0 +1,205 @@
+package io.podwire.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.grpc.BindableService;
+import io.grpc.Server;
+import io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
+import io.podwire.proto.common.v1.PodRef;
+import io.podwire.proto.common.v1.Protocol;
+import io.podwire.proto.policy.v1.AnswersGrpc;
+import io.podwire.proto.policy.v1.ExplainTrafficRequest;
+import io.podwire.proto.policy.v1.ExplainTrafficResponse;
+import io.podwire.proto.policy.v1.Flip;
+import io.podwire.proto.policy.v1.FlowEnd;
+import io.podwire.proto.policy.v1.FlowExplanation;
+import io.podwire.proto.policy.v1.GetRolloutRequest;
+import io.podwire.proto.policy.v1.NodeRollout;
+import io.podwire.proto.policy.v1.PolicyChange;
+import io.podwire.proto.policy.v1.PolicyChangeKind;
+import io.podwire.proto.policy.v1.PortRange;
+import io.podwire.proto.policy.v1.ProgramsGrpc;
+import io.podwire.proto.policy.v1.Rollout;
+import io.podwire.proto.policy.v1.Ruling;
+import io.podwire.proto.policy.v1.RulingReason;
+import io.podwire.proto.policy.v1.SimulatePoliciesRequest;
+import io.podwire.proto.policy.v1.SimulatePoliciesResponse;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What {@code podwire policy explain | simulate | diff | rollout --wait} print. */
+class PolicyAnswersTest {
+    private record Ended(int code, String out, String err) {}
+
+    private static Ended run(BindableService service, String... args) throws Exception {
+        Server server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                .addService(service)
+                .build()
+                .start();
+        try {
+            String[] all = Arrays.copyOf(args, args.length + 2);
+            all[args.length] = "--server";
+            all[args.length + 1] = "127.0.0.1:" + server.getPort();
+            StringWriter out = new StringWriter();
+            StringWriter err = new StringWriter();
+            int code = Main.commandLine()
+                    .setOut(new PrintWriter(out))
+                    .setErr(new PrintWriter(err))
+                    .execute(all);
+            return new Ended(code, out.toString(), err.toString());
+        } finally {
+            server.shutdownNow();
+        }
+    }
+
+    private static FlowEnd end(String pod, String address) {
+        return FlowEnd.newBuilder()
+                .setAddress(address)
+                .setPod(PodRef.newBuilder().setNamespace("x").setName(pod))
+                .build();
+    }
+
+    private static final class Answering extends AnswersGrpc.AnswersImplBase {
+        @Override
+        public void explainTraffic(ExplainTrafficRequest request, StreamObserver<ExplainTrafficResponse> out) {
+            assertThat(request.getSource().getPod().getName()).isEqualTo("a");
+            assertThat(request.getDestination().getAddress()).isEqualTo("10.0.0.2");
+            assertThat(request.getProtocol()).isEqualTo(Protocol.PROTOCOL_UDP);
+            assertThat(request.getPort()).isEqualTo(53);
+            out.onNext(ExplainTrafficResponse.newBuilder()
+                    .addFlows(FlowExplanation.newBuilder()
+                            .setSource(end("a", "10.0.0.1"))
+                            .setDestination(end("b", "10.0.0.2"))
+                            .setEgress(Ruling.newBuilder()
+                                    .setAllowed(true)
+                                    .setReason(RulingReason.RULING_REASON_RULE)
+                                    .setNode("n1")
+                                    .setEnforced(true)
+                                    .addPolicies("x/dns")
+                                    .setRule("spec.egress[0]")
+                                    .setPeer("anyone"))
+                            .setIngress(Ruling.newBuilder()
+                                    .setReason(RulingReason.RULING_REASON_ISOLATED)
+                                    .setNode("n2")
+                                    .addPolicies("x/deny")
+                                    .addPolicies("x/web")))
+                    .build());
+            out.onCompleted();
+        }
+
+        @Override
+        public void simulatePolicies(SimulatePoliciesRequest request, StreamObserver<SimulatePoliciesResponse> out) {
+            assertThat(request.getManifests()).contains("kind: NetworkPolicy");
+            assertThat(request.getRemovedPoliciesList()).containsExactly("x/old");
+            out.onNext(SimulatePoliciesResponse.newBuilder()
+                    .addChanges(PolicyChange.newBuilder()
+                            .setPolicy("x/new")
+                            .setKind(PolicyChangeKind.POLICY_CHANGE_KIND_ADDED)
+                            .setSelectedPods(3)
+                            .setInvalid("no selector"))
+                    .addIgnored("Pod x/p")
+                    .addFlips(Flip.newBuilder()
+                            .setSource(end("a", "10.0.0.1"))
+                            .setDestination(FlowEnd.newBuilder().setAddress("192.0.2.1"))
+                            .addPorts(PortRange.newBuilder()
+                                    .setProtocol(Protocol.PROTOCOL_TCP)
+                                    .setLast(65535))
+                            .addPorts(PortRange.newBuilder()
+                                    .setProtocol(Protocol.PROTOCOL_UDP)
+                                    .setFirst(53)
+                                    .setLast(53))
+                            .addPorts(PortRange.newBuilder()
+                                    .setProtocol(Protocol.PROTOCOL_SCTP)
+                                    .setFirst(1)
+                                    .setLast(9)))
+                    .setMoreFlips(true)
+                    .build());
+            out.onCompleted();
+        }
+    }
+
+    @Test
+    void explainNamesRuleAndNodeOfEachDirection() throws Exception {
+        assertThat(run(new Answering(), "policy", "explain", "x/a", "10.0.0.2", "--port", "53", "--protocol", "udp"))
+                .isEqualTo(new Ended(0, """
+                        SOURCE        DESTINATION   VERDICT  DIRECTION  NODE          BECAUSE
+                        x/a 10.0.0.1  x/b 10.0.0.2  denied   egress     n1            allowed: spec.egress[0] of x/dns, anyone
+                        x/a 10.0.0.1  x/b 10.0.0.2  denied   ingress    n2 (not yet)  denied: isolated by x/deny, x/web, and no rule allows it
+                        """, ""));
+    }
+
+    @Test
+    void simulateShowsWhatFlips(@TempDir Path folder) throws Exception {
+        Path file = Files.writeString(folder.resolve("p.yaml"), "kind: NetworkPolicy\n");
+        assertThat(run(new Answering(), "policy", "simulate", "-f", file.toString(), "--remove", "x/old"))
+                .isEqualTo(new Ended(0, """
+                        SOURCE        DESTINATION  PORTS                      NOW      THEN
+                        x/a 10.0.0.1  192.0.2.1    tcp all, udp 53, sctp 1-9  allowed  denied
+                        """, """
+                        x/new: added, selects 3 pods, closed: no selector
+                        no NetworkPolicy, left out: Pod x/p
+                        there are more flips than these: --max shows more
+                        """));
+        assertThat(run(new Answering(), "policy", "diff", "-f", file.toString(), "--remove", "x/old"))
+                .isEqualTo(new Ended(0, """
+                        POLICY  CHANGE  PODS  STATUS
+                        x/new   added   3     closed: no selector
+                        """, "no NetworkPolicy, left out: Pod x/p\n"));
+        assertThat(run(new Answering(), "policy", "simulate").err()).contains("--remove");
+    }
+
+    /** Enforced at the third look, or never. */
+    private static final class Slow extends ProgramsGrpc.ProgramsImplBase {
+        private final AtomicInteger looks = new AtomicInteger();
+        private final boolean ever;
+
+        Slow(boolean ever) {
+            this.ever = ever;
+        }
+
+        @Override
+        public void getRollout(GetRolloutRequest request, StreamObserver<Rollout> out) {
+            int look = looks.incrementAndGet();
+            assertThat(request.getRevision()).as("asked about at look %d", look).isEqualTo(look == 1 ? 0 : 7);
+            boolean complete = ever && look >= 3;
+            out.onNext(Rollout.newBuilder()
+                    .setRevision(7)
+                    .addNodes(NodeRollout.newBuilder()
+                            .setNode("n1")
+                            .setTargetRevision(7)
+                            .setAckedRevision(7))
+                    .addNodes(NodeRollout.newBuilder()
+                            .setNode("n2")
+                            .setTargetRevision(7)
+                            .setAckedRevision(complete ? 7 : 6)
+                            .setFailure(complete ? "" : "no memory"))
+                    .setComplete(complete)
+                    .build());
+            out.onCompleted();
+        }
+    }
+
+    @Test
+    void rolloutWaitsForAllAndNamesLaggards() throws Exception {
+        assertThat(run(new Slow(true), "policy", "rollout", "--wait")).isEqualTo(new Ended(0, """
+                        NODE  WANTED  ENFORCED  STATUS
+                        n1    7       7         enforced
+                        n2    7       7         enforced
+                        """, ""));
+        Ended late = run(new Slow(false), "policy", "rollout", "--wait", "--timeout", "PT0.2S");
+        assertThat(late.code()).as("exit code").isEqualTo(1);
+        assertThat(late.out()).as("the table all the same").contains("n2    7       6");
+        assertThat(late.err())
+                .contains("revision 7 is not enforced after PT0.2S by n2 (failed: no memory)")
+                .doesNotContain("n1");
+    }
+}
