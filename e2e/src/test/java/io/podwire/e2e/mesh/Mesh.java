@@ -27,6 +27,7 @@ import io.podwire.proto.ipam.v1.PoolsGrpc;
 import io.podwire.proto.ipam.v1.UnreserveAddressesRequest;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import io.podwire.proto.ipam.v1.Workload;
+import io.podwire.proto.policy.v1.AnswersGrpc;
 import io.podwire.proto.policy.v1.GetProgramRequest;
 import io.podwire.proto.policy.v1.GetRolloutRequest;
 import io.podwire.proto.policy.v1.Program;
@@ -43,6 +44,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
@@ -281,6 +283,26 @@ public final class Mesh implements AutoCloseable {
         command.addAll(List.of(arguments));
         command.addAll(List.of("--server", IPAM));
         return Shell.attempt(command.toArray(String[]::new));
+    }
+
+    /** Runs the operator's {@code podwire policy}. */
+    public Shell.Ended podwirePolicy(String... arguments) {
+        List<String> command =
+                new ArrayList<>(List.of(home.resolve("bin/podwire").toString(), "policy"));
+        command.addAll(List.of(arguments));
+        command.addAll(List.of("--server", POLICY));
+        return Shell.attempt(command.toArray(String[]::new));
+    }
+
+    /** Asks policy-service what policies mean. */
+    public void answers(Consumer<AnswersGrpc.AnswersBlockingStub> questions) {
+        ManagedChannel channel = Grpc.newChannelBuilder(POLICY, InsecureChannelCredentials.create())
+                .build();
+        try {
+            questions.accept(AnswersGrpc.newBlockingStub(channel));
+        } finally {
+            channel.shutdownNow();
+        }
     }
 
     /** Changes a pool's state. */

@@ -15,7 +15,12 @@ import io.podwire.e2e.policy.ProbedWorld.Objects;
 import io.podwire.policy.PolicyOracle;
 import io.podwire.policy.PolicyOracle.Party;
 import io.podwire.policy.RandomCluster;
+import io.podwire.proto.policy.v1.ExplainTrafficRequest;
+import io.podwire.proto.policy.v1.FlowExplanation;
+import io.podwire.proto.policy.v1.SimulatePoliciesResponse;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -35,6 +40,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The cases of the Kubernetes end-to-end tests of NetworkPolicy, by their names: real packets between all pairs of
@@ -541,6 +547,74 @@ final class NetworkPolicyCasesLabTest {
         }
         probing.get();
         assertThat(rounds.get()).as("rounds of probes meanwhile").isGreaterThan(CHANGES / 2);
+    }
+
+    /** What {@code podwire policy explain} says is what packets do. */
+    @Test
+    void explainSaysWhatPacketsDo() throws IOException {
+        world.apply(policy(
+                        "x/p",
+                        "{" + A + ", ingress: [{" + FROM_Y + ", ports: [{port: 80}, {port: 81, protocol: UDP}]}]}")
+                .policy(
+                        "y/out",
+                        "{podSelector: {matchLabels: {pod: b}}, policyTypes: [Egress], egress:"
+                                + " [{to: [{namespaceSelector: {matchLabels: {ns: x}}}], ports: [{port: web}]}]}")
+                .policy("z/closed", "{podSelector: {}, policyTypes: [Ingress]}"));
+        mesh.answers(answers ->
+                world.probe((from, to, protocol, port, six) -> answers.explainTraffic(ExplainTrafficRequest.newBuilder()
+                                .setSource(io.podwire.proto.policy.v1.Party.newBuilder()
+                                        .setAddress(world.address(from, six)))
+                                .setDestination(io.podwire.proto.policy.v1.Party.newBuilder()
+                                        .setAddress(world.address(to, six)))
+                                .setProtocol(PolicyCommand.protocol(protocol))
+                                .setPort(port)
+                                .build())
+                        .getFlows(0)
+                        .getAllowed()));
+        PolicyCommand command = new PolicyCommand(mesh);
+        world.probe(
+                List.of("x/b", "y/b"),
+                List.of("x/a"),
+                (from, to, protocol, port, six) -> PolicyCommand.allowed(
+                        command.explain(from, to, protocol, port), world.address(from, six), world.address(to, six)));
+        FlowExplanation flow =
+                command.explain("y/b", "x/a", "TCP", 80).getFlowsList().getFirst();
+        assertThat(flow.getEgress().getPoliciesList()).containsExactly("y/out");
+        assertThat(flow.getEgress().getNode()).as("node of y/b").isEqualTo("netpol-1");
+        assertThat(flow.getIngress().getPoliciesList()).containsExactly("x/p");
+        assertThat(flow.getIngress().getRule()).isEqualTo("spec.ingress[0]");
+        assertThat(List.of(flow.getEgress().getEnforced(), flow.getIngress().getEnforced()))
+                .as("enforced")
+                .containsOnly(true);
+    }
+
+    /** What {@code podwire policy simulate} says would change does, and nothing else. */
+    @Test
+    void whatASimulationNamesIsWhatChanges(@TempDir Path folder) throws IOException {
+        Objects now = policy("x/p", "{" + A + ", ingress: [{" + FROM_Y + "}]}");
+        String other = "{" + A + ", ingress: [{ports: [{port: 81, protocol: UDP}]}]}";
+        String shut = "{podSelector: {}, policyTypes: [Egress]}";
+        world.apply(now);
+        Path file = Files.writeString(folder.resolve("then.yaml"), """
+                apiVersion: networking.k8s.io/v1
+                kind: NetworkPolicy
+                metadata: {namespace: x, name: p}
+                spec: %s
+                ---
+                apiVersion: networking.k8s.io/v1
+                kind: NetworkPolicy
+                metadata: {namespace: y, name: shut}
+                spec: %s
+                """.formatted(other, shut));
+        PolicyCommand command = new PolicyCommand(mesh);
+        SimulatePoliciesResponse simulated = command.simulate(file);
+        Expected before = toXa(from -> in("y", from));
+        world.probe(before);
+        world.apply(now.policy("x/p", other).policy("y/shut", shut));
+        command.awaitRollout();
+        world.probe((from, to, protocol, port, six) -> before.passes(from, to, protocol, port, six)
+                != PolicyCommand.flips(simulated, world.address(from, six), world.address(to, six), protocol, port));
+        assertThat(simulated.getMoreFlips()).as("more flips").isFalse();
     }
 
     private static Expected expectedIn(int state) {
