@@ -114,7 +114,11 @@ final class Wanted {
 
     private boolean mayPassTo(AddressOwner owner, Optional<Workload> workload, AddressUse was, IpAddress address) {
         Optional<Workload> before = was.reserved();
-        boolean sameRight = before.equals(workload) || (workload.isEmpty() && isEnded(before));
+        boolean sameRight = before.equals(workload)
+                || (workload.isEmpty() && isEnded(before))
+                // Free, reserved and taken in one write.
+                || (was instanceof AddressUse.Cooling
+                        && workload.filter(reserved::contains).isPresent());
         return sameRight
                 && switch (was) {
                     case AddressUse.InUse(AddressOwner last, Optional<Workload> _) ->
