@@ -257,17 +257,19 @@ public final class CasFlow {
             throw new IllegalStateException(cause);
         }
         Optional<ServiceException> why = ended(attempt, outcome);
-        if (why.isEmpty() && attempt.answers().size() == calls.size()) {
-            // The next write begins before these are told: the store has to do meanwhile.
-            done.run();
-            attempt.answer();
+        if (why.isPresent()) {
+            serveSlowly(calls, done, why);
             return;
         }
-        if (why.isEmpty()) {
-            attempt.answer();
-            calls.removeIf(Call::answered);
+        // Before the next write begins: a caller that is told, and asks for more, comes into it.
+        attempt.answer();
+        calls.removeIf(Call::answered);
+        if (calls.isEmpty()) {
+            done.run();
+            return;
         }
-        serveSlowly(calls, done, why);
+        // Those for which there was no room. Whoever has nothing to write is read for once only such calls are left.
+        serve(calls, done);
     }
 
     /** Has a step of a batch taken; what it throws is the answer of all that have none. */

@@ -17,6 +17,7 @@ import io.podwire.ipam.store.IpamStore;
 import io.podwire.ipam.store.MemoryIpamStore;
 import io.podwire.ipam.store.Outcome;
 import io.podwire.ipam.store.Reading;
+import io.podwire.ipam.store.Value;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -26,6 +27,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -161,6 +163,28 @@ class BegunCallsTest {
         storeAnswers();
         assertThat(fourth).isCompleted();
         assertThat(writes).isEmpty();
+    }
+
+    @Test
+    void thoseForWhichAWriteHasNoRoomAreTheNextOneWithoutAReading() {
+        CompletableFuture<OwnedBlock> first = claim(1);
+        CompletableFuture<Boolean> large = flow.begin(
+                "test",
+                _ -> new CasFlow.Step.Write<>(
+                        IntStream.range(0, 119)
+                                .<Change>mapToObj(i -> new Change.Put("other/" + i, 0, new Value.Text("x")))
+                                .toList(),
+                        true,
+                        CasFlow.Step.NOTHING));
+        CompletableFuture<OwnedBlock> second = claim(2);
+        storeAnswers();
+        assertThat(first).isCompleted();
+        slow.clear();
+        storeAnswers();
+        assertThat(large).isCompleted();
+        assertThat(slow).as("readings").isEmpty();
+        storeAnswers();
+        assertThat(second).isCompleted();
     }
 
     @Test
