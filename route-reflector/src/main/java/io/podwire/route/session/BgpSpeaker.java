@@ -34,13 +34,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -309,17 +309,9 @@ public final class BgpSpeaker implements AutoCloseable {
                         .toList());
     }
 
-    private <T> T ask(Callable<T> question) {
-        CompletableFuture<T> answer = new CompletableFuture<>();
-        later(() -> {
-            try {
-                answer.complete(question.call());
-            } catch (Exception e) {
-                answer.completeExceptionally(e);
-            }
-        });
+    private <T> T ask(Supplier<T> question) {
         try {
-            return answer.get(ASK_SECONDS, TimeUnit.SECONDS);
+            return CompletableFuture.supplyAsync(question, this::later).get(ASK_SECONDS, TimeUnit.SECONDS);
         } catch (ExecutionException | TimeoutException e) {
             throw new IllegalStateException("the BGP speaker did not answer", e);
         } catch (InterruptedException e) {
