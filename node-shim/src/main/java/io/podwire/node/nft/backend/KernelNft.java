@@ -90,7 +90,26 @@ public final class KernelNft implements NftBackend, AutoCloseable {
             throw new NftException("another program has set flags " + flags.getAsInt() + " of table " + table
                     + ": with flags it cannot be listed");
         }
-        return Optional.of(ListingReader.read(table, json("list table " + table)));
+        ListedTable listed = listing(table);
+        return Optional.of(listed.hasNoRules() ? listedAnew(table) : listed);
+    }
+
+    private ListedTable listing(TableId table) throws NftException {
+        return ListingReader.read(table, json("list table " + table));
+    }
+
+    /**
+     * libnftables 1.0.6 takes rules that it could not read (ENOBUFS, ENOMEM) for none, says that all went well, and lists
+     * the same until something changes. A context that has read nothing yet tells.
+     */
+    private ListedTable listedAnew(TableId table) throws NftException {
+        lock.lock();
+        try {
+            dropLibrary();
+            return listing(table);
+        } finally {
+            lock.unlock();
+        }
     }
 
     private OptionalInt flags(TableId table) throws NftException {

@@ -120,6 +120,11 @@ public record ListedTable(
         return List.copyOf(differences);
     }
 
+    /** True for a table that has chains, and not one rule in any of them. */
+    public boolean hasNoRules() {
+        return !digests.isEmpty() && digests.values().stream().allMatch(String::isEmpty);
+    }
+
     /** True when chains, sets and members are the same; counters are not looked at. */
     public boolean sameContent(ListedTable other) {
         return id.equals(other.id)
