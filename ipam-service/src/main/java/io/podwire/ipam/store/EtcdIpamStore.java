@@ -18,6 +18,7 @@ import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ClientCall;
 import io.grpc.ClientInterceptor;
+import io.grpc.Context;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.podwire.common.error.ErrorReason;
@@ -354,6 +355,9 @@ public final class EtcdIpamStore implements IpamStore {
      * Gives each call a deadline. jetcd lets a call wait for a connection, so that without one a write
      * which the caller gave up could still be sent, and applied, minutes later.
      *
+     * <p>That deadline alone: gRPC would end a call to etcd with the call of ours on whose thread it begins, and the
+     * write of sixteen callers must not end because one of them has its answer, or hangs up.
+     *
      * <p>A call begins on its caller's thread, and a write ends on the connection's: nothing in it waits for anything,
      * and each thread more to wake up takes a tenth of the time of a write. A reading may be long, and is made out on a
      * thread of its own.
@@ -363,7 +367,13 @@ public final class EtcdIpamStore implements IpamStore {
         public <Q, A> ClientCall<Q, A> interceptCall(MethodDescriptor<Q, A> method, CallOptions options, Channel next) {
             CallOptions timed = options.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
             boolean write = KVGrpc.getTxnMethod().getFullMethodName().equals(method.getFullMethodName());
-            return next.newCall(method, write ? timed.withExecutor(MoreExecutors.directExecutor()) : timed);
+            CallOptions own = write ? timed.withExecutor(MoreExecutors.directExecutor()) : timed;
+            Context callers = Context.ROOT.attach();
+            try {
+                return next.newCall(method, own);
+            } finally {
+                Context.ROOT.detach(callers);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@ package io.podwire.ipam.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.grpc.Context;
 import io.podwire.ipam.store.Change.Check;
 import io.podwire.ipam.store.Change.Delete;
 import io.podwire.ipam.store.Change.Put;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** What every store promises. Each test starts with an empty store. */
@@ -66,6 +68,15 @@ abstract class IpamStoreContract {
         assertThat(set(new Put("c", 0, "y"), new Check("missing", 7))).isEqualTo(new Outcome.Conflict());
         assertThat(set(new Put("c", 0, "y"), new Delete("b", version + 1))).isEqualTo(new Outcome.Conflict());
         assertThat(contents()).isEqualTo(before);
+    }
+
+    @Test
+    void aWriteOutlivesTheCallOnWhoseThreadItBegins() throws Exception {
+        Context.CancellableContext callers = Context.current().withCancellation();
+        callers.cancel(null);
+        assertThat(callers.call(() -> store().write(List.of(new Put("a", 0, "x")))).get(10, TimeUnit.SECONDS))
+                .isInstanceOf(Outcome.Applied.class);
+        assertThat(contents()).containsExactly("a=x");
     }
 
     @Test
