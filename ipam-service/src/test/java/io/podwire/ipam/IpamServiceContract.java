@@ -830,6 +830,27 @@ abstract class IpamServiceContract {
     }
 
     @Test
+    void anAddressThatIsWishedForTwiceIsRefusedByTheNamesOfBothWishes() {
+        AddressWish five = AddressWish.newBuilder().setAddress("10.1.0.5").build();
+        AddressWish six = AddressWish.newBuilder().setAddress("10.1.0.6").build();
+        for (AddressWish again :
+                List.of(five, five.toBuilder().setPool("default").build())) {
+            ServiceException refused =
+                    failure(() -> addresses().allocateAddresses(allocation("vm-1", five, anyFour(), six, again)));
+            assertThat(refused.reason()).isEqualTo(ErrorReason.INVALID_ARGUMENT);
+            assertThat(refused).hasMessageContaining("wishes[0] and wishes[3]: both are for 10.1.0.5");
+        }
+        assertThat(texts(ListAddressesRequest.newBuilder()))
+                .as("nothing was given")
+                .isEmpty();
+        assertThat(addresses()
+                        .allocateAddresses(allocation("vm-1", five, anyFour(), six))
+                        .getAddressesList())
+                .extracting(Address::getAddress)
+                .containsExactly("10.1.0.5", "10.1.0.0", "10.1.0.6");
+    }
+
+    @Test
     void reservedAddressesAreTheirWorkloadsAlone() {
         Workload first = Workload.newBuilder().setNamespace("db").setName("pg").build();
         List<Address> reserved = addresses()

@@ -13,7 +13,9 @@ import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.core.Workload;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -39,7 +41,18 @@ final class AddressMapping {
         if (messages.isEmpty() || messages.size() > MOST_WISHES) {
             throw BindingMapping.invalid("wishes: 1 to " + MOST_WISHES + ", got " + messages.size());
         }
-        return messages.stream().map(AddressMapping::wish).toList();
+        List<AddressWish> wishes = messages.stream().map(AddressMapping::wish).toList();
+        Map<IpAddress, Integer> first = new HashMap<>();
+        for (int i = 0; i < wishes.size(); i++) {
+            if (wishes.get(i) instanceof AddressWish.This(IpAddress address, String _)) {
+                Integer earlier = first.putIfAbsent(address, i);
+                if (earlier != null) {
+                    throw BindingMapping.invalid("wishes[" + earlier + "] and wishes[" + i + "]: both are for "
+                            + address + "; an address is given once, wish for it once");
+                }
+            }
+        }
+        return wishes;
     }
 
     private static AddressWish wish(io.podwire.proto.ipam.v1.AddressWish message) {
