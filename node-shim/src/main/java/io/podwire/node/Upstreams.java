@@ -29,6 +29,7 @@ import io.podwire.node.upstream.SingleAddresses;
 import io.podwire.proto.node.v1.NodeStatus;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -138,9 +139,8 @@ final class Upstreams implements Node.Services {
         Optional<PodAddresses> tunnel = tunnelAddresses();
         CompletableFuture<Void> moved =
                 tunnel.map(routes::tunnelAddresses).orElseGet(() -> CompletableFuture.completedFuture(null));
-        List<IpPrefix> prefixes = Stream.concat(
-                        book.blocks().stream(), book.lent().stream().map(IpPrefix::ofHost))
-                .toList();
+        List<IpPrefix> prefixes =
+                announced(book.blocks(), book.lent(), ipam.map(IpamClient::fenced).orElse(false));
         CompletableFuture<Void> told = route.get()
                 .announce(new RemoteNode(
                         self.name(),
@@ -149,6 +149,17 @@ final class Upstreams implements Node.Services {
                                 .map(address -> new RemoteNode.Vtep(vxlan.mac(), address)),
                         prefixes));
         return CompletableFuture.allOf(moved, told);
+    }
+
+    /**
+     * What others reach by this node. Once ipam-service serves this life no more, a single address may be another's: no list
+     * says which still is this node's, as one does of blocks.
+     */
+    static List<IpPrefix> announced(List<IpPrefix> blocks, Collection<IpAddress> singles, boolean fenced) {
+        return fenced
+                ? blocks
+                : Stream.concat(blocks.stream(), singles.stream().map(IpPrefix::ofHost))
+                        .toList();
     }
 
     /**

@@ -26,4 +26,15 @@ final class UpstreamsTest {
                 .isEmpty();
         assertThat(Upstreams.tunnelEnd(both, List.of())).isEmpty();
     }
+
+    @Test
+    void aNodeThatIsServedNoMoreAnnouncesNoSingleAddress() {
+        List<IpPrefix> blocks = List.of(IpPrefix.parse("10.1.0.0/29"));
+        List<IpAddress> singles = List.of(IpAddress.parse("10.9.0.5"), IpAddress.parse("fd00:9::5"));
+        assertThat(Upstreams.announced(blocks, singles, false))
+                .containsExactly(blocks.getFirst(), IpPrefix.parse("10.9.0.5/32"), IpPrefix.parse("fd00:9::5/128"));
+        assertThat(Upstreams.announced(blocks, singles, true))
+                .as("whose blocks are goes by the list that ipam-service gives")
+                .isEqualTo(blocks);
+    }
 }

@@ -112,8 +112,8 @@ public final class IpamClient {
      *
      * @param pools families to claim blocks of, each with the pool to claim from; empty for any
      * @param lowWater claim a further block when fewer addresses of a family are free
-     * @param changed called on the loop after the set of blocks changed, or which of them give addresses; its result
-     *     is done once nobody takes other blocks for this node's
+     * @param changed called on the loop after the set of blocks changed, or which of them give addresses, or this life
+     *     is served no more; its result is done once nobody takes other blocks for this node's
      */
     public IpamClient(
             ManagedChannel channel,
@@ -351,6 +351,8 @@ public final class IpamClient {
         if (own.fence().isEmpty()) {
             own.fence(why);
             readAgain = Optional.empty();
+            // At once: what the others may no more take for this node's does not wait for a list of blocks.
+            told = changed.get();
         }
     }
 
@@ -458,7 +460,9 @@ public final class IpamClient {
         Listing listing = first && own.fence().isEmpty() ? confirmed(list()) : list();
         // Before the blocks: one of such a pool is for nobody else from the start.
         own.namespaces(listing.namespaces());
-        if (own.listed(listing.blocks(), time.monotonic()) || first) {
+        boolean served = own.fence().isEmpty();
+        boolean others = own.listed(listing.blocks(), time.monotonic());
+        if (others || first || served != own.fence().isEmpty()) {
             told = changed.get();
         }
         readAgain = Optional.of(time.monotonic()

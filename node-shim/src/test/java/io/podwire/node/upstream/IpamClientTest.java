@@ -420,6 +420,21 @@ final class IpamClientTest {
     }
 
     @Test
+    void theOthersAreToldOfAFenceAtOnceThoughNoListCanBeRead() {
+        owns("10.1.0.0/30");
+        IpamClient client = client(1);
+        client.start();
+        await().atMost(SOON).until(client::connected);
+        server.kill();
+        await().atMost(SOON).until(() -> !client.connected());
+        int before = changes.get();
+        client.over("that node was taken for gone for good");
+        await("what is announced").atMost(SOON).until(() -> changes.get() == before + 1);
+        assertThat(client.fenced()).isTrue();
+        assertThat(book.blocks()).as("no list has said whose they are").hasSize(1);
+    }
+
+    @Test
     void whileTheServiceIsAwayAStartGoesOnFromItsJournalAndConfirmsOnceItIsBack() {
         owns("10.1.0.0/30");
         server.kill();
