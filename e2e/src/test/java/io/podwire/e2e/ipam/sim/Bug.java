@@ -148,6 +148,22 @@ enum Bug implements Conduct {
                     .toList();
         }
     },
+    /** Takes the blocks of a node and leaves its pods what they have of the service's own. */
+    RECLAIMS_NO_ADDRESS_OF_ITS_PODS("is still of pod .* whose node is gone") {
+        @Override
+        public List<Change> written(List<Change> changes) {
+            return reclaims(changes)
+                    ? without(changes, key -> key.startsWith("addresses/") || key.startsWith("owners/"), "blocks/")
+                    : changes;
+        }
+    },
+    /** A node begins with what it is listed to own, which may be taken back right after that. */
+    BEGINS_WITH_WHAT_IS_LISTED("is not its own") {
+        @Override
+        public boolean confirms() {
+            return false;
+        }
+    },
     /** Gives what is reserved to whoever wants that very address. */
     GIVES_WHAT_IS_RESERVED_TO_ANOTHER("has asked for") {
         @Override

@@ -3,6 +3,7 @@ package io.podwire.e2e.ipam.sim;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressRules;
 import io.podwire.ipam.core.AddressUse;
@@ -51,6 +52,12 @@ final class Checker {
     private final Set<String> givenBack = new HashSet<>();
 
     private int reclaims;
+    /** How many single addresses of pods were taken back. */
+    private int singlesTaken;
+
+    /** Since when each single address is its owner's. */
+    private final Map<IpAddress, Held> held = new HashMap<>();
+
     private final List<SimNode> nodes = new ArrayList<>();
     private final List<Witness> witnesses = new ArrayList<>();
     /** Who uses an address, be it a pod or whoever was given a single one. */
@@ -76,6 +83,9 @@ final class Checker {
 
     /** When an address was used last, and the workload whose it may be again at once. */
     private record Released(Duration at, Optional<Workload> workload) {}
+
+    /** Somebody has a single address since then. */
+    private record Held(String owner, Duration since) {}
 
     /** What was seen not to hold. */
     static final class Violation extends AssertionError {
@@ -198,6 +208,11 @@ final class Checker {
         return reclaims;
     }
 
+    /** How many single addresses of pods were taken back. */
+    int singlesTaken() {
+        return singlesTaken;
+    }
+
     /** What a node gives addresses of has changed. */
     void changed() {
         changed = true;
@@ -211,7 +226,11 @@ final class Checker {
         List<Change> write = changes(then, state);
         stored = stored.applied(write);
         boolean several = several(then, state, before, stored.ledger());
-        reclaimed(before, stored.ledger()).forEach((installation, last) -> reclaimed(installation, last, before));
+        Map<String, NodeEpoch> reclaimed = reclaimed(before, stored.ledger());
+        reclaimed.values().forEach(last -> checkPodsOfTheDead(last, before, stored.ledger()));
+        reclaimed.forEach((installation, last) -> reclaimed(installation, last, before));
+        takenBack(before, stored.ledger());
+        hold(stored.ledger());
         state.entries().values().stream()
                 .filter(entry ->
                         entry.version() == state.revision() && entry.key().startsWith(NODES))
@@ -260,11 +279,70 @@ final class Checker {
         return writes && (sameLife || givenBack.contains(block.requestId()));
     }
 
+    private SimNode node(NodeName name) {
+        return nodes.stream().filter(one -> one.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    /** Single addresses that a write has taken from pods that have not released them. */
+    private void takenBack(Ledger before, Ledger after) {
+        for (SingleAddress was : before.addresses()) {
+            AddressOwner owner = was.use().user().orElse(null);
+            if (owner == null
+                    || owner.node().isEmpty()
+                    || isOf(owner, after.address(was.address()))
+                    || wanted.releases(owner, was.address())) {
+                continue;
+            }
+            NodeName node = new NodeName(owner.node());
+            Duration since = held.get(was.address()).since();
+            Duration missing = cluster.longestMissing(node, since);
+            require(
+                    missing.compareTo(GRACE) >= 0,
+                    was.address() + " is taken back of " + owner + ", which has it since " + since
+                            + "; its node was missing for " + missing + " since");
+            singlesTaken++;
+            wanted.releases(owner.id(), List.of(was.address()));
+            node(node).loseSingle(owner.id());
+        }
+    }
+
+    /** Whoever takes the blocks of a node that is gone takes what its pods have had since before it went. */
+    private void checkPodsOfTheDead(NodeEpoch last, Ledger before, Ledger after) {
+        Duration left = cluster.left(last.node()).orElse(Duration.ZERO);
+        boolean hadBlocks =
+                before.blocks().stream().anyMatch(block -> block.owner().sameOwner(last));
+        if (!hadBlocks || node(last.node()).replacedSince(last).isPresent()) {
+            return;
+        }
+        for (SingleAddress was : before.addresses()) {
+            was.use()
+                    .user()
+                    .filter(owner -> owner.node().equals(last.node().value())
+                            && held.get(was.address()).since().compareTo(left) < 0)
+                    .ifPresent(owner -> require(
+                            !isOf(owner, after.address(was.address())),
+                            () -> was.address() + " is still of " + owner + ", whose node is gone: the blocks of "
+                                    + last + " are taken back"));
+        }
+    }
+
+    private static boolean isOf(AddressOwner owner, Optional<SingleAddress> address) {
+        return address.flatMap(one -> one.use().user()).equals(Optional.of(owner));
+    }
+
+    private void hold(Ledger ledger) {
+        held.keySet().removeIf(address -> ledger.address(address).isEmpty());
+        for (SingleAddress is : ledger.addresses()) {
+            String owner = is.use().user().map(AddressOwner::id).orElse("");
+            held.compute(
+                    is.address(),
+                    (_, known) ->
+                            known != null && known.owner().equals(owner) ? known : new Held(owner, world.monotonic()));
+        }
+    }
+
     private void reclaimed(String installation, NodeEpoch last, Ledger before) {
-        SimNode node = nodes.stream()
-                .filter(one -> one.name().equals(last.node()))
-                .findFirst()
-                .orElseThrow();
+        SimNode node = node(last.node());
         Duration since = written.getOrDefault(installation, Duration.ZERO);
         Duration missing = cluster.missing(last.node(), since);
         Duration replaced = node.replacedSince(last)

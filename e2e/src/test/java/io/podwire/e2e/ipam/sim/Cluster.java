@@ -2,8 +2,10 @@ package io.podwire.e2e.ipam.sim;
 
 import io.podwire.common.net.NodeName;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -20,6 +22,9 @@ final class Cluster {
     private final World world;
     private final Set<NodeName> nodes = new TreeSet<>();
     private final Map<NodeName, Absence> absences = new HashMap<>();
+    /** Those that are over. */
+    private final Map<NodeName, List<Absence>> before = new HashMap<>();
+
     private final Map<String, Duration> wronglyTold = new HashMap<>();
     private final NodeName steady;
     private boolean faults = true;
@@ -49,7 +54,10 @@ final class Cluster {
     void leave(NodeName node) {
         world.note(node + " is deleted from the cluster");
         nodes.remove(node);
-        absences.put(node, new Absence(world.monotonic(), Optional.empty()));
+        Absence last = absences.put(node, new Absence(world.monotonic(), Optional.empty()));
+        if (last != null) {
+            before.computeIfAbsent(node, _ -> new ArrayList<>()).add(last);
+        }
     }
 
     /** From now on each list is right. */
@@ -70,10 +78,26 @@ final class Cluster {
     /** How long a node was missing in the cluster without a break, after a moment. */
     Duration missing(NodeName node, Duration after) {
         Absence last = absences.get(node);
-        if (last == null) {
-            return Duration.ZERO;
+        return last == null ? Duration.ZERO : lasting(last, after);
+    }
+
+    /** The same of any time that it was missing. */
+    Duration longestMissing(NodeName node, Duration after) {
+        Duration longest = missing(node, after);
+        for (Absence earlier : before.getOrDefault(node, List.of())) {
+            Duration lasting = lasting(earlier, after);
+            longest = lasting.compareTo(longest) > 0 ? lasting : longest;
         }
-        Duration from = last.from().compareTo(after) > 0 ? last.from() : after;
-        return last.to().orElse(world.monotonic()).minus(from);
+        return longest;
+    }
+
+    /** When a node was deleted from the cluster last. */
+    Optional<Duration> left(NodeName node) {
+        return Optional.ofNullable(absences.get(node)).map(Absence::from);
+    }
+
+    private Duration lasting(Absence absence, Duration after) {
+        Duration from = absence.from().compareTo(after) > 0 ? absence.from() : after;
+        return absence.to().orElse(world.monotonic()).minus(from);
     }
 }

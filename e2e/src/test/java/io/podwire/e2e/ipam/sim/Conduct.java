@@ -104,6 +104,11 @@ interface Conduct {
         return 1;
     }
 
+    /** Whether a node that begins repeats a claim of its, and lists its blocks again after that. */
+    default boolean confirms() {
+        return true;
+    }
+
     /** Whether a node goes on with a block that it gives back. */
     default boolean keepsReleased() {
         return false;

@@ -77,6 +77,7 @@ final class IpamSimulation {
      * @param operations calls, and begins and ends of pods
      * @param answered calls, refusals among them
      * @param reclaims how often the blocks of an installation of a node were taken back
+     * @param singlesTaken how many single addresses of pods were taken back
      * @param addresses how often single addresses were given or refused in each way
      * @param time that passed in it
      * @param digest of all that happened
@@ -87,6 +88,7 @@ final class IpamSimulation {
             int answered,
             int unanswered,
             int reclaims,
+            int singlesTaken,
             Map<String, Integer> addresses,
             Duration time,
             long digest) {}
@@ -137,6 +139,7 @@ final class IpamSimulation {
                     answered,
                     unanswered,
                     checker.reclaims(),
+                    checker.singlesTaken(),
                     Map.copyOf(addresses),
                     world.monotonic(),
                     world.digest());

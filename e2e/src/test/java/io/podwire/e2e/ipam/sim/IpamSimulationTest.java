@@ -52,6 +52,7 @@ final class IpamSimulationTest {
         long answered = 0;
         long unanswered = 0;
         long reclaims = 0;
+        long singlesTaken = 0;
         Map<String, Integer> addresses = new TreeMap<>();
         Duration time = Duration.ZERO;
         long[] seeds = seeds(SEEDS).toArray();
@@ -63,11 +64,13 @@ final class IpamSimulationTest {
             answered += result.answered();
             unanswered += result.unanswered();
             reclaims += result.reclaims();
+            singlesTaken += result.singlesTaken();
             result.addresses().forEach((what, count) -> addresses.merge(what, count, Integer::sum));
             time = time.plus(result.time());
         }
         System.out.println("ipam simulation: " + operations + " operations, " + answered + " calls answered and "
-                + unanswered + " not, " + reclaims + " reclaims, in " + steps + " steps and "
+                + unanswered + " not, " + reclaims + " reclaims with " + singlesTaken + " single addresses, in " + steps
+                + " steps and "
                 + time.toSeconds() + " s of simulated time; single addresses: " + addresses);
         assertThat(answered)
                 .as("calls answered, in spite of %d that were not", unanswered)
@@ -90,6 +93,9 @@ final class IpamSimulationTest {
                         "refused: " + ErrorReason.FAILED_PRECONDITION,
                         "refused what is reserved");
         assertThat(reclaims).as("nodes whose blocks were taken back").isGreaterThan(seeds.length / 4);
+        assertThat(singlesTaken)
+                .as("single addresses that were taken back of pods on them")
+                .isGreaterThan(seeds.length / 10);
     }
 
     @Test

@@ -9,10 +9,13 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.net.PodAddresses;
+import io.podwire.ipam.core.AddressOwner;
+import io.podwire.ipam.core.AddressWish;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.ClaimRequest;
 import io.podwire.ipam.core.Ledger;
 import io.podwire.ipam.core.NodeEpoch;
+import io.podwire.ipam.core.SingleAddress;
 import io.podwire.node.address.AddressBook;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,10 +33,11 @@ import java.util.stream.Stream;
 
 /**
  * A node: the real address book, and around it as much of a node as there is to address management. It claims a block
- * when few addresses are left, repeating the request until it is answered, and gives one back that has no pod.
+ * when few addresses are left, repeating the request until it is answered, and gives one back that has no pod. Some pods
+ * have an address of ipam-service's own blocks; its disk knows of each before it is asked for, and of each that goes back.
  *
  * <p>A release names no claim, so that one that comes late would end the next claim of the same block. After one without
- * an answer the node therefore begins a new life: the blocks that it confirms in that no older life can give back.
+ * an answer the node therefore begins a new life: once one block is confirmed in that, no older life can give any back.
  *
  * <p>One that was deleted from the cluster for longer than the grace is dead by definition: what its pods do with addresses
  * that were taken back counts for nothing. But a life that has lost its blocks is served no more, and ends when it hears of
@@ -48,6 +52,8 @@ final class SimNode {
     private static final int BLOCK_SIZE = 4;
     private static final Map<IpFamily, Integer> BLOCK_LENGTHS = Map.of(IpFamily.V4, 30, IpFamily.V6, 126);
     private static final int MOST_PODS = 9;
+    private static final int MOST_SINGLES = 1;
+    private static final String NAMESPACE = "sim";
 
     private final IpamSimulation simulation;
     private final World world;
@@ -56,6 +62,16 @@ final class SimNode {
     private final NodeName name;
     /** On the node's disk. */
     private final TreeMap<String, PodAddresses> pods = new TreeMap<>();
+
+    /** Addresses of ipam-service's own blocks, by pod. On the node's disk. */
+    private final TreeMap<String, List<IpAddress>> singles = new TreeMap<>();
+    /**
+     * Pods whose such addresses go back, and whether they may be given still, as the answer is not known. On the node's disk;
+     * a node that is reinstalled keeps it in place of the cluster's audit, which finds what nobody reports.
+     */
+    private final TreeMap<String, Boolean> leaving = new TreeMap<>();
+    /** Pods whose such addresses were taken back before they knew of them. */
+    private final Set<String> takenBack = new HashSet<>();
 
     private List<IpAddress> cooling = List.of();
     private long lives;
@@ -163,6 +179,23 @@ final class SimNode {
             addressesOfPods().forEach(checker::unused);
         }
         pods.clear();
+        List.copyOf(singles.keySet()).forEach(this::endSingle);
+    }
+
+    private void endSingle(String pod) {
+        singles.remove(pod).forEach(checker::unused);
+        leaving.put(pod, false);
+    }
+
+    /** What a pod has of ipam-service's own blocks was taken back; the pod is dead by definition. */
+    void loseSingle(String pod) {
+        world.note(pod + " has lost what it has of ipam-service's own blocks");
+        List<IpAddress> had = singles.remove(pod);
+        if (had == null) {
+            takenBack.add(pod);
+        } else {
+            had.forEach(checker::lost);
+        }
     }
 
     /** Since when another installation is the node's; empty where this one is. */
@@ -267,6 +300,8 @@ final class SimNode {
             }
             if (world.oneIn(4)) {
                 giveBack(at);
+            } else if (world.oneIn(4)) {
+                turnSingles(at);
             } else if (pods.size() < wanted) {
                 add(at);
             } else if (!pods.isEmpty()) {
@@ -289,13 +324,98 @@ final class SimNode {
             });
             return;
         }
-        untilAnswered(at, "list", replica -> replica.ledger()).ifPresent(ledger -> {
-            for (Block block : ledger.blocks()) {
-                if (block.owner().sameOwner(at.epoch) && !at.toEnd) {
-                    var _ = claim(at, block.cidr().family(), block.requestId());
-                }
+        List<Block> listed = list(at);
+        if (!listed.isEmpty() && conduct.confirms()) {
+            // What is listed may be taken back right after that; from a write of this life on nothing is.
+            Block any = listed.getFirst();
+            var _ = claim(at, any.cidr().family(), any.requestId());
+            listed = list(at);
+        }
+        if (!at.toEnd) {
+            listed.forEach(block -> {
+                at.known.add(block.requestId());
+                at.requests.put(block.cidr(), block.requestId());
+                at.book.addBlock(block.cidr());
+            });
+            checker.changed();
+        }
+    }
+
+    private List<Block> list(Life at) {
+        return untilAnswered(at, "list", Replica::ledger).stream()
+                .flatMap(ledger -> ledger.blocks().stream())
+                .filter(block -> block.owner().sameOwner(at.epoch))
+                .toList();
+    }
+
+    /** A pod with an address of ipam-service's own blocks begins or ends, or that of one that has ended goes back. */
+    private void turnSingles(Life at) {
+        List<String> owners = List.copyOf(leaving.keySet());
+        if (!owners.isEmpty() && world.oneIn(2)) {
+            releaseSingle(at, owners.get(world.random().nextInt(owners.size())));
+        } else if (singles.size() < MOST_SINGLES) {
+            addSingle(at);
+        } else {
+            List<String> all = List.copyOf(singles.keySet());
+            String pod = all.get(world.random().nextInt(all.size()));
+            simulation.done();
+            world.note(pod + " ends");
+            endSingle(pod);
+        }
+    }
+
+    private void addSingle(Life at) {
+        simulation.done();
+        String pod = name.value() + "-single-" + ++names;
+        AddressOwner owner = new AddressOwner(pod, name.value(), NAMESPACE, pod);
+        List<AddressWish> wishes = world.oneIn(3)
+                ? List.of(
+                        new AddressWish.Any(IpFamily.V4, IpamSimulation.SINGLE.name()),
+                        new AddressWish.Any(IpFamily.V6, IpamSimulation.SINGLE_6.name()))
+                : List.of(new AddressWish.Any(IpFamily.V4, IpamSimulation.SINGLE.name()));
+        checker.wanted().asks(owner, wishes, Optional.empty());
+        leaving.put(pod, true);
+        Checker.Witness witness = checker.witness();
+        try {
+            List<IpAddress> given = call(
+                            at,
+                            "allocate " + wishes + " for " + pod,
+                            false,
+                            replica -> replica.allocate(owner, wishes, Optional.empty()))
+                    .stream()
+                    .map(SingleAddress::address)
+                    .toList();
+            leaving.remove(pod);
+            if (!takenBack.contains(pod)) {
+                world.note(pod + " uses " + given);
+                singles.put(pod, given);
+                given.forEach(address -> checker.used(address, new Checker.User(pod, true)));
             }
-        });
+        } catch (Network.Unanswered _) {
+            // It is given back for as long as it may be given.
+        } catch (ServiceException e) {
+            leaving.remove(pod);
+            witness.mustHaveSeen(ledger -> Refusals.isTrue(e, ledger, owner, wishes, Optional.empty()), e.getMessage());
+        } finally {
+            checker.dismiss(witness);
+        }
+    }
+
+    private void releaseSingle(Life at, String pod) {
+        simulation.done();
+        checker.wanted().releases(pod, List.of());
+        Checker.Witness none = checker.witness();
+        try {
+            var _ = call(at, "release by " + pod, true, replica -> replica.release(pod, List.of()));
+            none.mustHaveSeen(
+                    ledger -> ledger.addressesOf(pod).isEmpty(),
+                    "it is answered that " + pod + " has no address of ipam-service's own blocks");
+            leaving.remove(pod, false);
+        } catch (Network.Unanswered _) {
+            // Another time.
+        } finally {
+            checker.dismiss(none);
+        }
     }
 
     private void add(Life at) {

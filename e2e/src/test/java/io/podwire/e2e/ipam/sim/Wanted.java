@@ -146,7 +146,8 @@ final class Wanted {
         return workload.filter(ended::contains).isPresent();
     }
 
-    private boolean releases(AddressOwner owner, IpAddress address) {
+    /** True when an owner has released an address, be it all that it has. */
+    boolean releases(AddressOwner owner, IpAddress address) {
         return released.contains(owner.id())
                 || parts.getOrDefault(owner.id(), Set.of()).contains(address);
     }
