@@ -141,6 +141,34 @@ abstract class ForgetNodeContract {
     }
 
     @Test
+    void aListTellsTheNewestLifeOfEachInstallation() {
+        claim(node("n1", "u1", 3), "r1");
+        claim(node("n1", "u1", 4), "r2");
+        claim(node("n1", "u0", 9), "r3");
+        claim(node("n2", "u2", 1), "r4");
+        assertThat(blocks().listBlocks(ListBlocksRequest.getDefaultInstance()).getInstallationsList())
+                .as("where it is asked for alone")
+                .isEmpty();
+        assertThat(installations("n1")).containsExactly(node("n1", "u0", 9), node("n1", "u1", 4));
+        assertThat(installations("")).hasSize(3);
+        forget(request("n1").setNodeUid("u1"));
+        assertThat(installations("n1"))
+                .as("each life up to that start is over")
+                .containsExactly(
+                        node("n1", "u0", 9),
+                        node("n1", "u1", 4).toBuilder().setBootId("reclaimed").build());
+    }
+
+    private List<NodeEpoch> installations(String node) {
+        return blocks().listBlocks(ListBlocksRequest.newBuilder()
+                        .setNode(node)
+                        .setPageSize(1)
+                        .setInstallations(true)
+                        .build())
+                .getInstallationsList();
+    }
+
+    @Test
     void oneInstallationOfANodeIsForgotten() {
         claim(node("n1", "old", 9), "r1");
         Block kept = claim(node("n1", "new", 1), "r2");

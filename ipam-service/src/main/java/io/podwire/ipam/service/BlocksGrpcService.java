@@ -112,6 +112,13 @@ public final class BlocksGrpcService extends BlocksGrpc.BlocksImplBase {
             if (selections.version().isEmpty() || !selections.version().equals(request.getNamespacesVersion())) {
                 selections.pools().forEach(pool -> response.addPoolNamespaces(IpamMapping.toProto(pool)));
             }
+            if (request.getInstallations()) {
+                ledger.nodes().stream()
+                        .filter(epoch -> request.getNode().isEmpty()
+                                || epoch.node().value().equals(request.getNode()))
+                        .sorted(Comparator.comparing(Ledger::installation))
+                        .forEach(epoch -> response.addInstallations(IpamMapping.toProto(epoch)));
+            }
         }
         answer.onNext(response.build());
         answer.onCompleted();
