@@ -6,15 +6,20 @@ import io.podwire.common.service.ServiceRunner;
 import io.podwire.route.reflect.Reflector;
 import io.podwire.route.service.BgpGrpcService;
 import io.podwire.route.service.BgpMetrics;
+import io.podwire.route.service.OwnersClient;
 import io.podwire.route.service.RoutesGrpcService;
 import io.podwire.route.session.BgpSpeaker;
 import io.podwire.route.session.SpeakerSettings;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The route reflector. */
 public final class Main {
+    private static final Logger log = LoggerFactory.getLogger(Main.class);
+
     private Main() {}
 
     /** Runs until SIGTERM; {@code --help} lists the options. */
@@ -29,6 +34,14 @@ public final class Main {
 
     static void wire(RouteOptions options, ServiceContext context, TimeSource time) {
         Reflector reflector = context.own(new Reflector(time, options.staleAfter(), context.meters()));
+        if (options.ipamService().isPresent()) {
+            OwnersClient owners =
+                    context.own(new OwnersClient(options.ipamService().get(), options.ownershipInterval(), reflector));
+            reflector.check(owners::ask);
+            owners.start();
+        } else {
+            log.warn("without --ipam-service a node may announce whatever prefix no other node holds");
+        }
         context.serve(new RoutesGrpcService(reflector, UUID.randomUUID().toString()));
         Optional<SpeakerSettings> bgp = options.bgp().settings();
         if (bgp.isPresent()) {

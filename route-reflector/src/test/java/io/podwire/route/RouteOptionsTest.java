@@ -35,6 +35,19 @@ class RouteOptionsTest {
         assertThat(options.staleAfter()).isEqualTo(Duration.ofSeconds(30));
     }
 
+    @Test
+    void ownershipIsAskedForOftenEnough() {
+        assertThat(parsed("--stale-after=2m").ipamService()).isEmpty();
+        assertThat(parsed("--ipam-service=192.0.2.1:7471").ipamService()).contains("192.0.2.1:7471");
+        assertThat(parsed("--stale-after=2m").ownershipInterval()).isEqualTo(Duration.ofSeconds(10));
+        parsed("--ownership-interval=0.1s").check();
+        for (String wrong : new String[] {"0s", "99ms", "0.09s", "11m"}) {
+            assertThatThrownBy(() -> parsed("--ownership-interval=" + wrong).check())
+                    .isInstanceOfAny(ParameterException.class, IllegalArgumentException.class)
+                    .hasMessageContaining("--ownership-interval");
+        }
+    }
+
     private static RouteOptions parsed(String argument) {
         RouteOptions options = new RouteOptions();
         ServiceRunner.command("route-reflector", options, Map.of()).parseArgs(argument);

@@ -1,10 +1,17 @@
 package io.podwire.route.reflect;
 
 import io.podwire.common.error.ServiceException;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.route.rib.NodeEpoch;
+import io.podwire.route.rib.NodeRoute;
+import io.podwire.route.rib.Refusal;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * One stream of a node, as the reflector sees it. Its functions are called, and its state changes, on the
@@ -19,6 +26,12 @@ public final class Peer {
     private NodeEpoch epoch;
     private Subscription subscription;
     private boolean ended;
+    private NodeRoute asked;
+    private NodeEpoch asking;
+    private boolean questioned;
+    private Set<IpPrefix> questions = Set.of();
+    private Set<IpPrefix> answered = Set.of();
+    private List<Refusal> refusals = List.of();
 
     /**
      * A stream that has said nothing yet.
@@ -50,6 +63,67 @@ public final class Peer {
             epoch = announcing;
             subscription = new Subscription(announcing.node());
         }
+    }
+
+    /** What it announced last, all of which may not be its own. */
+    void asks(NodeEpoch by, NodeRoute route) {
+        asking = by;
+        asked = route;
+        Set<IpPrefix> still = new HashSet<>(answered);
+        still.retainAll(Set.copyOf(route.prefixes()));
+        answered = Set.copyOf(still);
+    }
+
+    /** Who announces: empty before the first announcement. */
+    Optional<NodeEpoch> asking() {
+        return Optional.ofNullable(asking);
+    }
+
+    /** What {@link #asks} was told. */
+    NodeRoute asked() {
+        return asked;
+    }
+
+    /** True while ipam-service is asked about some of it. */
+    boolean questioned() {
+        return questioned;
+    }
+
+    /** Those of these refusals that ipam-service was not asked about since they are announced. */
+    List<Refusal> unasked(List<Refusal> those) {
+        return those.stream()
+                .filter(refusal -> !answered.contains(refusal.prefix()))
+                .toList();
+    }
+
+    /** ipam-service is asked about these. */
+    void question(List<Refusal> about) {
+        questioned = true;
+        questions = about.stream().map(Refusal::prefix).collect(Collectors.toSet());
+    }
+
+    /**
+     * Ends that.
+     *
+     * @param answer false when there is none
+     */
+    void endQuestion(boolean answer) {
+        if (answer) {
+            Set<IpPrefix> all = new HashSet<>(answered);
+            all.addAll(questions);
+            answered = Set.copyOf(all);
+        }
+        questioned = false;
+    }
+
+    /** Which of its prefixes are not taken, as it was told. */
+    List<Refusal> refusals() {
+        return refusals;
+    }
+
+    void refused(List<Refusal> now) {
+        refusals = List.copyOf(now);
+        subscription.refused(now);
     }
 
     /** Marks the end; false when it had ended. */

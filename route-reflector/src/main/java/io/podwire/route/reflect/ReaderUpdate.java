@@ -1,6 +1,7 @@
 package io.podwire.route.reflect;
 
 import io.podwire.route.rib.NodeRoute;
+import io.podwire.route.rib.Refusal;
 import io.podwire.route.rib.RibDelta;
 import java.util.List;
 
@@ -14,6 +15,14 @@ public sealed interface ReaderUpdate {
         /** Copies the routes. */
         public Full {
             routes = List.copyOf(routes);
+        }
+    }
+
+    /** Which prefixes of the reader's own announcement are not taken now, ordered; none: all are. */
+    record Refused(long sequence, List<Refusal> refusals) implements ReaderUpdate {
+        /** Copies. */
+        public Refused {
+            refusals = List.copyOf(refusals);
         }
     }
 

@@ -7,42 +7,74 @@ import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.route.rib.AnnounceResult;
 import io.podwire.route.rib.NodeEpoch;
 import io.podwire.route.rib.NodeRoute;
+import io.podwire.route.rib.Refusal;
 import io.podwire.route.rib.RibDelta;
 import io.podwire.route.rib.RibEntry;
 import io.podwire.route.rib.RibRules;
 import io.podwire.route.rib.RouteTable;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Tells each node what the others announce. One loop owns the table and the streams; every method may be
  * called from any thread and only hands its work to that loop, in order.
+ *
+ * <p>Where ipam-service is asked who owns what, a node's prefix is taken when it is the node's own by that word, and is
+ * withdrawn when it is no more. A prefix that is news is asked about at once; its answer, as any refusal, is told to the
+ * node, and the rest of the announcement is taken meanwhile. While ipam-service is away its last word holds. Without any word,
+ * as after a start, announcements wait for {@link #PATIENCE} and are then taken unchecked, for pods run on these nodes; the
+ * first word is applied to them all.
  */
 public final class Reflector implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Reflector.class);
+    private static final Comparator<Refusal> BY_PREFIX = Comparator.comparing(Refusal::prefix);
     private static final Duration SWEEP_PERIOD = Duration.ofMillis(500);
+    /** How long announcements wait for ipam-service's first word. */
+    static final Duration PATIENCE = Duration.ofSeconds(3);
+    /** A node with more single addresses of unknown owners is answered by the next reading of all. */
+    private static final int MOST_QUESTIONS = 64;
 
     private final EventLoop loop = new EventLoop("reflector");
     private final TimeSource time;
     private final Duration staleAfter;
     private final Counter fullsSent;
     private final Counter deltasSent;
+    private final Counter refusalsSent;
 
     private final Map<NodeName, Peer> peers = new HashMap<>();
     private final List<Consumer<RouteTable>> watchers = new ArrayList<>();
     /** Written by the loop alone; read by anyone. */
     private volatile RouteTable table = RouteTable.EMPTY;
+
+    private final Owners owners = new Owners();
+    private final Set<Peer> waiting = new LinkedHashSet<>();
+    private Optional<Consumer<Question>> ipam = Optional.empty();
+    private boolean patient = true;
+    private String away = "";
+    /** When ipam-service has told last who owns what; null before. Written by the loop alone; read by anyone. */
+    private volatile Duration heard;
+    /** The same of who is refused. */
+    private volatile Map<NodeName, List<Refusal>> refused = Map.of();
 
     /**
      * Starts with nothing known.
@@ -56,6 +88,7 @@ public final class Reflector implements AutoCloseable {
         this.staleAfter = staleAfter;
         this.fullsSent = updates(meters, "full");
         this.deltasSent = updates(meters, "delta");
+        this.refusalsSent = updates(meters, "refused");
         Gauge.builder("podwire.route.nodes", this, r -> r.count(RibEntry::connected))
                 .tag("state", "connected")
                 .description("Nodes whose stream is up, and nodes remembered after its end")
@@ -67,7 +100,69 @@ public final class Reflector implements AutoCloseable {
         Gauge.builder("podwire.route.prefixes", this, Reflector::prefixes)
                 .description("Prefixes that nodes hold")
                 .register(meters);
+        for (Refusal.Reason reason : Refusal.Reason.values()) {
+            Gauge.builder("podwire.route.prefixes.refused", this, r -> r.refused(reason))
+                    .tag("reason", reason.name().toLowerCase(Locale.ROOT))
+                    .description("Prefixes that connected nodes announce and that are not taken")
+                    .register(meters);
+        }
+        Gauge.builder("podwire.route.owners.age", this, Reflector::age)
+                .baseUnit("seconds")
+                .description("Time since ipam-service told last who owns what; NaN when it has not, or is not asked")
+                .register(meters);
         loop.every(SWEEP_PERIOD, this::sweep);
+    }
+
+    /**
+     * From now on only what a node owns is taken of its announcements. Call it before any stream begins.
+     *
+     * @param ask hears of what ipam-service is to be asked besides all; {@link #answered} or {@link #away} follows
+     */
+    public void check(Consumer<Question> ask) {
+        loop.execute(() -> ipam = Optional.of(ask));
+        loop.schedule(PATIENCE, () -> {
+            patient = false;
+            if (heard == null) {
+                log.warn(
+                        "ipam-service has not told yet who owns what: until it does, announcements are taken unchecked");
+                decideWaiting();
+            }
+        });
+    }
+
+    /** ipam-service has told what all nodes own. */
+    public void owned(Owned all) {
+        loop.execute(() -> onOwned(all));
+    }
+
+    /** ipam-service has answered a question. */
+    public void answered(Question question, Owned answer) {
+        loop.execute(() -> onAnswered(question, answer));
+    }
+
+    /**
+     * ipam-service does not answer. What it has told holds until {@link #owned} is called again.
+     *
+     * @param why one sentence
+     */
+    public void away(String why) {
+        loop.execute(() -> {
+            if (away.isEmpty()) {
+                log.warn("{}; what it has told last holds, a prefix that it has not spoken of is refused", why);
+            }
+            away = why;
+            for (Peer peer : List.copyOf(peers.values())) {
+                if (peer.questioned()) {
+                    peer.endQuestion(false);
+                    decide(peer);
+                }
+            }
+        });
+    }
+
+    /** Which prefixes of a node's announcement are not taken. */
+    public List<Refusal> refusals(NodeName node) {
+        return refused.getOrDefault(node, List.of());
     }
 
     /** What is known now. */
@@ -125,16 +220,175 @@ public final class Reflector implements AutoCloseable {
     }
 
     private void onAnnounced(Peer peer, NodeEpoch epoch, NodeRoute route) {
-        if (peer.epoch().isPresent() && !peer.epoch().get().equals(epoch)) {
+        Optional<NodeEpoch> before = peer.asking();
+        if (before.isPresent() && !before.get().equals(epoch)) {
             fail(
                     peer,
                     new ServiceException(
                             ErrorReason.INVALID_ARGUMENT,
-                            "node: this stream belongs to " + peer.epoch().get() + ", got " + epoch
+                            "node: this stream belongs to " + before.get() + ", got " + epoch
                                     + "; open another stream for another epoch"));
             return;
         }
-        switch (RibRules.announce(table, epoch, route)) {
+        peer.asks(epoch, route);
+        if (ipam.isPresent()) {
+            // It may be back: one that announces news is a reason to ask.
+            decide(peer, true);
+        } else {
+            take(peer, epoch, RibRules.announce(table, epoch, route));
+        }
+    }
+
+    private void decide(Peer peer) {
+        decide(peer, away.isEmpty());
+    }
+
+    /** Takes what is the node's own of what it announced last, and tells it what is not. */
+    private void decide(Peer peer, boolean mayAsk) {
+        if (peer.ended()) {
+            return;
+        }
+        if (heard == null && patient) {
+            waiting.add(peer);
+            return;
+        }
+        NodeEpoch epoch = peer.asking().orElseThrow();
+        List<Refusal> refusals = new ArrayList<>(
+                heard == null ? List.of() : owners.refusals(epoch, peer.asked().prefixes()));
+        List<Refusal> unasked = peer.unasked(refusals);
+        if (!unasked.isEmpty() && !peer.questioned() && mayAsk) {
+            peer.question(unasked);
+            ipam.orElseThrow().accept(new Question(epoch.node(), singles(unasked)));
+        }
+        NodeRoute own = without(peer.asked(), refusals);
+        AnnounceResult result = RibRules.announce(table, epoch, own);
+        while (result instanceof AnnounceResult.PrefixTaken(IpPrefix asked, IpPrefix held, NodeName holder)) {
+            // Before ipam-service's first word whoever came first has it.
+            refusals.add(new Refusal(
+                    asked,
+                    Refusal.Reason.OWNED_BY_OTHER,
+                    "prefix " + asked + " of node " + epoch + " refused: it overlaps " + held + " of node " + holder));
+            own = without(own, refusals);
+            result = RibRules.announce(table, epoch, own);
+        }
+        take(peer, epoch, result);
+        if (!peer.ended() && !peer.questioned()) {
+            tell(
+                    peer,
+                    epoch.node(),
+                    refusals.stream().map(this::whileAway).sorted(BY_PREFIX).toList());
+        }
+    }
+
+    private static NodeRoute without(NodeRoute route, List<Refusal> refusals) {
+        Set<IpPrefix> not = refusals.stream().map(Refusal::prefix).collect(Collectors.toSet());
+        return route.with(prefix -> !not.contains(prefix));
+    }
+
+    private static Set<IpAddress> singles(List<Refusal> unasked) {
+        Set<IpAddress> singles = unasked.stream()
+                .map(Refusal::prefix)
+                .filter(prefix -> prefix.length() == prefix.family().bits())
+                .map(IpPrefix::address)
+                .collect(Collectors.toSet());
+        return singles.size() > MOST_QUESTIONS ? Set.of() : singles;
+    }
+
+    /** That nobody is known to own it is no answer where nobody answers. */
+    private Refusal whileAway(Refusal refusal) {
+        return refusal.reason() == Refusal.Reason.NOT_OWNED && !away.isEmpty()
+                ? new Refusal(
+                        refusal.prefix(),
+                        Refusal.Reason.UNKNOWN,
+                        refusal.why() + "; it is away now and is asked again until it answers")
+                : refusal;
+    }
+
+    private void tell(Peer peer, NodeName node, List<Refusal> refusals) {
+        if (refusals.equals(peer.refusals())) {
+            return;
+        }
+        refusals.stream()
+                .filter(refusal -> !peer.refusals().contains(refusal))
+                .forEach(refusal -> log.warn("{}", refusal.why()));
+        peer.refusals().stream()
+                .map(Refusal::prefix)
+                .filter(prefix ->
+                        refusals.stream().noneMatch(now -> now.prefix().equals(prefix)))
+                .forEach(prefix -> log.info("prefix {} of node {} is not refused any more", prefix, node));
+        peer.refused(refusals);
+        remember(node, refusals);
+        flush(peer);
+    }
+
+    private void remember(NodeName node, List<Refusal> refusals) {
+        Map<NodeName, List<Refusal>> next = new HashMap<>(refused);
+        if (refusals.isEmpty()) {
+            next.remove(node);
+        } else {
+            next.put(node, refusals);
+        }
+        refused = Map.copyOf(next);
+    }
+
+    private void onOwned(Owned all) {
+        if (!owners.takeAll(all)) {
+            log.warn("ipam-service tells of less than half of the blocks that it knew: believed when it does so again");
+            return;
+        }
+        if (!away.isEmpty()) {
+            log.info("ipam-service answers again who owns what");
+        }
+        away = "";
+        heard = time.monotonic();
+        withdrawForeign();
+        peers.values().stream().toList().forEach(this::decideIfOther);
+        decideWaiting();
+    }
+
+    private void onAnswered(Question question, Owned answer) {
+        Set<NodeName> others = owners.take(question, answer);
+        if (!others.isEmpty()) {
+            withdrawForeign();
+        }
+        Peer asking = peers.get(question.node());
+        if (asking != null) {
+            if (asking.questioned()) {
+                asking.endQuestion(true);
+            }
+            decide(asking);
+        }
+        others.stream().map(peers::get).filter(Objects::nonNull).forEach(this::decideIfOther);
+    }
+
+    /** First of all: what is another's now must not keep that one from having it. */
+    private void withdrawForeign() {
+        RibRules.Change change = RibRules.keep(table, owners::owns);
+        table = change.table();
+        publish(change.delta());
+    }
+
+    /** Decides anew where that may come to something else: for most nodes nothing has changed. */
+    private void decideIfOther(Peer peer) {
+        NodeEpoch epoch = peer.asking().orElseThrow();
+        List<Refusal> refusals = owners.refusals(epoch, peer.asked().prefixes());
+        boolean same = table.entry(epoch.node())
+                        .filter(entry -> entry.route().equals(without(peer.asked(), refusals)))
+                        .isPresent()
+                && refusals.equals(peer.refusals());
+        if (!same) {
+            decide(peer);
+        }
+    }
+
+    private void decideWaiting() {
+        List<Peer> all = List.copyOf(waiting);
+        waiting.clear();
+        all.forEach(this::decide);
+    }
+
+    private void take(Peer peer, NodeEpoch epoch, AnnounceResult result) {
+        switch (result) {
             case AnnounceResult.Accepted(RouteTable next, RibDelta delta) -> accept(peer, epoch, next, delta);
             case AnnounceResult.StaleEpoch(NodeEpoch known) ->
                 fail(
@@ -173,6 +427,7 @@ public final class Reflector implements AutoCloseable {
             log.info("{} is connected", epoch);
         } else if (before != peer) {
             log.info("a newer stream of {} replaces the one before", epoch);
+            remember(epoch.node(), List.of());
             if (before.end()) {
                 before.fail.accept(new ServiceException(
                         before.epoch().filter(epoch::equals).isPresent()
@@ -207,6 +462,7 @@ public final class Reflector implements AutoCloseable {
             switch (update) {
                 case ReaderUpdate.Full _ -> fullsSent.increment();
                 case ReaderUpdate.Delta _ -> deltasSent.increment();
+                case ReaderUpdate.Refused _ -> refusalsSent.increment();
             }
         }
     }
@@ -224,9 +480,11 @@ public final class Reflector implements AutoCloseable {
         if (!peer.end()) {
             return false;
         }
+        waiting.remove(peer);
         peer.epoch().ifPresent(epoch -> {
             // The node's own stream: one that was replaced had ended before.
             peers.remove(epoch.node());
+            remember(epoch.node(), List.of());
             table = RibRules.streamEnded(table, epoch, time.monotonic());
             log.info("{} is gone, its routes stay for {}", epoch, staleAfter);
         });
@@ -247,6 +505,18 @@ public final class Reflector implements AutoCloseable {
 
     private double count(Predicate<RibEntry> which) {
         return table.entries().values().stream().filter(which).count();
+    }
+
+    private double refused(Refusal.Reason reason) {
+        return refused.values().stream()
+                .flatMap(List::stream)
+                .filter(refusal -> refusal.reason() == reason)
+                .count();
+    }
+
+    private double age() {
+        Duration last = heard;
+        return last == null ? Double.NaN : time.monotonic().minus(last).toMillis() / 1000.0;
     }
 
     private double prefixes() {

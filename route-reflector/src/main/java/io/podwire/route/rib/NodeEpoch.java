@@ -27,6 +27,20 @@ public record NodeEpoch(NodeName node, String nodeUid, String bootId, long count
         return nodeUid.equals(other.nodeUid) && (counter != other.counter || bootId.equals(other.bootId));
     }
 
+    /** True when both are lives of one installation, or of two machines that claim to be it. */
+    public boolean sameOwner(NodeEpoch other) {
+        return node.equals(other.node) && nodeUid.equals(other.nodeUid);
+    }
+
+    /**
+     * True when a life is over, that other one of its installation being the newest that ipam-service knows. One counter in
+     * two boots is of a copied disk, or of a life that has lost what it owned: it proves nothing, so it counts as over.
+     */
+    public boolean isBefore(NodeEpoch newest) {
+        return sameOwner(newest)
+                && (counter < newest.counter || (counter == newest.counter && !bootId.equals(newest.bootId)));
+    }
+
     /** The name, the counter and the installation, for messages. */
     @Override
     public String toString() {

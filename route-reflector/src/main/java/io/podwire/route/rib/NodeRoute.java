@@ -3,10 +3,13 @@ package io.podwire.route.rib;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import java.net.InetAddress;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * Which prefixes a node holds, and how they are reached.
@@ -73,6 +76,32 @@ public record NodeRoute(NodeName node, List<Underlay> underlay, Overlay overlay,
     public NodeRoute(
             NodeName node, IpAddress underlayAddress, int underlayLength, Overlay overlay, List<IpPrefix> prefixes) {
         this(node, List.of(new Underlay(underlayAddress, underlayLength)), overlay, prefixes);
+    }
+
+    /**
+     * The same node with those of its prefixes alone. Where its tunnel's address is in none of them any more, one of the widest
+     * stands for it: in others' tables it is a name alone, packets go by the device's MAC address.
+     */
+    public NodeRoute with(Predicate<IpPrefix> which) {
+        List<IpPrefix> kept = prefixes.stream().filter(which).toList();
+        if (kept.size() == prefixes.size()) {
+            return this;
+        }
+        Overlay tunnel = switch (overlay) {
+            case Overlay.None none -> none;
+            case Overlay.Vxlan(MacAddress mac, IpAddress address) ->
+                kept.isEmpty()
+                        ? new Overlay.None()
+                        : new Overlay.Vxlan(
+                                mac,
+                                kept.stream().anyMatch(prefix -> prefix.contains(address))
+                                        ? address
+                                        : kept.stream()
+                                                .min(Comparator.comparingInt(IpPrefix::length))
+                                                .orElseThrow()
+                                                .address());
+        };
+        return new NodeRoute(node, underlay, tunnel, kept);
     }
 
     /** Where a router sends packets for the node's prefixes of a family; empty: the node has no such address. */

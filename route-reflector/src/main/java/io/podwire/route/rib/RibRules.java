@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BiPredicate;
 
 /**
  * How the table changes. Pure: no clock, no stream.
@@ -16,6 +17,7 @@ import java.util.TreeMap;
  *   <li>Another installation takes over a name only while the known one's stream is down.
  *   <li>A prefix has one holder: who comes second is refused as a whole, even while the holder's
  *       stream is down, until the holder withdraws it or goes stale.
+ *   <li>Where ipam-service is asked who owns what, its word comes before all this: see {@link #keep}.
  *   <li>The end of a stream withdraws nothing: only an announcement without the prefix, or time, does.
  * </ul>
  */
@@ -61,6 +63,21 @@ public final class RibRules {
                 .filter(entry -> entry.epoch().equals(epoch))
                 .map(entry -> table.with(new RibEntry(epoch, entry.route(), new Presence.Gone(now))))
                 .orElse(table);
+    }
+
+    /** Withdraws, of whoever holds it, what is not a life's own. */
+    public static Change keep(RouteTable table, BiPredicate<NodeEpoch, IpPrefix> own) {
+        TreeMap<NodeName, RibEntry> kept = new TreeMap<>(table.entries());
+        List<NodeName> changed = new ArrayList<>();
+        for (RibEntry entry : table.entries().values()) {
+            NodeRoute route = entry.route().with(prefix -> own.test(entry.epoch(), prefix));
+            if (!route.equals(entry.route())) {
+                kept.put(entry.node(), new RibEntry(entry.epoch(), route, entry.presence()));
+                changed.add(entry.node());
+            }
+        }
+        RouteTable next = changed.isEmpty() ? table : new RouteTable(kept);
+        return new Change(next, next.stateOf(changed));
     }
 
     /** Forgets nodes whose stream ended {@code staleAfter} ago or earlier. */

@@ -6,6 +6,8 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
+import io.podwire.proto.route.v1.RefusalReason;
+import io.podwire.proto.route.v1.RefusedPrefix;
 import io.podwire.proto.route.v1.RouteDelta;
 import io.podwire.proto.route.v1.RouteEntry;
 import io.podwire.proto.route.v1.RouteUpdate;
@@ -13,6 +15,7 @@ import io.podwire.route.reflect.ReaderUpdate;
 import io.podwire.route.rib.NodeEpoch;
 import io.podwire.route.rib.NodeRoute;
 import io.podwire.route.rib.Overlay;
+import io.podwire.route.rib.Refusal;
 import io.podwire.route.rib.RibDelta;
 import io.podwire.route.rib.RibEntry;
 import java.util.ArrayList;
@@ -85,11 +88,26 @@ final class RouteMapping {
         return proto.build();
     }
 
-    static RouteEntry toProto(RibEntry entry) {
-        return RouteEntry.newBuilder()
+    static RouteEntry toProto(RibEntry entry, List<Refusal> refusals) {
+        RouteEntry.Builder proto = RouteEntry.newBuilder()
                 .setRoute(toProto(entry.route()))
                 .setEpoch(toProto(entry.epoch()))
-                .setConnected(entry.connected())
+                .setConnected(entry.connected());
+        refusals.forEach(refusal -> proto.addRefused(toProto(refusal)));
+        return proto.build();
+    }
+
+    static RefusedPrefix toProto(Refusal refusal) {
+        return RefusedPrefix.newBuilder()
+                .setPrefix(refusal.prefix().toString())
+                .setReason(
+                        switch (refusal.reason()) {
+                            case NOT_OWNED -> RefusalReason.REFUSAL_REASON_NOT_OWNED;
+                            case OWNED_BY_OTHER -> RefusalReason.REFUSAL_REASON_OWNED_BY_OTHER;
+                            case STALE_EPOCH -> RefusalReason.REFUSAL_REASON_STALE_EPOCH;
+                            case UNKNOWN -> RefusalReason.REFUSAL_REASON_UNKNOWN;
+                        })
+                .setMessage(refusal.why())
                 .build();
     }
 
@@ -104,6 +122,10 @@ final class RouteMapping {
                 RouteDelta.Builder delta = proto.getDeltaBuilder();
                 updated.forEach(route -> delta.addUpdated(toProto(route)));
                 removed.forEach(node -> delta.addRemoved(node.value()));
+            }
+            case ReaderUpdate.Refused(long _, List<Refusal> refusals) -> {
+                var refused = proto.setDelta(RouteDelta.getDefaultInstance()).getRefusedBuilder();
+                refusals.forEach(refusal -> refused.addPrefixes(toProto(refusal)));
             }
         }
         return proto.build();

@@ -32,7 +32,9 @@ import java.util.List;
  *   <li>Closing the stream, well or not, withdraws nothing; the routes stay for {@code --stale-after}. An
  *       announcement without a prefix withdraws that prefix at once, so a restarted node announces only
  *       after it has found its own blocks again.
- *   <li>After a refusal (FAILED_PRECONDITION, INVALID_ARGUMENT) the stream is over and what was announced
+ *   <li>A prefix that is not the node's own by ipam-service's word is named in {@code RouteUpdate.refused}; the stream and the
+ *       other prefixes live on.
+ *   <li>After a refusal of the stream (FAILED_PRECONDITION, INVALID_ARGUMENT) the stream is over and what was announced
  *       before is going stale: try again with backoff.
  * </ul>
  */
@@ -112,7 +114,7 @@ public final class RoutesGrpcService extends RoutesGrpc.RoutesImplBase {
                         .values();
         List<RibEntry> page = rest.stream().limit(size).toList();
         ListRoutesResponse.Builder response = ListRoutesResponse.newBuilder();
-        page.forEach(entry -> response.addRoutes(RouteMapping.toProto(entry)));
+        page.forEach(entry -> response.addRoutes(RouteMapping.toProto(entry, reflector.refusals(entry.node()))));
         if (page.size() < rest.size()) {
             response.setNextPageToken(page.getLast().node().value());
         }

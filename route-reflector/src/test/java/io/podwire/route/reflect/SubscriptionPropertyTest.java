@@ -94,6 +94,7 @@ class SubscriptionPropertyTest {
                 updated.forEach(route -> told.put(route.node(), route));
                 removed.forEach(told::remove);
             }
+            case ReaderUpdate.Refused _ -> {}
         }
     }
 }

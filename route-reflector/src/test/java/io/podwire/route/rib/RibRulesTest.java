@@ -4,7 +4,9 @@ import static io.podwire.route.Routes.epoch;
 import static io.podwire.route.Routes.route;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import java.time.Duration;
 import java.util.List;
@@ -24,6 +26,48 @@ class RibRulesTest {
 
         assertThat(second.delta()).isEqualTo(new RibDelta(List.of(route("a", "10.1.0.64/26")), List.of()));
         assertThat(second.table().seenBy(new NodeName("b"))).containsExactly(route("a", "10.1.0.64/26"));
+    }
+
+    @Test
+    void whatIsNotANodesOwnIsWithdrawnOfWhoeverHoldsIt() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 1), route("a", "10.1.0.0/26", "10.1.0.64/26"))
+                .table();
+        table = accepted(table, epoch("b", 1), route("b", "10.2.0.0/26")).table();
+        table = accepted(table, epoch("c", 1), route("c", "10.3.0.0/26")).table();
+        table = RibRules.streamEnded(table, epoch("b", 1), NOW);
+
+        var kept = RibRules.keep(
+                table, (life, prefix) -> life.equals(epoch("c", 1)) || prefix.equals(IpPrefix.parse("10.1.0.64/26")));
+
+        assertThat(kept.delta())
+                .isEqualTo(new RibDelta(List.of(route("a", "10.1.0.64/26")), List.of(new NodeName("b"))));
+        assertThat(kept.table().entry(new NodeName("b")).orElseThrow().connected())
+                .as("it may come back")
+                .isFalse();
+        assertThat(RibRules.keep(kept.table(), (_, _) -> true))
+                .isEqualTo(new RibRules.Change(kept.table(), RibDelta.NONE));
+    }
+
+    @Test
+    void aNodeWithoutTheBlockOfItsTunnelIsReachedAllTheSame() {
+        MacAddress mac = MacAddress.parse("02:00:00:00:00:01");
+        NodeRoute route = new NodeRoute(
+                A,
+                IpAddress.parse("192.0.2.1"),
+                24,
+                new Overlay.Vxlan(mac, IpAddress.parse("10.1.0.3")),
+                List.of(IpPrefix.parse("10.0.0.9/32"), IpPrefix.parse("10.1.0.0/26"), IpPrefix.parse("10.2.0.0/26")));
+
+        assertThat(route.with(_ -> true)).isSameAs(route);
+        assertThat(route.with(prefix -> prefix.length() == 26).overlay()).isEqualTo(route.overlay());
+        assertThat(route.with(prefix -> !prefix.equals(IpPrefix.parse("10.1.0.0/26"))))
+                .isEqualTo(new NodeRoute(
+                        A,
+                        IpAddress.parse("192.0.2.1"),
+                        24,
+                        new Overlay.Vxlan(mac, IpAddress.parse("10.2.0.0")),
+                        List.of(IpPrefix.parse("10.0.0.9/32"), IpPrefix.parse("10.2.0.0/26"))));
+        assertThat(route.with(_ -> false).overlay()).isEqualTo(new Overlay.None());
     }
 
     @Test

@@ -36,7 +36,7 @@ class RouteMappingTest {
 
             assertThat(RouteMapping.route(RouteMapping.toProto(route))).isEqualTo(route);
             assertThat(RouteMapping.epoch(RouteMapping.toProto(epoch))).isEqualTo(epoch);
-            var entry = RouteMapping.toProto(new RibEntry(epoch, route, new Presence.Connected()));
+            var entry = RouteMapping.toProto(new RibEntry(epoch, route, new Presence.Connected()), List.of());
             assertThat(RouteMapping.route(entry.getRoute())).isEqualTo(route);
             assertThat(RouteMapping.epoch(entry.getEpoch())).isEqualTo(epoch);
             assertThat(entry.getConnected()).isTrue();

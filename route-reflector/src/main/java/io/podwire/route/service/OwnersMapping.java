@@ -1,0 +1,21 @@
+package io.podwire.route.service;
+
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.proto.ipam.v1.Block;
+import io.podwire.route.rib.NodeEpoch;
+import io.podwire.route.rib.OwnedBlock;
+
+/** From ipam-service's messages to the RIB's records; an IllegalArgumentException says what cannot be read. */
+final class OwnersMapping {
+    private OwnersMapping() {}
+
+    static OwnedBlock block(Block message) {
+        return new OwnedBlock(IpPrefix.parse(message.getCidr()), epoch(message.getOwner()));
+    }
+
+    static NodeEpoch epoch(io.podwire.proto.common.v1.NodeEpoch message) {
+        return new NodeEpoch(
+                new NodeName(message.getNode()), message.getNodeUid(), message.getBootId(), message.getCounter());
+    }
+}
