@@ -336,7 +336,7 @@ public final class Main {
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);
         context.readyWhen("journal", () -> journal.problem().isEmpty());
-        meters(context.meters(), options, journal, attachments, book, ipam, ruleset, time);
+        meters(context.meters(), options, journal, attachments, book, ipam, upstreams, ruleset, time);
     }
 
     /**
@@ -401,6 +401,7 @@ public final class Main {
             AttachmentTable attachments,
             AddressBook<EndpointKey> book,
             IpamClient ipam,
+            Upstreams upstreams,
             RulesetReconciler ruleset,
             TimeSource time) {
         Gauge.builder("podwire.endpoints", attachments, a -> a.all().size())
@@ -435,6 +436,9 @@ public final class Main {
                 .register(meters);
         Gauge.builder("podwire.node.fenced", ipam, client -> client.fenced() ? 1 : 0)
                 .description("1 when ipam-service serves this life of the node no more: no address is given, else 0")
+                .register(meters);
+        Gauge.builder("podwire.route.refused", upstreams, u -> u.refused().size())
+                .description("prefixes that this node announces and that route-reflector leads nobody to")
                 .register(meters);
         Gauge.builder("podwire.policy.revision", ruleset, RulesetReconciler::revision)
                 .description("revision of the program in the kernel, 0 without one")

@@ -30,9 +30,11 @@ import io.podwire.proto.node.v1.NodeStatus;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
@@ -139,8 +141,8 @@ final class Upstreams implements Node.Services {
         Optional<PodAddresses> tunnel = tunnelAddresses();
         CompletableFuture<Void> moved =
                 tunnel.map(routes::tunnelAddresses).orElseGet(() -> CompletableFuture.completedFuture(null));
-        List<IpPrefix> prefixes =
-                announced(book.blocks(), book.lent(), ipam.map(IpamClient::fenced).orElse(false));
+        List<IpPrefix> prefixes = announced(
+                book.blocks(), book.lent(), ipam.map(IpamClient::fenced).orElse(false));
         CompletableFuture<Void> told = route.get()
                 .announce(new RemoteNode(
                         self.name(),
@@ -317,6 +319,9 @@ final class Upstreams implements Node.Services {
     private List<String> warnings(List<BlockUse> uses) {
         List<String> warnings = new ArrayList<>();
         singles.map(SingleAddresses::problem).filter(why -> !why.isEmpty()).ifPresent(warnings::add);
+        refused()
+                .forEach((prefix, why) -> warnings.add(
+                        "other nodes do not reach " + prefix + ", for route-reflector refuses it: " + why));
         String problem = supplyProblem();
         if (problem.isEmpty() || !hasAddresses()) {
             return warnings;
@@ -341,6 +346,11 @@ final class Upstreams implements Node.Services {
                 log.info("ADDs go on, and nothing is wrong any more");
             }
         }
+    }
+
+    /** Why other nodes are not led to prefixes that this one announces. */
+    SortedMap<IpPrefix, String> refused() {
+        return route.map(RouteClient::refused).orElse(Collections.emptySortedMap());
     }
 
     private static int free(List<BlockUse> uses, IpFamily family) {

@@ -4,6 +4,7 @@ import io.grpc.ManagedChannel;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.plan.RemoteNode;
@@ -14,9 +15,11 @@ import io.podwire.proto.route.v1.RouteUpdate;
 import io.podwire.proto.route.v1.RoutesGrpc;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,6 +43,8 @@ public final class RouteClient {
     private String epoch = "";
     private long sequence;
     private boolean started;
+    /** Why prefixes of the announcement are not taken, by prefix. Written by the loop alone; read by anyone. */
+    private volatile SortedMap<IpPrefix, String> refused = Collections.emptySortedMap();
     /** Those that wait until the reflector knows the newest announcement. */
     private final List<CompletableFuture<Void>> untold = new ArrayList<>();
 
@@ -77,6 +82,11 @@ public final class RouteClient {
     /** True while the stream is good. */
     public boolean connected() {
         return stream.connected();
+    }
+
+    /** Why others are not led to prefixes that this node announces, one sentence for each prefix. */
+    public SortedMap<IpPrefix, String> refused() {
+        return refused;
     }
 
     /**
@@ -127,13 +137,15 @@ public final class RouteClient {
     private void received(RouteUpdate update) {
         try {
             switch (update.getUpdateCase()) {
-                case FULL ->
+                case FULL -> {
                     mirror.full(
                             update.getEpoch(),
                             update.getFull().getRoutesList().stream()
                                     .map(StreamMapping::remote)
                                     .toList(),
                             time.monotonic());
+                    refused(StreamMapping.refused(update.getRefused()));
+                }
                 case DELTA -> {
                     if (!update.getEpoch().equals(epoch) || update.getSequence() != sequence + 1) {
                         stream.reset("update " + update.getSequence() + " of epoch " + update.getEpoch()
@@ -147,6 +159,9 @@ public final class RouteClient {
                             update.getDelta().getRemovedList().stream()
                                     .map(NodeName::new)
                                     .toList());
+                    if (update.hasRefused()) {
+                        refused(StreamMapping.refused(update.getRefused()));
+                    }
                 }
                 case UPDATE_NOT_SET -> throw new IllegalArgumentException("an update has neither full nor delta");
                 default -> throw new AssertionError(update.getUpdateCase());
@@ -160,6 +175,18 @@ public final class RouteClient {
         sequence = update.getSequence();
         told();
         program();
+    }
+
+    private void refused(SortedMap<IpPrefix, String> now) {
+        now.forEach((prefix, why) -> {
+            if (!why.equals(refused.get(prefix))) {
+                log.warn("route-reflector leads nobody to {}: {}", prefix, why);
+            }
+        });
+        refused.keySet().stream()
+                .filter(prefix -> !now.containsKey(prefix))
+                .forEach(prefix -> log.info("route-reflector does not refuse {} any more", prefix));
+        refused = now;
     }
 
     private void program() {

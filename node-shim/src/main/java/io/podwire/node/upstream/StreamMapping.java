@@ -29,8 +29,10 @@ import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramDelta;
 import io.podwire.proto.policy.v1.Rule;
 import io.podwire.proto.route.v1.NodeRoute;
+import io.podwire.proto.route.v1.RefusedPrefixes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -294,6 +296,15 @@ final class StreamMapping {
 
     private static UnderlayEnd end(String address, int length) {
         return new UnderlayEnd(IpAddress.parse(address), length);
+    }
+
+    /** Why prefixes that this node announces are not taken. */
+    static SortedMap<IpPrefix, String> refused(RefusedPrefixes message) {
+        SortedMap<IpPrefix, String> refused = new TreeMap<>();
+        message.getPrefixesList()
+                .forEach(one -> refused.put(
+                        IpPrefix.parse(one.getPrefix()), one.getMessage().replaceAll("\\p{Cntrl}", "?")));
+        return Collections.unmodifiableSortedMap(refused);
     }
 
     /** What this node announces. */

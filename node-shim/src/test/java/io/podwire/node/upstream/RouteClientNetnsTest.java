@@ -23,6 +23,8 @@ import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import io.podwire.proto.route.v1.Announcement;
 import io.podwire.proto.route.v1.NodeRoute;
+import io.podwire.proto.route.v1.RefusedPrefix;
+import io.podwire.proto.route.v1.RefusedPrefixes;
 import io.podwire.proto.route.v1.RouteDelta;
 import io.podwire.proto.route.v1.RouteTable;
 import io.podwire.proto.route.v1.RouteUpdate;
@@ -30,6 +32,7 @@ import io.podwire.proto.route.v1.RoutesGrpc;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -120,6 +123,34 @@ final class RouteClientNetnsTest {
         send(0, delta("e1", 2, List.of(route(4)), List.of("node-3")));
         awaitRoutes(2, 4);
         assertThat(client.connected()).isTrue();
+    }
+
+    @Test
+    void whatIsRefusedOfTheNodesOwnIsKnownUntilItIsTakenOrTheStreamBeginsAnew() {
+        connect();
+        send(0, full("e1", 1, route(2)));
+        awaitRoutes(2);
+        assertThat(client.refused()).isEmpty();
+        send(
+                0,
+                delta("e1", 2, List.of(), List.of()).toBuilder()
+                        .setRefused(RefusedPrefixes.newBuilder()
+                                .addPrefixes(RefusedPrefix.newBuilder()
+                                        .setPrefix("10.1.1.0/26")
+                                        .setMessage("node\n2 owns it")))
+                        .build());
+        await().atMost(SOON).until(() -> !client.refused().isEmpty());
+        assertThat(client.refused()).isEqualTo(Map.of(IpPrefix.parse("10.1.1.0/26"), "node?2 owns it"));
+        send(0, delta("e1", 3, List.of(route(3)), List.of()));
+        awaitRoutes(2, 3);
+        assertThat(client.refused()).as("nothing new was said of it").hasSize(1);
+        send(
+                0,
+                delta("e1", 4, List.of(), List.of()).toBuilder()
+                        .setRefused(RefusedPrefixes.getDefaultInstance())
+                        .build());
+        await().atMost(SOON).until(() -> client.refused().isEmpty());
+        awaitRoutes(2, 3);
     }
 
     @Test
