@@ -3,9 +3,11 @@ package io.podwire.cli;
 import io.podwire.proto.route.v1.ListRoutesRequest;
 import io.podwire.proto.route.v1.ListRoutesResponse;
 import io.podwire.proto.route.v1.NodeRoute;
+import io.podwire.proto.route.v1.RefusedPrefix;
 import io.podwire.proto.route.v1.RouteEntry;
 import io.podwire.proto.route.v1.RoutesGrpc;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -36,7 +38,7 @@ final class RouteListCommand implements Callable<Integer> {
                                         .setPageToken(token)
                                         .build()),
                         ListRoutesResponse::getNextPageToken));
-        Table table = new Table("NODE", "UNDERLAY", "VTEP", "STREAM", "PREFIXES");
+        Table table = new Table("NODE", "UNDERLAY", "VTEP", "STREAM", "PREFIXES", "REFUSED");
         for (RouteEntry entry : answer.getRoutesList()) {
             NodeRoute route = entry.getRoute();
             table.row(
@@ -44,7 +46,10 @@ final class RouteListCommand implements Callable<Integer> {
                     route.getUnderlayAddress() + "/" + route.getUnderlayLength(),
                     route.getVtepAddress(),
                     entry.getConnected() ? "up" : "down",
-                    String.join(" ", route.getPrefixesList()));
+                    String.join(" ", route.getPrefixesList()),
+                    entry.getRefusedList().stream()
+                            .map(RefusedPrefix::getPrefix)
+                            .collect(Collectors.joining(" ")));
         }
         output.print(answer, table);
         return 0;

@@ -168,6 +168,15 @@ class ManifestsTest {
     }
 
     @Test
+    void announcementsAreCheckedByIpamServicesWord() {
+        Workload reflector = workloads().stream()
+                .filter(w -> w.deployed() == Deployed.ROUTE_REFLECTOR)
+                .findFirst()
+                .orElseThrow();
+        assertThat(reflector.environment()).containsEntry("PODWIRE_IPAM_SERVICE", "10.96.0.10:7471");
+    }
+
+    @Test
     void nodesLookUpReplicasInTheClustersDns() {
         Workload node = workloads().stream()
                 .filter(w -> w.deployed() == Deployed.NODE_SHIM)

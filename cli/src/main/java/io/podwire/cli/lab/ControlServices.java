@@ -60,7 +60,12 @@ public final class ControlServices implements AutoCloseable {
                 "policy-service",
                 List.of(POLICY, Topology.CONTROL_ADDRESS + ":7482"),
                 List.of("--manifests", manifests.path().toString()));
-        route = service(home, lab, "route-reflector", List.of(ROUTE, Topology.CONTROL_ADDRESS + ":7483"), List.of());
+        route = service(
+                home,
+                lab,
+                "route-reflector",
+                List.of(ROUTE, Topology.CONTROL_ADDRESS + ":7483"),
+                List.of("--ipam-service", IPAM));
         ipamChannel = Calls.open("ipam-service", IPAM);
         policyChannel = Calls.open("policy-service", POLICY);
     }
