@@ -47,6 +47,8 @@ import org.junit.jupiter.api.io.TempDir;
 final class EtcdAwayLabTest {
     private static final String NAME = "etcd-away";
     private static final String IPAM = "192.0.2.1:7571";
+    private static final String ROUTE = "192.0.2.1:7573";
+    private static final int ROUTE_HTTP_PORT = 7583;
     private static final URI READYZ = URI.create("http://127.0.0.1:7581/readyz");
     private static final String ETCD = "http://127.0.0.1:2579";
     private static final String PEER = "http://127.0.0.1:2580";
@@ -60,6 +62,7 @@ final class EtcdAwayLabTest {
 
     private final Daemon etcd;
     private final Daemon ipam;
+    private final Daemon route;
     private final MeshNode node;
     private final Path log;
 
@@ -89,7 +92,8 @@ final class EtcdAwayLabTest {
                         "--store=etcd",
                         "--etcd-endpoints=" + ETCD,
                         "--pool=away=10.246.0.0/27/29"));
-        node = mesh.node(NAME, "--ipam-service", IPAM, "--low-water", "2");
+        route = mesh.reflector(folder.resolve("route.log"), ROUTE, ROUTE_HTTP_PORT, IPAM);
+        node = mesh.node(NAME, "--ipam-service", IPAM, "--route-reflector", ROUTE, "--low-water", "2");
     }
 
     @BeforeEach
@@ -101,6 +105,7 @@ final class EtcdAwayLabTest {
     @AfterEach
     void close() {
         node.close();
+        route.close();
         ipam.close();
         etcd.close();
     }
@@ -110,6 +115,9 @@ final class EtcdAwayLabTest {
             etcd.start(List.of());
         }
         ipam.start(List.of(options));
+        if (!route.alive()) {
+            route.start(List.of());
+        }
         await("ipam-service is ready over etcd, see " + log)
                 .atMost(READY)
                 .pollInterval(Duration.ofMillis(20))

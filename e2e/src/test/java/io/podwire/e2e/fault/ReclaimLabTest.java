@@ -3,6 +3,8 @@ package io.podwire.e2e.fault;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpServer;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
@@ -17,8 +19,13 @@ import io.podwire.e2e.mesh.TestPod;
 import io.podwire.proto.common.v1.NodeEpoch;
 import io.podwire.proto.ipam.v1.Block;
 import io.podwire.proto.ipam.v1.BlocksGrpc;
+import io.podwire.proto.ipam.v1.CreatePoolRequest;
 import io.podwire.proto.ipam.v1.ForgetNodeRequest;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
+import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolPurpose;
+import io.podwire.proto.ipam.v1.PoolsGrpc;
+import io.podwire.proto.node.v1.Endpoint;
 import io.podwire.proto.node.v1.NodeStatus;
 import io.podwire.proto.route.v1.ListRoutesRequest;
 import io.podwire.proto.route.v1.RoutesGrpc;
@@ -55,7 +62,8 @@ import org.junit.jupiter.api.io.TempDir;
 final class ReclaimLabTest {
     private static final String IPAM = "192.0.2.1:7671";
     private static final URI READYZ = URI.create("http://127.0.0.1:7681/readyz");
-    private static final String ROUTE = "192.0.2.1:7473";
+    private static final String ROUTE = "192.0.2.1:7673";
+    private static final int ROUTE_HTTP_PORT = 7683;
     private static final String STOPPED = "gone-stopped";
     private static final String KILLED = "gone-killed";
     private static final String STAYS = "gone-stays";
@@ -63,6 +71,7 @@ final class ReclaimLabTest {
     private static final String SECOND = "10.247.0.8/29";
     private static final String THIRD = "10.247.0.16/29";
     private static final String FOURTH = "10.247.0.24/29";
+    private static final String SINGLE = "10.247.1.1";
 
     private static final Duration READY = Duration.ofSeconds(60);
     private static final Duration SOON = Duration.ofSeconds(20);
@@ -72,6 +81,7 @@ final class ReclaimLabTest {
     private final HttpServer kubernetes;
     private volatile List<String> listed = List.of();
     private final Daemon ipam;
+    private final Daemon route;
     private final Path log;
     private final MeshNode stopped;
     private final MeshNode killed;
@@ -118,13 +128,14 @@ final class ReclaimLabTest {
                         "--kubernetes-nodes",
                         "--reclaim-look-interval=PT1S",
                         "--reclaim-grace=PT1M"));
+        route = mesh.reflector(folder.resolve("route.log"), ROUTE, ROUTE_HTTP_PORT, IPAM);
         stopped = node(mesh, STOPPED);
         killed = node(mesh, KILLED);
         stays = node(mesh, STAYS);
     }
 
     private static MeshNode node(Mesh mesh, String name) throws IOException {
-        return mesh.node(name, "--ipam-service", IPAM, "--low-water", "2");
+        return mesh.node(name, "--ipam-service", IPAM, "--route-reflector", ROUTE, "--low-water", "2");
     }
 
     private String nodeList() {
@@ -139,6 +150,7 @@ final class ReclaimLabTest {
         stopped.close();
         killed.close();
         stays.close();
+        route.close();
         ipam.close();
         kubernetes.stop(0);
     }
@@ -147,6 +159,7 @@ final class ReclaimLabTest {
     void whatIsGoneLosesItsBlocksAndComesBackWithNothing() throws IOException {
         listed = List.of(STOPPED, KILLED, STAYS);
         ipam.start(List.of());
+        route.start(List.of());
         await("ipam-service is ready, see " + log)
                 .atMost(READY)
                 .pollInterval(Duration.ofMillis(20))
@@ -160,10 +173,20 @@ final class ReclaimLabTest {
         assertThat(blocksOf(STAYS)).containsExactly(THIRD);
         TestPod ofStopped = TestPod.make("gone-a");
         TestPod ofKilled = TestPod.make("gone-b");
+        TestPod withSingle = TestPod.make("gone-single");
         List<TestPod> more = TestPod.make("gone-more", 7);
         try {
             String lost = assertAdded(stopped, ofStopped);
             var _ = assertAdded(killed, ofKilled);
+            makePoolOfSingles();
+            ObjectNode wants = JsonNodeFactory.instance.objectNode();
+            wants.putArray("ips").add(SINGLE);
+            CniRuntime.Outcome single = stopped.runtime().add(withSingle.eth0(wants));
+            assertThat(single.exitCode()).as("ADD: %s", single.text()).isZero();
+            await("others are led to both")
+                    .atMost(SOON)
+                    .untilAsserted(
+                            () -> assertThat(announced(STOPPED)).containsExactlyInAnyOrder(FIRST, SINGLE + "/32"));
 
             signal("STOP");
             try {
@@ -183,6 +206,10 @@ final class ReclaimLabTest {
                         .isEqualTo(1);
                 assertThat(logged("took back block " + SECOND + " of node " + KILLED))
                         .isEqualTo(1);
+                assertThat(logged("took back address " + SINGLE + " of a pod")).isEqualTo(1);
+                await("the node has said nothing, and nobody is led to it any more")
+                        .atMost(SOON)
+                        .until(() -> announced(STOPPED).isEmpty());
                 List<String> given = new ArrayList<>();
                 more.forEach(pod -> given.add(assertAdded(stays, pod)));
                 assertThat(blocksOf(STAYS))
@@ -193,13 +220,28 @@ final class ReclaimLabTest {
                 signal("CONT");
             }
             assertRefused(lost);
-            assertNewLife(ofStopped, ofKilled);
+            assertNewLife(ofStopped, withSingle, ofKilled);
         } finally {
             more.forEach(pod -> stays.runtime().del(pod.eth0()));
             TestPod.deleteAll(more);
             ofStopped.close();
             ofKilled.close();
+            withSingle.close();
         }
+    }
+
+    private static void makePoolOfSingles() {
+        var _ = call(
+                IPAM,
+                channel -> PoolsGrpc.newBlockingStub(channel)
+                        .withDeadlineAfter(5, TimeUnit.SECONDS)
+                        .createPool(CreatePoolRequest.newBuilder()
+                                .setPool(Pool.newBuilder()
+                                        .setName("singles")
+                                        .setCidr("10.247.1.0/30")
+                                        .setBlockLength(30)
+                                        .setPurpose(PoolPurpose.POOL_PURPOSE_STATIC))
+                                .build()));
     }
 
     /** The old life, back again. */
@@ -213,9 +255,10 @@ final class ReclaimLabTest {
             assertThat(announced(STOPPED)).isEmpty();
             assertThat(announced(STAYS)).contains(FIRST);
         });
-        assertThat(stopped.api().endpoints().getFirst().getAddress())
-                .as("its pod keeps what it has, until somebody deletes it")
-                .isEqualTo(lost);
+        assertThat(stopped.api().endpoints())
+                .as("its pods keep what they have, until somebody deletes them")
+                .extracting(Endpoint::getAddress)
+                .containsExactlyInAnyOrder(lost, SINGLE);
         try (TestPod late = TestPod.make("gone-late")) {
             CniRuntime.Outcome added = stopped.runtime().add(late.eth0());
             assertThat(added.json().path("code").asInt())
@@ -228,7 +271,7 @@ final class ReclaimLabTest {
     }
 
     /** The next start of an installation begins with nothing; another installation is another owner. */
-    private void assertNewLife(TestPod ofStopped, TestPod ofKilled) throws IOException {
+    private void assertNewLife(TestPod ofStopped, TestPod withSingle, TestPod ofKilled) throws IOException {
         listed = List.of(STOPPED, KILLED, STAYS);
         killed.start();
         assertThat(blocksOf(KILLED)).as("the next start").containsExactly(SECOND);
@@ -237,6 +280,7 @@ final class ReclaimLabTest {
         assertThat(before.getCounter()).as("its starts").isEqualTo(2);
 
         assertThat(stopped.runtime().del(ofStopped.eth0()).ok()).as("DEL").isTrue();
+        assertThat(stopped.runtime().del(withSingle.eth0()).ok()).as("DEL").isTrue();
         killed.shim().stop();
         var _ = Shell.output("rm", "-rf", killed.spool().getParent().toString());
         killed.start();

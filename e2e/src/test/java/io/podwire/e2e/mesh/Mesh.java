@@ -59,7 +59,8 @@ public final class Mesh implements AutoCloseable {
 
     static final String IPAM = ADDRESS + ":7471";
     static final String POLICY = ADDRESS + ":7472";
-    static final String ROUTE = ADDRESS + ":7473";
+    /** Where route-reflector serves. */
+    public static final String ROUTE = ADDRESS + ":7473";
 
     /** A pool of two blocks of eight addresses. */
     public static final String TINY_POOL = "tiny";
@@ -109,10 +110,24 @@ public final class Mesh implements AutoCloseable {
                 "--pool-dir",
                 pools.toString());
         policy = service("policy-service", POLICY, 7482, "--manifests", manifests.toString());
-        Daemon route = service("route-reflector", ROUTE, 7483);
+        Daemon route = reflector(folder.resolve("route-reflector.log"), ROUTE, 7483, IPAM);
         daemons = Map.of(ipam, 7481, policy, 7482, route, 7483);
         daemons.keySet().forEach(daemon -> daemon.start(List.of()));
         daemons.forEach(Mesh::awaitReady);
+    }
+
+    /** A route-reflector that is not running yet, for nodes that have their blocks of this ipam-service. */
+    public Daemon reflector(Path log, String listen, int httpPort, String ipamService) {
+        return new Daemon(
+                "route-reflector",
+                log,
+                List.of(),
+                List.of(
+                        home.resolve("bin/route-reflector").toString(),
+                        "--listen=" + listen,
+                        "--http-listen=127.0.0.1:" + httpPort,
+                        "--ipam-service=" + ipamService,
+                        "--ownership-interval=1s"));
     }
 
     private Daemon service(String name, String listen, int httpPort, String... options) {

@@ -68,12 +68,13 @@ public final class MeshNode implements AutoCloseable {
                 spool().toString(),
                 "--policy-service",
                 Mesh.POLICY,
-                "--route-reflector",
-                Mesh.ROUTE,
                 "--underlay-interface",
                 "eth0"));
         if (!options.contains("--ipam-service")) {
             command.addAll(List.of("--ipam-service", Mesh.IPAM));
+        }
+        if (!options.contains("--route-reflector")) {
+            command.addAll(List.of("--route-reflector", Mesh.ROUTE));
         }
         if (!options.contains("--cool-down")) {
             command.addAll(List.of("--cool-down", "PT0S"));
