@@ -7,15 +7,20 @@ import io.podwire.common.testing.Seeds;
 import io.podwire.policy.compile.IncrementalCompiler;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PolicyCompiler;
+import io.podwire.policy.compile.ProgramDelta;
+import io.podwire.policy.compile.ProgramDiff;
+import io.podwire.policy.compile.SetDeltas;
 import io.podwire.policy.compile.UndeclaredPods;
 import io.podwire.policy.model.Endpoint;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
+import io.podwire.policy.snapshot.LateSnapshot;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
@@ -57,6 +62,64 @@ class IncrementalCompilerPropertyTest {
                         assertThat(incremental.program(node))
                                 .as("program of %s after %s", node, history)
                                 .isEqualTo(compiler.compile(snapshot, node));
+                    }
+                }
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void changesLeadFromTheProgramsOfBeforeToThoseOfNow(UndeclaredPods undeclared) {
+        PolicyCompiler compiler = new PolicyCompiler(undeclared);
+        Seeds.forEach(IncrementalCompilerPropertyTest.class, SEQUENCES, random -> {
+            IncrementalCompiler incremental = compiler.incremental();
+            List<ClusterSnapshot> worlds = IntStream.range(0, 3)
+                    .mapToObj(_ -> new RandomCluster(random).snapshot())
+                    .toList();
+            ClusterSnapshot snapshot = ClusterSnapshot.EMPTY;
+            LateSnapshot late = new LateSnapshot();
+            Map<NodeName, NodeProgram> taken = new TreeMap<>();
+            List<ClusterDelta> history = new ArrayList<>();
+            for (int step = 0; step < STEPS; step++) {
+                ClusterDelta delta = new ClusterDelta(IntStream.range(0, random.nextInt(4) == 0 ? 10 : 1)
+                        .mapToObj(_ -> change(worlds.get(random.nextInt(worlds.size())), random))
+                        .toList());
+                history.add(delta);
+                ClusterSnapshot next = delta.applyTo(snapshot);
+                boolean news = incremental.apply(delta);
+                assertThat(news || next.equals(snapshot))
+                        .as("what changes the snapshot is news: %s", delta)
+                        .isTrue();
+                if (news) {
+                    late.add(delta);
+                }
+                snapshot = next;
+                assertThat(late.get()).as("snapshot made late").isEqualTo(snapshot);
+                Set<NodeName> concerned = incremental.concerned();
+                for (NodeName node : NODES) {
+                    NodeProgram specified = compiler.compile(snapshot, node);
+                    if (taken.containsKey(node) && !concerned.contains(node)) {
+                        assertThat(specified)
+                                .as("%s, which is not concerned, after %s", node, history)
+                                .isEqualTo(taken.get(node));
+                    }
+                    switch (random.nextInt(3)) {
+                        case 0 -> {}
+                        // Answers need it meanwhile, which takes nothing from those who follow the changes.
+                        case 1 -> incremental.program(node);
+                        default -> {
+                            NodeProgram before = taken.getOrDefault(node, NodeProgram.EMPTY);
+                            ProgramDelta changes = incremental.changes(node).delta(new SetDeltas());
+                            assertThat(changes.applyTo(before))
+                                    .as("program of %s after %s", node, history)
+                                    .isEqualTo(specified);
+                            assertThat(changes)
+                                    .as("no more than what differs for %s after %s", node, history)
+                                    .isEqualTo(ProgramDiff.between(before, specified));
+                            assertThat(incremental.concerned()).doesNotContain(node);
+                            taken.put(node, specified);
+                        }
                     }
                 }
             }

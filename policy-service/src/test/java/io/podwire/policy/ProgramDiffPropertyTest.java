@@ -6,12 +6,18 @@ import io.podwire.common.net.NodeName;
 import io.podwire.common.testing.Seeds;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PolicyCompiler;
+import io.podwire.policy.compile.ProgramChange;
 import io.podwire.policy.compile.ProgramDelta;
 import io.podwire.policy.compile.ProgramDiff;
+import io.podwire.policy.compile.SetDeltas;
 import io.podwire.policy.compile.UndeclaredPods;
 import io.podwire.policy.publish.ProgramMapping;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -37,6 +43,46 @@ class ProgramDiffPropertyTest {
                     .as("program")
                     .isEqualTo(to);
         });
+    }
+
+    @Test
+    void changesOneAfterTheOtherAreOneChange() {
+        Seeds.forEach(ProgramDiffPropertyTest.class, 200, random -> {
+            SetDeltas sets = new SetDeltas();
+            List<NodeProgram> programs = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                // Some come twice: what changed and changed back is no change.
+                programs.add(
+                        i > 1 && random.nextBoolean()
+                                ? programs.get(random.nextInt(i))
+                                : compiler.compile(new RandomCluster(random).snapshot(), NODE));
+            }
+            ProgramChange all = ProgramChange.NONE;
+            for (int i = 1; i < programs.size(); i++) {
+                all = all.then(changed(programs.get(i - 1), programs.get(i)));
+                assertThat(all).as("changes up to the %s.", i).isEqualTo(changed(programs.getFirst(), programs.get(i)));
+                assertThat(all.delta(sets).applyTo(programs.getFirst())).isEqualTo(programs.get(i));
+                assertThat(all.isEmpty()).isEqualTo(programs.get(i).equals(programs.getFirst()));
+            }
+        });
+    }
+
+    /** By a look at both. */
+    private static ProgramChange changed(NodeProgram from, NodeProgram to) {
+        return new ProgramChange(less(from, to), less(to, from));
+    }
+
+    private static NodeProgram less(NodeProgram program, NodeProgram other) {
+        return new NodeProgram(
+                less(program.endpoints(), other.endpoints()),
+                less(program.addressSets(), other.addressSets()),
+                less(program.expected(), other.expected()));
+    }
+
+    private static <K extends Comparable<K>, V> SortedMap<K, V> less(SortedMap<K, V> map, SortedMap<K, V> other) {
+        SortedMap<K, V> out = new TreeMap<>(map);
+        out.entrySet().removeAll(other.entrySet());
+        return out;
     }
 
     @Test

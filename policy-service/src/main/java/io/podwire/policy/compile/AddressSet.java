@@ -4,6 +4,7 @@ import com.google.common.hash.Hashing;
 import io.podwire.common.net.IpPrefix;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * A named set of addresses of either family.
@@ -29,5 +30,21 @@ public record AddressSet(String id, String description, List<IpPrefix> cidrs) {
                 .toString()
                 .substring(0, ID_HEX_DIGITS);
         return new AddressSet(hash, definition.substring(0, Math.min(definition.length(), MAX_DESCRIPTION)), cidrs);
+    }
+
+    /** Sizes first: sets are long, and one that a pod came to or left has another. */
+    @Override
+    public boolean equals(Object other) {
+        return this == other
+                || (other instanceof AddressSet(String otherId, String otherDescription, List<IpPrefix> otherCidrs)
+                        && cidrs.size() == otherCidrs.size()
+                        && id.equals(otherId)
+                        && description.equals(otherDescription)
+                        && cidrs.equals(otherCidrs));
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(id, description, cidrs);
     }
 }

@@ -1,6 +1,7 @@
 package io.podwire.policy.compile;
 
 import io.podwire.common.net.IpPrefix;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -16,5 +17,31 @@ public record AddressSetDelta(String id, String description, List<IpPrefix> adde
     public AddressSetDelta {
         added = List.copyOf(added);
         removed = List.copyOf(removed);
+    }
+
+    /** What leads from one set to another of the same id. */
+    static AddressSetDelta between(AddressSet before, AddressSet now) {
+        return new AddressSetDelta(
+                now.id(),
+                now.description(),
+                without(now.cidrs(), before.cidrs()),
+                without(before.cidrs(), now.cidrs()));
+    }
+
+    /** One pass over both, which are sorted: they are long, and mostly made of the same objects. */
+    private static List<IpPrefix> without(List<IpPrefix> all, List<IpPrefix> taken) {
+        List<IpPrefix> out = new ArrayList<>();
+        int next = 0;
+        for (IpPrefix prefix : all) {
+            while (next < taken.size() && taken.get(next).compareTo(prefix) < 0) {
+                next++;
+            }
+            if (next < taken.size() && taken.get(next).equals(prefix)) {
+                next++;
+            } else {
+                out.add(prefix);
+            }
+        }
+        return out;
     }
 }

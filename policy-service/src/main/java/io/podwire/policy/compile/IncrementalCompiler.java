@@ -44,6 +44,8 @@ public final class IncrementalCompiler {
     private final SortedMap<String, Integer> spokenOf = new TreeMap<>();
 
     private final Map<NodeName, LiveProgram> programs = new HashMap<>();
+    /** Those of {@link #programs} that something has happened to. */
+    private final Set<NodeName> concerned = new HashSet<>();
     /** Pods that are to be looked at when all changes are in. */
     private final Set<PodKey> touched = new HashSet<>();
 
@@ -55,9 +57,14 @@ public final class IncrementalCompiler {
         this.live = new LiveKinds(undeclared);
     }
 
-    /** Takes these changes in. */
-    public void apply(ClusterDelta delta) {
+    /** Takes these changes in; true when one of them was news. */
+    public boolean apply(ClusterDelta delta) {
+        boolean news = false;
         for (Change change : delta.changes()) {
+            if (!isNews(change)) {
+                continue;
+            }
+            news = true;
             switch (change) {
                 case Change.PodSet(var pod) -> podSet(pod);
                 case Change.PodGone(var key) -> podGone(key);
@@ -76,12 +83,60 @@ public final class IncrementalCompiler {
         }
         touched.forEach(this::look);
         touched.clear();
+        return news;
+    }
+
+    private boolean isNews(Change change) {
+        return switch (change) {
+            case Change.PodSet(var pod) -> !pod.equals(pods.get(pod.key()));
+            case Change.PodGone(var key) -> pods.containsKey(key);
+            case Change.NamespaceSet(var namespace) -> !live.has(namespace);
+            case Change.NamespaceGone(var name) -> live.hasNamespace(name);
+            case Change.PolicySet(var policy) -> !live.has(policy);
+            case Change.PolicyGone(var key) -> live.hasPolicy(key);
+            case Change.NodeSet(NodeName node, Map<String, Endpoint> endpoints) -> !endpoints.equals(nodes.get(node));
+            case Change.EndpointSet(NodeName node, Endpoint endpoint) ->
+                !nodes.containsKey(node) || !endpoint.equals(nodes.get(node).get(endpoint.key()));
+            case Change.EndpointGone(NodeName node, String key) ->
+                !nodes.containsKey(node) || nodes.get(node).containsKey(key);
+        };
     }
 
     /** What the node must enforce now; the same object while that is the same. */
     public NodeProgram program(NodeName node) {
-        LiveProgram program = programs.computeIfAbsent(node, _ -> new LiveProgram());
-        return program.outdated() ? program.make(content(node), live) : program.current();
+        return settled(node).program();
+    }
+
+    /**
+     * What has changed in the node's program since the last call, or since nothing was in it. It costs as much as has
+     * changed: what no change concerns is not looked at.
+     */
+    public ProgramChange changes(NodeName node) {
+        ProgramChange changes = settled(node).take();
+        concerned.remove(node);
+        return changes;
+    }
+
+    /** Nodes whose {@link #changes} may be some, in no order; nodes that nobody has asked about are not among them. */
+    public Set<NodeName> concerned() {
+        return Set.copyOf(concerned);
+    }
+
+    private LiveProgram settled(NodeName node) {
+        LiveProgram program = programs.computeIfAbsent(node, name -> new LiveProgram(() -> concerned.add(name)));
+        if (program.outdated()) {
+            program.make(content(node), live);
+        } else {
+            program.settle();
+        }
+        return program;
+    }
+
+    /** Names of nodes that pods are on, or are to come to. */
+    public Set<String> nodesOfPods() {
+        Set<String> names = new HashSet<>(podsByNode.keySet());
+        names.remove("");
+        return names;
     }
 
     /** How many kinds of pods it tells apart. */

@@ -127,6 +127,23 @@ final class LiveKinds {
         }
     }
 
+    boolean has(NetworkPolicy policy) {
+        return policy.equals(
+                policies.getOrDefault(policy.key().namespace(), new TreeMap<>()).get(policy.key()));
+    }
+
+    boolean hasPolicy(PolicyKey key) {
+        return policies.getOrDefault(key.namespace(), new TreeMap<>()).containsKey(key);
+    }
+
+    boolean has(Namespace namespace) {
+        return namespace.equals(namespaces.get(namespace.name()));
+    }
+
+    boolean hasNamespace(String name) {
+        return namespaces.containsKey(name);
+    }
+
     /** A policy is there; true when none of its name was. */
     boolean policySet(NetworkPolicy policy) {
         NetworkPolicy before = policies.computeIfAbsent(policy.key().namespace(), _ -> new TreeMap<>())
@@ -371,7 +388,7 @@ final class LiveKinds {
     }
 
     /** Ids of the sets, among those of a program, that a pod of this kind belongs to by its labels; sorted. */
-    static List<String> setsHolding(Kind kind, Map<String, AddressSet> ofProgram) {
+    static List<String> setsHolding(Kind kind, Map<String, LiveSet> ofProgram) {
         List<String> ids = new ArrayList<>();
         for (LivePeer peer : kind.heldBy) {
             addIfThere(ids, peer.set(), ofProgram);
@@ -387,7 +404,7 @@ final class LiveKinds {
         return ids;
     }
 
-    private static void addIfThere(List<String> ids, LiveSet set, Map<String, AddressSet> ofProgram) {
+    private static void addIfThere(List<String> ids, LiveSet set, Map<String, LiveSet> ofProgram) {
         if (ofProgram.containsKey(set.id())) {
             ids.add(set.id());
         }

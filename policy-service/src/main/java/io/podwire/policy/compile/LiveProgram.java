@@ -3,23 +3,32 @@ package io.podwire.policy.compile;
 import com.google.common.collect.ImmutableSortedMap;
 import io.podwire.policy.model.PodKey;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 
 /**
- * One node's program, made anew where something has changed; what has not is the same object as before. Owned by its
- * compiler.
+ * One node's program, made anew where something has changed, and what that was since somebody took it. What has not
+ * changed is the same object as before. Owned by its compiler.
  */
 final class LiveProgram {
-    private NodeProgram program = NodeProgram.EMPTY;
-    private Set<Kind> kinds = Set.of();
+    private final Runnable concerned;
+    private SortedMap<String, EndpointPolicy> endpoints = ImmutableSortedMap.of();
+    private SortedMap<PodKey, ExpectedPod> expected = ImmutableSortedMap.of();
     private SortedMap<String, LiveSet> sets = new TreeMap<>();
+    private Set<Kind> kinds = Set.of();
     private boolean outdated = true;
-    private boolean outdatedSets;
+    /** Sets that addresses came to or left since the program was settled, as they were then. */
+    private final Map<LiveSet, AddressSet> changedSets = new HashMap<>();
+
+    private ProgramChange untaken = ProgramChange.NONE;
+    private NodeProgram program = NodeProgram.EMPTY;
+    private boolean programIsCurrent = true;
 
     /**
      * What it is about.
@@ -32,91 +41,160 @@ final class LiveProgram {
     /** A pod that may come. */
     record Expected(String uid, Kind kind) {}
 
+    /**
+     * A program, empty until it is settled.
+     *
+     * @param concerned called when something of it may have become another
+     */
+    LiveProgram(Runnable concerned) {
+        this.concerned = concerned;
+    }
+
     /** Its endpoints, its expected pods or a policy of one of them is another. */
     void policiesChanged() {
         outdated = true;
+        concerned.run();
     }
 
-    /** Addresses came to a set of it or left it. */
-    void setsChanged() {
-        outdatedSets = true;
+    /** Addresses come to a set of it or leave it. */
+    void setChanged(LiveSet set, AddressSet before) {
+        changedSets.putIfAbsent(set, before);
+        concerned.run();
     }
 
+    /** True: {@link #settle} is not enough. */
     boolean outdated() {
         return outdated;
     }
 
-    /** The program while nothing but addresses has changed. */
-    NodeProgram current() {
-        if (outdatedSets) {
-            outdatedSets = false;
-            program = new NodeProgram(program.endpoints(), addressSets(), program.expected());
-        }
-        return program;
+    /** Brings it up to date while nothing but addresses has changed. */
+    void settle() {
+        Difference<String, AddressSet> ofSets = new Difference<>();
+        changedSets.forEach((set, before) -> ofSets.add(set.id(), before, set.current()));
+        changedSets.clear();
+        changed(new Difference<>(), ofSets, new Difference<>());
     }
 
     /** Makes it anew. */
-    NodeProgram make(Content content, LiveKinds live) {
+    void make(Content content, LiveKinds live) {
         Set<Kind> next = new HashSet<>(content.endpoints().values());
         content.expected().values().forEach(pod -> next.add(pod.kind()));
         next.forEach(kind -> live.depend(this, kind));
         // Which sets there are comes first: a pod is expected in those alone.
-        SortedMap<String, LiveSet> nextSets = new TreeMap<>();
-        next.forEach(kind -> live.compiled(kind).sets().forEach(set -> nextSets.put(set.id(), set)));
-        Set<LiveSet> gone = new HashSet<>(sets.values());
-        gone.removeAll(nextSets.values());
-        gone.forEach(set -> set.users().remove(this));
-        nextSets.values().forEach(set -> set.users().add(this));
-        sets = nextSets;
-        SortedMap<String, AddressSet> addressSets = addressSets();
-        program = new NodeProgram(endpoints(content, live), addressSets, expected(content, live, addressSets));
+        Difference<String, AddressSet> ofSets = makeSets(next, live);
+        Difference<String, EndpointPolicy> ofEndpoints = new Difference<>();
+        endpoints = ofEndpoints.lead(endpoints, content.endpoints(), (key, kind) -> {
+            Kind.Compiled policy = live.compiled(kind);
+            return new EndpointPolicy(key, policy.ingress(), policy.egress());
+        });
+        Difference<PodKey, ExpectedPod> ofExpected = new Difference<>();
+        expected = ofExpected.lead(expected, content.expected(), (key, pod) -> {
+            Kind.Compiled policy = live.compiled(pod.kind());
+            return new ExpectedPod(
+                    key, pod.uid(), policy.ingress(), policy.egress(), LiveKinds.setsHolding(pod.kind(), sets));
+        });
         List<Kind> past = new ArrayList<>(kinds);
         past.removeAll(next);
         past.forEach(kind -> live.release(this, kind));
         kinds = next;
         outdated = false;
-        outdatedSets = false;
+        changed(ofEndpoints, ofSets, ofExpected);
+    }
+
+    private Difference<String, AddressSet> makeSets(Set<Kind> next, LiveKinds live) {
+        SortedMap<String, LiveSet> nextSets = new TreeMap<>();
+        next.forEach(kind -> live.compiled(kind).sets().forEach(set -> nextSets.put(set.id(), set)));
+        Difference<String, AddressSet> difference = new Difference<>();
+        sets.forEach((id, set) -> {
+            AddressSet before = changedSets.getOrDefault(set, set.last());
+            set.users().remove(this);
+            if (nextSets.containsKey(id)) {
+                difference.add(id, before, nextSets.get(id).current());
+            } else {
+                difference.gone(id, before);
+            }
+        });
+        nextSets.forEach((id, set) -> {
+            if (!sets.containsKey(id)) {
+                difference.come(id, set.current());
+            }
+            set.users().add(this);
+        });
+        changedSets.clear();
+        sets = nextSets;
+        return difference;
+    }
+
+    private void changed(
+            Difference<String, EndpointPolicy> ofEndpoints,
+            Difference<String, AddressSet> ofSets,
+            Difference<PodKey, ExpectedPod> ofExpected) {
+        ProgramChange change = new ProgramChange(
+                new NodeProgram(ofEndpoints.before, ofSets.before, ofExpected.before),
+                new NodeProgram(ofEndpoints.now, ofSets.now, ofExpected.now));
+        if (!change.isEmpty()) {
+            untaken = untaken.then(change);
+            programIsCurrent = false;
+        }
+    }
+
+    /** What has changed since the last call, as of when it was settled. */
+    ProgramChange take() {
+        ProgramChange change = untaken;
+        untaken = ProgramChange.NONE;
+        return change;
+    }
+
+    /** All of it, as of when it was settled; the same object while that is the same. */
+    NodeProgram program() {
+        if (!programIsCurrent) {
+            programIsCurrent = true;
+            ImmutableSortedMap.Builder<String, AddressSet> current = ImmutableSortedMap.naturalOrder();
+            sets.forEach((id, set) -> current.put(id, set.current()));
+            program = new NodeProgram(endpoints, current.build(), expected);
+        }
         return program;
     }
 
-    private SortedMap<String, AddressSet> addressSets() {
-        ImmutableSortedMap.Builder<String, AddressSet> out = ImmutableSortedMap.naturalOrder();
-        sets.forEach((id, set) -> out.put(id, set.current()));
-        return out.build();
-    }
+    /** Gathers the entries in which two maps differ. */
+    private static final class Difference<K extends Comparable<K>, V> {
+        private final SortedMap<K, V> before = new TreeMap<>();
+        private final SortedMap<K, V> now = new TreeMap<>();
 
-    private SortedMap<String, EndpointPolicy> endpoints(Content content, LiveKinds live) {
-        ImmutableSortedMap.Builder<String, EndpointPolicy> out = ImmutableSortedMap.naturalOrder();
-        content.endpoints().forEach((key, kind) -> {
-            Kind.Compiled policy = live.compiled(kind);
-            out.put(key, kept(program.endpoints(), key, new EndpointPolicy(key, policy.ingress(), policy.egress())));
-        });
-        return out.build();
-    }
+        void come(K key, V value) {
+            now.put(key, value);
+        }
 
-    private SortedMap<PodKey, ExpectedPod> expected(
-            Content content, LiveKinds live, Map<String, AddressSet> addressSets) {
-        ImmutableSortedMap.Builder<PodKey, ExpectedPod> out = ImmutableSortedMap.naturalOrder();
-        content.expected().forEach((key, pod) -> {
-            Kind.Compiled policy = live.compiled(pod.kind());
-            out.put(
-                    key,
-                    kept(
-                            program.expected(),
-                            key,
-                            new ExpectedPod(
-                                    key,
-                                    pod.uid(),
-                                    policy.ingress(),
-                                    policy.egress(),
-                                    LiveKinds.setsHolding(pod.kind(), addressSets))));
-        });
-        return out.build();
-    }
+        void gone(K key, V value) {
+            before.put(key, value);
+        }
 
-    /** The object of before where the new one says the same: then later comparisons cost nothing. */
-    private static <K, V> V kept(Map<K, V> before, K key, V now) {
-        V old = before.get(key);
-        return now.equals(old) ? old : now;
+        void add(K key, V was, V is) {
+            if (!is.equals(was)) {
+                gone(key, was);
+                come(key, is);
+            }
+        }
+
+        /** The map of these, with the objects of before where the new ones say the same. */
+        <T> SortedMap<K, V> lead(SortedMap<K, V> old, SortedMap<K, T> content, BiFunction<K, T, V> made) {
+            ImmutableSortedMap.Builder<K, V> out = ImmutableSortedMap.naturalOrder();
+            content.forEach((key, of) -> {
+                V was = old.get(key);
+                V is = made.apply(key, of);
+                if (was == null) {
+                    come(key, is);
+                } else {
+                    add(key, was, is);
+                }
+                out.put(key, is.equals(was) ? was : is);
+            });
+            old.forEach((key, was) -> {
+                if (!content.containsKey(key)) {
+                    gone(key, was);
+                }
+            });
+            return before.isEmpty() && now.isEmpty() ? old : out.build();
+        }
     }
 }

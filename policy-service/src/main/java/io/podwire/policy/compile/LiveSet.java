@@ -57,9 +57,17 @@ final class LiveSet {
         }
     }
 
+    /** Users are told of the first since it was made: whoever asks for it meanwhile makes it. */
     private void touch(IpAddress address) {
+        if (touched.isEmpty()) {
+            users.forEach(user -> user.setChanged(this, current));
+        }
         touched.add(address);
-        users.forEach(LiveProgram::setsChanged);
+    }
+
+    /** As somebody who was told of no change since has seen it. */
+    AddressSet last() {
+        return current;
     }
 
     /** As it is now; the same object while nothing has changed. */

@@ -1,9 +1,9 @@
 package io.podwire.policy.compile;
 
-import io.podwire.common.net.IpPrefix;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 
 /** The difference of two programs. */
 public final class ProgramDiff {
@@ -11,6 +11,11 @@ public final class ProgramDiff {
 
     /** What leads from one program to the other: applied to {@code from} it gives {@code to}. */
     public static ProgramDelta between(NodeProgram from, NodeProgram to) {
+        return between(from, to, AddressSetDelta::between);
+    }
+
+    static ProgramDelta between(
+            NodeProgram from, NodeProgram to, BiFunction<AddressSet, AddressSet, AddressSetDelta> ofSet) {
         List<EndpointPolicy> endpoints = to.endpoints().values().stream()
                 .filter(endpoint -> !endpoint.equals(from.endpoints().get(endpoint.key())))
                 .toList();
@@ -20,11 +25,7 @@ public final class ProgramDiff {
             if (before == null) {
                 sets.add(new AddressSetDelta(id, set.description(), set.cidrs(), List.of()));
             } else if (!before.equals(set)) {
-                sets.add(new AddressSetDelta(
-                        id,
-                        set.description(),
-                        without(set.cidrs(), before.cidrs()),
-                        without(before.cidrs(), set.cidrs())));
+                sets.add(ofSet.apply(before, set));
             }
         });
         List<ExpectedPod> expected = to.expected().values().stream()
@@ -41,22 +42,5 @@ public final class ProgramDiff {
 
     private static <K> List<K> gone(Map<K, ?> from, Map<K, ?> to) {
         return from.keySet().stream().filter(key -> !to.containsKey(key)).toList();
-    }
-
-    /** One pass over both, which are sorted: they are long, and mostly made of the same objects. */
-    private static List<IpPrefix> without(List<IpPrefix> all, List<IpPrefix> taken) {
-        List<IpPrefix> out = new ArrayList<>();
-        int next = 0;
-        for (IpPrefix prefix : all) {
-            while (next < taken.size() && taken.get(next).compareTo(prefix) < 0) {
-                next++;
-            }
-            if (next < taken.size() && taken.get(next).equals(prefix)) {
-                next++;
-            } else {
-                out.add(prefix);
-            }
-        }
-        return out;
     }
 }

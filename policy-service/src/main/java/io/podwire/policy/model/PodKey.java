@@ -1,7 +1,5 @@
 package io.podwire.policy.model;
 
-import java.util.Comparator;
-
 /**
  * A pod's name. Both parts may be empty: a bare sandbox need not have either.
  *
@@ -9,9 +7,6 @@ import java.util.Comparator;
  * @param name its name, without '/'
  */
 public record PodKey(String namespace, String name) implements Comparable<PodKey> {
-    private static final Comparator<PodKey> ORDER =
-            Comparator.comparing(PodKey::namespace).thenComparing(PodKey::name);
-
     /** Checks that the text form has one reading. */
     public PodKey {
         if (namespace.indexOf('/') >= 0 || name.indexOf('/') >= 0) {
@@ -22,7 +17,8 @@ public record PodKey(String namespace, String name) implements Comparable<PodKey
 
     @Override
     public int compareTo(PodKey other) {
-        return ORDER.compare(this, other);
+        int order = namespace.compareTo(other.namespace);
+        return order != 0 ? order : name.compareTo(other.name);
     }
 
     /** namespace/name. */
