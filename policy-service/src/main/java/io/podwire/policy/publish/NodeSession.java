@@ -2,35 +2,45 @@ package io.podwire.policy.publish;
 
 import io.podwire.common.service.ProgramHash;
 import io.podwire.policy.compile.NodeProgram;
-import io.podwire.policy.compile.ProgramDiff;
+import io.podwire.policy.compile.ProgramChange;
+import io.podwire.policy.compile.SetDeltas;
 import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 
 /**
- * What one node should enforce, has been sent and has acknowledged: decides what to send next,
+ * What one node has been sent and has acknowledged, and what has changed since: decides what to send next,
  * without I/O. Owned by the publisher's loop.
  *
- * <p>At most one update is under way. What changes meanwhile waits as state, not as messages, and
+ * <p>At most one update is under way. What changes meanwhile waits as one change, not as messages, and
  * goes out as one delta after the answer.
  */
 final class NodeSession {
-    /** Newest program and the revision it is sent at; revision 0: none yet. */
-    private NodeProgram latest = NodeProgram.EMPTY;
+    private final SetDeltas setDeltas;
 
+    /** Revision that the newest program is sent at; 0: there is none yet. */
     private long latestRevision;
-    /** What the node enforces, when that is known; else it needs the whole program. */
-    private Optional<NodeProgram> enforced = Optional.empty();
+    /** True: the node enforces what it acknowledged last; false: it needs the whole program. */
+    private boolean known;
+    /** What leads from the program that the node enforces, or that is under way to it, to the newest one. */
+    private ProgramChange pending = ProgramChange.NONE;
 
     /** Hash of the program that the node says it enforces; empty: it does not say, or an update followed. */
     private String offered = "";
 
-    private Optional<Update.Full> underWay = Optional.empty();
+    /** Revision of the update under way; 0: none is. */
+    private long underWay;
+
     private boolean held;
     private long acked;
     private String failure = "";
     /** Revisions at which the program changed: the newest acknowledged one and all after it. */
     private final NavigableSet<Long> changes = new TreeSet<>();
+
+    NodeSession(SetDeltas setDeltas) {
+        this.setDeltas = setDeltas;
+    }
 
     /**
      * A new stream: all that is known of what the node enforces is what it says of it.
@@ -38,20 +48,35 @@ final class NodeSession {
      * @param programSha256 as in Hello; empty: it does not say
      */
     void connected(String programSha256) {
-        enforced = Optional.empty();
+        forget();
         offered = programSha256;
-        underWay = Optional.empty();
         held = false;
     }
 
-    /** The program at a revision. A whole program is always sent at a revision never sent before. */
-    void program(NodeProgram program, long revision) {
-        boolean resend = enforced.isEmpty() && underWay.isEmpty();
-        if (latestRevision == 0 || resend || !program.equals(latest)) {
-            latest = program;
+    private void forget() {
+        known = false;
+        pending = ProgramChange.NONE;
+        underWay = 0;
+    }
+
+    /**
+     * What the program has become at a revision. A whole program is always sent at a revision never sent before.
+     *
+     * @param change since the last call
+     */
+    void changed(ProgramChange change, long revision) {
+        if (latestRevision == 0 || needsWhole() || !change.isEmpty()) {
             latestRevision = revision;
             changes.add(revision);
         }
+        if (known || underWay != 0) {
+            pending = pending.then(change);
+        }
+    }
+
+    /** True when no delta leads from what the node has to what it should have. */
+    boolean needsWhole() {
+        return !known && underWay == 0;
     }
 
     /**
@@ -59,35 +84,37 @@ final class NodeSession {
      *
      * @param complete false: other nodes, whose pods belong to its sets, may not have come back yet. A node that has a
      *     program goes on with it until they have
+     * @param whole the program that the changes have led to
      */
-    Optional<Update> next(boolean complete) {
+    Optional<Update> next(boolean complete, Supplier<NodeProgram> whole) {
         boolean waits = !complete && !offered.isEmpty();
-        if (held || waits || underWay.isPresent() || latestRevision == 0) {
+        if (held || waits || underWay != 0 || latestRevision == 0) {
             return Optional.empty();
         }
-        if (enforced.isPresent() && enforced.get().equals(latest)) {
+        if (known && pending.isEmpty()) {
             // It changed and changed back while an update was under way: the node is there already.
             reached(latestRevision);
             return Optional.empty();
         }
-        underWay = Optional.of(new Update.Full(latestRevision, latest));
-        boolean same = !offered.isEmpty() && offered.equals(ProgramHash.of(ProgramMapping.toProto(latest, 0)));
-        offered = "";
-        if (same) {
-            return Optional.of(new Update.Unchanged(latestRevision));
+        underWay = latestRevision;
+        if (known) {
+            Update delta = new Update.Delta(latestRevision, pending.delta(setDeltas));
+            pending = ProgramChange.NONE;
+            return Optional.of(delta);
         }
-        return enforced.isPresent()
-                ? Optional.of(new Update.Delta(latestRevision, ProgramDiff.between(enforced.get(), latest)))
-                : Optional.of(underWay.get());
+        NodeProgram program = whole.get();
+        boolean same = !offered.isEmpty() && offered.equals(ProgramHash.of(ProgramMapping.toProto(program, 0)));
+        offered = "";
+        return Optional.of(same ? new Update.Unchanged(latestRevision) : new Update.Full(latestRevision, program));
     }
 
     /** The node enforces a revision; false when that is not the one under way. */
     boolean acked(long revision) {
-        if (underWay.isEmpty() || underWay.get().revision() != revision) {
+        if (underWay == 0 || underWay != revision) {
             return false;
         }
-        enforced = Optional.of(underWay.get().program());
-        underWay = Optional.empty();
+        known = true;
+        underWay = 0;
         failure = "";
         reached(revision);
         return true;
@@ -95,11 +122,10 @@ final class NodeSession {
 
     /** The node could not apply a revision; nothing goes out until {@link #release}. */
     boolean nacked(long revision, String reason) {
-        if (underWay.isEmpty() || underWay.get().revision() != revision) {
+        if (underWay == 0 || underWay != revision) {
             return false;
         }
-        enforced = Optional.empty();
-        underWay = Optional.empty();
+        forget();
         failure = reason;
         held = true;
         return true;
@@ -108,7 +134,7 @@ final class NodeSession {
     /** Lets the whole program go out again after a nack, at a new revision. */
     void release(long revision) {
         held = false;
-        program(latest, revision);
+        changed(ProgramChange.NONE, revision);
     }
 
     /** The newest revision, up to the one asked about, at which the program changed. */
@@ -129,10 +155,6 @@ final class NodeSession {
 
     String failure() {
         return failure;
-    }
-
-    NodeProgram latest() {
-        return latest;
     }
 
     long latestRevision() {

@@ -12,12 +12,14 @@ import io.podwire.common.net.NodeName;
 import io.podwire.policy.compile.IncrementalCompiler;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PolicyCompiler;
+import io.podwire.policy.compile.ProgramChange;
+import io.podwire.policy.compile.SetDeltas;
 import io.podwire.policy.model.Endpoint;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
+import io.podwire.policy.snapshot.LateSnapshot;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -61,7 +63,8 @@ public final class Publisher {
     private final Map<Class<? extends Update>, Counter> updates;
     private final SortedMap<NodeName, Node> nodes = new TreeMap<>();
     private final Set<NodeName> urgent = new LinkedHashSet<>();
-    private ClusterSnapshot snapshot = ClusterSnapshot.EMPTY;
+    private final LateSnapshot snapshot = new LateSnapshot();
+    private final SetDeltas setDeltas = new SetDeltas();
     private boolean synced;
     private boolean reunited;
     private boolean flushPosted;
@@ -73,12 +76,13 @@ public final class Publisher {
 
     /** A node that has introduced itself. */
     private static final class Node {
-        private final NodeSession session = new NodeSession();
+        private final NodeSession session;
         private final Backoff backoff;
         private NodeLife life;
         private Optional<NodeStream> stream = Optional.empty();
 
-        Node(NodeLife life, Backoff backoff) {
+        Node(NodeLife life, Backoff backoff, NodeSession session) {
+            this.session = session;
             this.life = life;
             this.backoff = backoff;
         }
@@ -174,8 +178,9 @@ public final class Publisher {
 
     void hello(NodeStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints, String programSha256) {
         loop.execute(() -> {
-            Node node =
-                    nodes.computeIfAbsent(name, _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random)));
+            Node node = nodes.computeIfAbsent(
+                    name,
+                    _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
             if (node.life.supersedes(life)) {
                 stream.fail(new ServiceException(
                         ErrorReason.STALE_EPOCH,
@@ -216,7 +221,7 @@ public final class Publisher {
         onStream(stream, name, node -> {
             if (node.session.acked(acked)) {
                 node.backoff.reset();
-                push(node);
+                push(name, node);
             }
         });
     }
@@ -235,7 +240,7 @@ public final class Publisher {
                 loop.schedule(wait, () -> {
                     if (node.isOn(stream)) {
                         node.session.release(revision.incrementAndGet());
-                        push(node);
+                        push(name, node);
                     }
                 });
             }
@@ -244,7 +249,7 @@ public final class Publisher {
 
     /** The transport takes bytes again. */
     void ready(NodeStream stream, NodeName name) {
-        onStream(stream, name, this::push);
+        onStream(stream, name, node -> push(name, node));
     }
 
     /** A stream ended. The node's endpoints stay as they are: it goes on without us. */
@@ -266,7 +271,7 @@ public final class Publisher {
     }
 
     Current current() {
-        return ask(() -> new Current(snapshot, revision.get()));
+        return ask(() -> new Current(snapshot.get(), revision.get()));
     }
 
     Compiled program(NodeName name) {
@@ -277,7 +282,10 @@ public final class Publisher {
                 throw new ServiceException(
                         ErrorReason.NOT_FOUND, "node " + name + " has no program: it has not said hello here yet");
             }
-            return new Compiled(node.session.latest(), node.session.latestRevision());
+            if (node.stream.isEmpty()) {
+                update(name, node);
+            }
+            return new Compiled(compiler.program(name), node.session.latestRevision());
         });
     }
 
@@ -293,14 +301,14 @@ public final class Publisher {
             }
             Map<NodeName, NodeProgram> programs = new TreeMap<>();
             Set<NodeName> enforcing = new TreeSet<>();
-            for (NodeName name : concerned.apply(snapshot)) {
+            for (NodeName name : concerned.apply(snapshot.get())) {
                 programs.put(name, compiler.program(name));
                 Node node = nodes.get(name);
                 if (node != null && node.stream.isPresent() && node.session.enforces(revision.get())) {
                     enforcing.add(name);
                 }
             }
-            return new Enforcement(snapshot, revision.get(), programs, enforcing);
+            return new Enforcement(snapshot.get(), revision.get(), programs, enforcing);
         });
     }
 
@@ -333,10 +341,8 @@ public final class Publisher {
     }
 
     private void change(ClusterDelta delta) {
-        ClusterSnapshot next = delta.applyTo(snapshot);
-        if (!next.equals(snapshot)) {
-            snapshot = next;
-            compiler.apply(delta);
+        if (compiler.apply(delta)) {
+            snapshot.add(delta);
             revision.incrementAndGet();
             postFlush();
         }
@@ -349,7 +355,7 @@ public final class Publisher {
         }
     }
 
-    /** Compiles for all connected nodes, first for those whose endpoints changed: an ADD waits there. */
+    /** Compiles for the nodes that changes concern, first for those whose endpoints changed: an ADD waits there. */
     private void flush() {
         if (!flushPosted) {
             return;
@@ -358,40 +364,52 @@ public final class Publisher {
         if (!synced) {
             return;
         }
+        setDeltas.forget();
+        boolean wereHere = reunited;
         reunited = reunited || allAreHere();
         Set<NodeName> order = new LinkedHashSet<>(urgent);
         urgent.clear();
-        order.addAll(nodes.keySet());
+        order.addAll(compiler.concerned());
         for (NodeName name : order) {
             Node node = nodes.get(name);
-            if (node.stream.isPresent()) {
-                NodeProgram program = compileTime.record(() -> compiler.program(name));
-                node.session.program(program, revision.get());
-                push(node);
+            // One that objects name may not have come.
+            if (node != null && node.stream.isPresent()) {
+                update(name, node);
+                push(name, node);
             }
+        }
+        if (reunited && !wereHere) {
+            nodes.forEach(this::push);
         }
         kinds = compiler.kinds();
         peers = compiler.peers();
     }
 
+    private void update(NodeName name, Node node) {
+        ProgramChange change = compileTime.record(() -> compiler.changes(name));
+        node.session.changed(change, revision.get());
+    }
+
     private void waitNoLonger() {
         if (!reunited) {
             reunited = true;
-            nodes.values().forEach(this::push);
+            nodes.forEach(this::push);
         }
     }
 
     /** True when every node that objects name has come, and they name one. */
     private boolean allAreHere() {
-        Set<String> named = new HashSet<>();
-        snapshot.pods().values().forEach(pod -> named.add(pod.node()));
-        named.remove("");
+        Set<String> named = compiler.nodesOfPods();
         return !named.isEmpty() && named.stream().allMatch(name -> nodes.containsKey(new NodeName(name)));
     }
 
-    private void push(Node node) {
+    private void push(NodeName name, Node node) {
         if (node.stream.isPresent() && node.stream.get().isReady()) {
-            node.session.next(reunited).ifPresent(update -> {
+            if (node.session.needsWhole()) {
+                // Its revision is that of the changes that are in it.
+                flush();
+            }
+            node.session.next(reunited, () -> compiler.program(name)).ifPresent(update -> {
                 updates.get(update.getClass()).increment();
                 node.stream.get().send(update);
             });
