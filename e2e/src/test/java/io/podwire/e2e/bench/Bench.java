@@ -1,6 +1,5 @@
 package io.podwire.e2e.bench;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -19,7 +18,7 @@ public final class Bench {
      *
      * @param args path of timed.c, a folder on a disk that counts, then areas; none: all
      */
-    public static void main(String[] args) throws IOException, InterruptedException {
+    public static void main(String[] args) throws Exception {
         List<String> areas = args.length > 2 ? Arrays.asList(args).subList(2, args.length) : AREAS;
         for (String area : areas) {
             if (!AREAS.contains(area)) {
