@@ -124,10 +124,8 @@ public final class IncrementalCompiler {
 
     private LiveProgram settled(NodeName node) {
         LiveProgram program = programs.computeIfAbsent(node, name -> new LiveProgram(() -> concerned.add(name)));
-        if (program.outdated()) {
+        if (!program.settle(live)) {
             program.make(content(node), live);
-        } else {
-            program.settle();
         }
         return program;
     }

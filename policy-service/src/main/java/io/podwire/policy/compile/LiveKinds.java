@@ -182,7 +182,7 @@ final class LiveKinds {
 
     private void outdate(Kind kind) {
         kind.compiled = Optional.empty();
-        kind.programs.forEach(LiveProgram::policiesChanged);
+        kind.programs.forEach(program -> program.kindChanged(kind));
     }
 
     /** A namespace is there with these labels; true when it was not. */
@@ -216,7 +216,7 @@ final class LiveKinds {
                         join(peer, kind);
                     }
                     // The sets that a pod of it is expected in.
-                    kind.programs.forEach(LiveProgram::policiesChanged);
+                    kind.programs.forEach(program -> program.kindChanged(kind));
                 }
             }
         }

@@ -18,17 +18,24 @@ import java.util.function.BiFunction;
  */
 final class LiveProgram {
     private final Runnable concerned;
-    private SortedMap<String, EndpointPolicy> endpoints = ImmutableSortedMap.of();
-    private SortedMap<PodKey, ExpectedPod> expected = ImmutableSortedMap.of();
+    private final SortedMap<String, EndpointPolicy> endpoints = new TreeMap<>();
+    private final SortedMap<PodKey, ExpectedPod> expected = new TreeMap<>();
+    private final Map<Kind, Part> parts = new HashMap<>();
     private SortedMap<String, LiveSet> sets = new TreeMap<>();
-    private Set<Kind> kinds = Set.of();
+    /** How many of its kinds name a set. */
+    private final Map<LiveSet, Integer> uses = new HashMap<>();
+
     private boolean outdated = true;
+    /** Kinds of it whose policy, or whose sets, may be others. */
+    private final Set<Kind> changedKinds = new HashSet<>();
     /** Sets that addresses came to or left since the program was settled, as they were then. */
     private final Map<LiveSet, AddressSet> changedSets = new HashMap<>();
 
     private ProgramChange untaken = ProgramChange.NONE;
     private NodeProgram program = NodeProgram.EMPTY;
-    private boolean programIsCurrent = true;
+    private boolean newEndpoints;
+    private boolean newSets;
+    private boolean newExpected;
 
     /**
      * What it is about.
@@ -41,8 +48,15 @@ final class LiveProgram {
     /** A pod that may come. */
     record Expected(String uid, Kind kind) {}
 
+    /** What a kind has in it. */
+    private static final class Part {
+        private final List<String> endpoints = new ArrayList<>();
+        private final List<PodKey> expected = new ArrayList<>();
+        private Set<LiveSet> sets = Set.of();
+    }
+
     /**
-     * A program, empty until it is settled.
+     * A program, empty until it is made.
      *
      * @param concerned called when something of it may have become another
      */
@@ -50,9 +64,15 @@ final class LiveProgram {
         this.concerned = concerned;
     }
 
-    /** Its endpoints, its expected pods or a policy of one of them is another. */
+    /** Its endpoints or its expected pods are others. */
     void policiesChanged() {
         outdated = true;
+        concerned.run();
+    }
+
+    /** The policy of one of its kinds, or which sets hold it, may be another. */
+    void kindChanged(Kind kind) {
+        changedKinds.add(kind);
         concerned.run();
     }
 
@@ -62,54 +82,88 @@ final class LiveProgram {
         concerned.run();
     }
 
-    /** True: {@link #settle} is not enough. */
-    boolean outdated() {
-        return outdated;
+    /** Brings it up to date; false when it has to be made anew, because its content or which sets it has is another. */
+    boolean settle(LiveKinds live) {
+        if (outdated || setsComeOrGo(live)) {
+            return false;
+        }
+        Difference<String, EndpointPolicy> ofEndpoints = new Difference<>();
+        Difference<PodKey, ExpectedPod> ofExpected = new Difference<>();
+        for (Kind kind : changedKinds) {
+            Part part = parts.get(kind);
+            for (String key : part.endpoints) {
+                ofEndpoints.put(endpoints, key, endpoint(key, kind, live));
+            }
+            for (PodKey key : part.expected) {
+                ofExpected.put(expected, key, expected(key, expected.get(key).uid(), kind, live));
+            }
+        }
+        changedKinds.clear();
+        Difference<String, AddressSet> ofSets = new Difference<>();
+        changedSets.forEach((set, before) -> ofSets.change(set.id(), before, set.current()));
+        changedSets.clear();
+        changed(ofEndpoints, ofSets, ofExpected);
+        return true;
     }
 
-    /** Brings it up to date while nothing but addresses has changed. */
-    void settle() {
-        Difference<String, AddressSet> ofSets = new Difference<>();
-        changedSets.forEach((set, before) -> ofSets.add(set.id(), before, set.current()));
-        changedSets.clear();
-        changed(new Difference<>(), ofSets, new Difference<>());
+    /** If not, the sets that the changed kinds name are taken note of. */
+    private boolean setsComeOrGo(LiveKinds live) {
+        Map<LiveSet, Integer> more = new HashMap<>();
+        for (Kind kind : changedKinds) {
+            live.compiled(kind).sets().forEach(set -> more.merge(set, 1, Integer::sum));
+            parts.get(kind).sets.forEach(set -> more.merge(set, -1, Integer::sum));
+        }
+        more.values().removeIf(count -> count == 0);
+        for (Map.Entry<LiveSet, Integer> entry : more.entrySet()) {
+            int before = uses.getOrDefault(entry.getKey(), 0);
+            if ((before == 0) != (before + entry.getValue() == 0)) {
+                return true;
+            }
+        }
+        more.forEach((set, count) -> uses.merge(set, count, Integer::sum));
+        changedKinds.forEach(kind -> parts.get(kind).sets = live.compiled(kind).sets());
+        return false;
     }
 
     /** Makes it anew. */
     void make(Content content, LiveKinds live) {
-        Set<Kind> next = new HashSet<>(content.endpoints().values());
-        content.expected().values().forEach(pod -> next.add(pod.kind()));
-        next.forEach(kind -> live.depend(this, kind));
+        Map<Kind, Part> next = new HashMap<>();
+        content.endpoints()
+                .forEach((key, kind) ->
+                        next.computeIfAbsent(kind, _ -> new Part()).endpoints.add(key));
+        content.expected()
+                .forEach((key, pod) -> next.computeIfAbsent(pod.kind(), _ -> new Part())
+                        .expected
+                        .add(key));
+        next.keySet().forEach(kind -> live.depend(this, kind));
+        next.forEach((kind, part) -> part.sets = live.compiled(kind).sets());
         // Which sets there are comes first: a pod is expected in those alone.
-        Difference<String, AddressSet> ofSets = makeSets(next, live);
+        Difference<String, AddressSet> ofSets = makeSets(next);
         Difference<String, EndpointPolicy> ofEndpoints = new Difference<>();
-        endpoints = ofEndpoints.lead(endpoints, content.endpoints(), (key, kind) -> {
-            Kind.Compiled policy = live.compiled(kind);
-            return new EndpointPolicy(key, policy.ingress(), policy.egress());
-        });
+        ofEndpoints.lead(endpoints, content.endpoints(), (key, kind) -> endpoint(key, kind, live));
         Difference<PodKey, ExpectedPod> ofExpected = new Difference<>();
-        expected = ofExpected.lead(expected, content.expected(), (key, pod) -> {
-            Kind.Compiled policy = live.compiled(pod.kind());
-            return new ExpectedPod(
-                    key, pod.uid(), policy.ingress(), policy.egress(), LiveKinds.setsHolding(pod.kind(), sets));
-        });
-        List<Kind> past = new ArrayList<>(kinds);
-        past.removeAll(next);
+        ofExpected.lead(expected, content.expected(), (key, pod) -> expected(key, pod.uid(), pod.kind(), live));
+        List<Kind> past = new ArrayList<>(parts.keySet());
+        past.removeAll(next.keySet());
         past.forEach(kind -> live.release(this, kind));
-        kinds = next;
+        parts.clear();
+        parts.putAll(next);
+        changedKinds.clear();
         outdated = false;
         changed(ofEndpoints, ofSets, ofExpected);
     }
 
-    private Difference<String, AddressSet> makeSets(Set<Kind> next, LiveKinds live) {
+    private Difference<String, AddressSet> makeSets(Map<Kind, Part> next) {
+        uses.clear();
+        next.values().forEach(part -> part.sets.forEach(set -> uses.merge(set, 1, Integer::sum)));
         SortedMap<String, LiveSet> nextSets = new TreeMap<>();
-        next.forEach(kind -> live.compiled(kind).sets().forEach(set -> nextSets.put(set.id(), set)));
+        uses.keySet().forEach(set -> nextSets.put(set.id(), set));
         Difference<String, AddressSet> difference = new Difference<>();
         sets.forEach((id, set) -> {
             AddressSet before = changedSets.getOrDefault(set, set.last());
             set.users().remove(this);
             if (nextSets.containsKey(id)) {
-                difference.add(id, before, nextSets.get(id).current());
+                difference.change(id, before, nextSets.get(id).current());
             } else {
                 difference.gone(id, before);
             }
@@ -125,16 +179,28 @@ final class LiveProgram {
         return difference;
     }
 
+    private static EndpointPolicy endpoint(String key, Kind kind, LiveKinds live) {
+        Kind.Compiled policy = live.compiled(kind);
+        return new EndpointPolicy(key, policy.ingress(), policy.egress());
+    }
+
+    private ExpectedPod expected(PodKey key, String uid, Kind kind, LiveKinds live) {
+        Kind.Compiled policy = live.compiled(kind);
+        return new ExpectedPod(key, uid, policy.ingress(), policy.egress(), LiveKinds.setsHolding(kind, sets));
+    }
+
     private void changed(
             Difference<String, EndpointPolicy> ofEndpoints,
             Difference<String, AddressSet> ofSets,
             Difference<PodKey, ExpectedPod> ofExpected) {
+        newEndpoints |= !ofEndpoints.isEmpty();
+        newSets |= !ofSets.isEmpty();
+        newExpected |= !ofExpected.isEmpty();
         ProgramChange change = new ProgramChange(
                 new NodeProgram(ofEndpoints.before, ofSets.before, ofExpected.before),
                 new NodeProgram(ofEndpoints.now, ofSets.now, ofExpected.now));
         if (!change.isEmpty()) {
             untaken = untaken.then(change);
-            programIsCurrent = false;
         }
     }
 
@@ -147,19 +213,32 @@ final class LiveProgram {
 
     /** All of it, as of when it was settled; the same object while that is the same. */
     NodeProgram program() {
-        if (!programIsCurrent) {
-            programIsCurrent = true;
-            ImmutableSortedMap.Builder<String, AddressSet> current = ImmutableSortedMap.naturalOrder();
-            sets.forEach((id, set) -> current.put(id, set.current()));
-            program = new NodeProgram(endpoints, current.build(), expected);
+        if (newEndpoints || newSets || newExpected) {
+            program = new NodeProgram(
+                    newEndpoints ? ImmutableSortedMap.copyOfSorted(endpoints) : program.endpoints(),
+                    newSets ? addressSets() : program.addressSets(),
+                    newExpected ? ImmutableSortedMap.copyOfSorted(expected) : program.expected());
+            newEndpoints = false;
+            newSets = false;
+            newExpected = false;
         }
         return program;
     }
 
-    /** Gathers the entries in which two maps differ. */
+    private SortedMap<String, AddressSet> addressSets() {
+        ImmutableSortedMap.Builder<String, AddressSet> current = ImmutableSortedMap.naturalOrder();
+        sets.forEach((id, set) -> current.put(id, set.current()));
+        return current.build();
+    }
+
+    /** Gathers the entries in which a map of before and that of now differ. */
     private static final class Difference<K extends Comparable<K>, V> {
         private final SortedMap<K, V> before = new TreeMap<>();
         private final SortedMap<K, V> now = new TreeMap<>();
+
+        boolean isEmpty() {
+            return before.isEmpty() && now.isEmpty();
+        }
 
         void come(K key, V value) {
             now.put(key, value);
@@ -169,32 +248,36 @@ final class LiveProgram {
             before.put(key, value);
         }
 
-        void add(K key, V was, V is) {
+        void change(K key, V was, V is) {
             if (!is.equals(was)) {
                 gone(key, was);
                 come(key, is);
             }
         }
 
-        /** The map of these, with the objects of before where the new ones say the same. */
-        <T> SortedMap<K, V> lead(SortedMap<K, V> old, SortedMap<K, T> content, BiFunction<K, T, V> made) {
-            ImmutableSortedMap.Builder<K, V> out = ImmutableSortedMap.naturalOrder();
-            content.forEach((key, of) -> {
-                V was = old.get(key);
-                V is = made.apply(key, of);
-                if (was == null) {
-                    come(key, is);
-                } else {
-                    add(key, was, is);
+        /** Puts an entry into a map; the object of before stays where the new one says the same. */
+        void put(SortedMap<K, V> map, K key, V is) {
+            V was = map.get(key);
+            if (was == null) {
+                come(key, is);
+            } else {
+                change(key, was, is);
+            }
+            if (!is.equals(was)) {
+                map.put(key, is);
+            }
+        }
+
+        /** Makes a map one of these. */
+        <T> void lead(SortedMap<K, V> map, SortedMap<K, T> content, BiFunction<K, T, V> made) {
+            content.forEach((key, of) -> put(map, key, made.apply(key, of)));
+            map.entrySet().removeIf(entry -> {
+                boolean over = !content.containsKey(entry.getKey());
+                if (over) {
+                    gone(entry.getKey(), entry.getValue());
                 }
-                out.put(key, is.equals(was) ? was : is);
+                return over;
             });
-            old.forEach((key, was) -> {
-                if (!content.containsKey(key)) {
-                    gone(key, was);
-                }
-            });
-            return before.isEmpty() && now.isEmpty() ? old : out.build();
         }
     }
 }
