@@ -2,8 +2,10 @@ package io.podwire.route;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.route.reflect.bgp.LocalRouter;
+import io.podwire.route.reflect.bgp.Origination;
 import io.podwire.route.session.PeerSettings;
 import io.podwire.route.session.SpeakerSettings;
 import java.io.IOException;
@@ -59,6 +61,22 @@ public final class BgpOptions {
                     + " address=192.0.2.254,asn=64513. May be given more than once.")
     private List<String> peers = new ArrayList<>();
 
+    @Option(
+            names = "--bgp-aggregates",
+            paramLabel = "PREFIX",
+            split = ",",
+            description = "Prefixes, such as those of address pools, that peers are told in place of nodes' prefixes"
+                    + " inside them. A peer with exportRules is told what these permit.")
+    private List<String> aggregates = new ArrayList<>();
+
+    @Option(
+            names = "--bgp-services",
+            paramLabel = "PREFIX",
+            split = ",",
+            description = "Prefixes of addresses of services that peers are told, with every connected node as a"
+                    + " next hop: one of them, or several where the peer has addPaths.")
+    private List<String> services = new ArrayList<>();
+
     /**
      * What the speaker needs; empty when none is asked for.
      *
@@ -66,7 +84,12 @@ public final class BgpOptions {
      */
     public Optional<SpeakerSettings> settings() {
         if (asn == 0) {
-            if (!routerId.isEmpty() || !listen.isEmpty() || peersFile != null || !peers.isEmpty()) {
+            if (!routerId.isEmpty()
+                    || !listen.isEmpty()
+                    || peersFile != null
+                    || !peers.isEmpty()
+                    || !aggregates.isEmpty()
+                    || !services.isEmpty()) {
                 throw new IllegalArgumentException("options --bgp-... need --bgp-asn, our AS number");
             }
             return Optional.empty();
@@ -94,16 +117,26 @@ public final class BgpOptions {
                 throw new IllegalArgumentException("--bgp-peer " + peer + ": " + e.getMessage(), e);
             }
         }
+        Origination origination =
+                new Origination(prefixes("--bgp-aggregates", aggregates), prefixes("--bgp-services", services));
         return Optional.of(
                 listen.isEmpty()
-                        ? new SpeakerSettings(local, "", 0, all, REFILL)
+                        ? new SpeakerSettings(local, "", 0, all, origination, REFILL)
                         : switch (ListenAddress.parse("--bgp-listen", listen)) {
                             case ListenAddress.Tcp(String host, int port) ->
-                                new SpeakerSettings(local, host, port, all, REFILL);
+                                new SpeakerSettings(local, host, port, all, origination, REFILL);
                             case ListenAddress.Unix unix ->
                                 throw new IllegalArgumentException(
                                         "--bgp-listen must be HOST:PORT, got unix:" + unix.path());
                         });
+    }
+
+    private static List<IpPrefix> prefixes(String option, List<String> texts) {
+        try {
+            return texts.stream().map(IpPrefix::parse).toList();
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(option + ": " + e.getMessage(), e);
+        }
     }
 
     private static IpAddress identifier(String option, String text) {

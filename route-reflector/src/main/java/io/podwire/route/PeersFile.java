@@ -62,6 +62,7 @@ final class PeersFile {
             Integer restartSeconds,
             Boolean ttlSecurity,
             String passwordFile,
+            Integer addPaths,
             Integer maxPrefixes,
             List<String> importRules,
             List<String> exportRules,
@@ -126,6 +127,7 @@ final class PeersFile {
                 or(peer.restartSeconds(), RESTART_SECONDS),
                 or(peer.ttlSecurity(), false),
                 secret(or(peer.passwordFile(), "")),
+                or(peer.addPaths(), 1),
                 or(peer.maxPrefixes(), MAX_PREFIXES),
                 new PeerPolicy(
                         field("importRules", or(peer.importRules(), List.of()), PrefixList::parse),

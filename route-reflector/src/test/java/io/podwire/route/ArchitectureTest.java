@@ -73,7 +73,7 @@ class ArchitectureTest {
                     "java.nio",
                     "io.podwire.common.net..",
                     "io.podwire.route.bgp..",
-                    "io.podwire.route.rib.bgp..",
+                    "io.podwire.route.rib..",
                     "io.podwire.route.reflect.bgp..");
 
     @ArchTest

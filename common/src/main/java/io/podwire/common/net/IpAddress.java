@@ -102,6 +102,19 @@ public record IpAddress(IpFamily family, long high, long low) implements Compara
         }
     }
 
+    /** Spelled out, as that of {@link IpPrefix}. */
+    @Override
+    public int hashCode() {
+        long mixed = (high * 31 + low + family.bits()) * 0x9E37_79B9_7F4A_7C15L;
+        return (int) (mixed >>> 32);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other == this
+                || (other instanceof IpAddress that && low == that.low && high == that.high && family == that.family);
+    }
+
     @Override
     public int compareTo(IpAddress other) {
         if (family != other.family) {

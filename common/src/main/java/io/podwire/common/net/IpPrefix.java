@@ -66,7 +66,10 @@ public record IpPrefix(IpAddress address, int length) implements Comparable<IpPr
 
     /** True when the address lies in it. */
     public boolean contains(IpAddress other) {
-        return other.family() == family() && masked(other, length).equals(address);
+        int hostBits = family().bits() - length;
+        return other.family() == family()
+                && ((other.high() ^ address.high()) & highMask(hostBits)) == 0
+                && ((other.low() ^ address.low()) & lowMask(hostBits)) == 0;
     }
 
     /** True when all of the other prefix lies in it. */
@@ -101,9 +104,29 @@ public record IpPrefix(IpAddress address, int length) implements Comparable<IpPr
             throw new IllegalArgumentException("prefix length of " + address + " must be 0 to "
                     + address.family().bits() + ", got " + length);
         }
-        long lowMask = hostBits >= 64 ? 0 : -1L << hostBits;
-        long highMask = hostBits <= 64 ? -1L : hostBits == 128 ? 0 : -1L << (hostBits - 64);
-        return new IpAddress(address.family(), address.high() & highMask, address.low() & lowMask);
+        long high = address.high() & highMask(hostBits);
+        long low = address.low() & lowMask(hostBits);
+        return high == address.high() && low == address.low() ? address : new IpAddress(address.family(), high, low);
+    }
+
+    private static long lowMask(int hostBits) {
+        return hostBits >= 64 ? 0 : -1L << hostBits;
+    }
+
+    private static long highMask(int hostBits) {
+        return hostBits <= 64 ? -1L : hostBits == 128 ? 0 : -1L << (hostBits - 64);
+    }
+
+    /** Spelled out: prefixes are keys of the largest maps, and a record's own takes several times as long with C1. */
+    @Override
+    public int hashCode() {
+        return address.hashCode() * 31 + length;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other == this
+                || (other instanceof IpPrefix that && length == that.length && address.equals(that.address));
     }
 
     @Override

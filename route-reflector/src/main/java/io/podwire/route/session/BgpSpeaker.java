@@ -10,13 +10,12 @@ import io.podwire.common.net.NodeName;
 import io.podwire.route.bgp.fsm.TimerKind;
 import io.podwire.route.bgp.message.BgpMessage.Notification;
 import io.podwire.route.reflect.bgp.LocalRouter;
-import io.podwire.route.reflect.bgp.ReflectionRules;
-import io.podwire.route.rib.NodeRoute;
-import io.podwire.route.rib.RibEntry;
+import io.podwire.route.reflect.bgp.NodePaths;
 import io.podwire.route.rib.RouteTable;
 import io.podwire.route.rib.bgp.BestPath;
 import io.podwire.route.rib.bgp.BgpPath;
 import io.podwire.route.rib.bgp.BgpRib;
+import io.podwire.route.rib.bgp.Neighbor;
 import io.podwire.route.rib.bgp.Source;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
@@ -33,7 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -66,8 +65,14 @@ public final class BgpSpeaker implements AutoCloseable {
 
     private final BgpRib rib = new BgpRib();
     private final Map<IpAddress, PeerSession> sessions = new LinkedHashMap<>();
-    /** What nodes hold, as it is in {@link #rib}. No two overlap. */
-    private final TreeMap<IpPrefix, BgpPath> ofNodes = new TreeMap<>();
+    /** Nodes' paths, as they are in {@link #rib}. */
+    private NodePaths ofNodes = NodePaths.NONE;
+
+    private Set<NodeName> leaving = Set.of();
+    /** Identifiers of paths, RFC 7911: a source has one path for a prefix, and one identifier for all of them. */
+    private final Map<Source, Long> paths = new HashMap<>();
+
+    private long nextPath = 1;
 
     private boolean refilled;
 
@@ -161,6 +166,17 @@ public final class BgpSpeaker implements AutoCloseable {
         }
     }
 
+    /** The nodes that are to be used last, because they are about to go: RFC 8326. */
+    public void leaving(Set<NodeName> nodes) {
+        Set<NodeName> copy = Set.copyOf(nodes);
+        later(() -> {
+            if (!leaving.equals(copy)) {
+                leaving = copy;
+                applyNodes();
+            }
+        });
+    }
+
     /** How it stands with each neighbour, in the order of the settings. */
     public List<PeerStatus> peers() {
         return ask(() -> sessions.values().stream().map(PeerSession::status).toList());
@@ -250,44 +266,55 @@ public final class BgpSpeaker implements AutoCloseable {
 
     /** True when a node of ours holds a prefix that this one is a part of. The same prefix is no part. */
     boolean insideNodePrefix(IpPrefix prefix) {
-        IpPrefix before = ofNodes.lowerKey(prefix);
+        IpPrefix before = ofNodes.held().lowerKey(prefix);
         return before != null && before.contains(prefix);
+    }
+
+    /** True when an aggregate is told in place of a node's prefix. */
+    boolean isReplaced(IpPrefix prefix) {
+        return settings.origination().replaces(prefix) && ofNodes.held().containsKey(prefix);
+    }
+
+    /** The identifier of what this source tells, 1 or more. */
+    long pathIdentifier(Source source) {
+        Source key = switch (source) {
+            case Source.Node node -> node;
+            // The same neighbour after its restart with another identifier is the same source.
+            case Source.Learned(Neighbor neighbor) ->
+                new Source.Learned(new Neighbor(neighbor.address(), 0, neighbor.kind(), neighbor.address()));
+        };
+        return paths.computeIfAbsent(key, _ -> nextPath++);
     }
 
     private void applyNodes() {
         nodesDue.set(false);
-        RouteTable table = newest.get();
-        Map<IpPrefix, BgpPath> wanted = new HashMap<>();
-        for (RibEntry entry : table.entries().values()) {
-            NodeRoute route = entry.route();
-            NodeName node = route.node();
-            for (IpPrefix prefix : route.prefixes()) {
-                route.nextHop(prefix.family())
-                        .ifPresent(nextHop -> wanted.put(
-                                prefix, new BgpPath(new Source.Node(node), nextHop, ReflectionRules.ofNode(), false)));
-            }
-        }
+        NodePaths next = NodePaths.of(newest.get(), settings.origination(), leaving);
         List<IpPrefix> changed = new ArrayList<>();
-        for (IpPrefix prefix : List.copyOf(ofNodes.keySet())) {
-            if (!wanted.containsKey(prefix)) {
-                ofNodes.remove(prefix);
-                if (rib.removeNode(prefix)) {
-                    changed.add(prefix);
-                }
-            }
-        }
-        boolean more = false;
-        for (Map.Entry<IpPrefix, BgpPath> entry : wanted.entrySet()) {
-            BgpPath before = ofNodes.put(entry.getKey(), entry.getValue());
-            more |= before == null;
-            if (!entry.getValue().equals(before) && rib.put(entry.getKey(), entry.getValue())) {
-                changed.add(entry.getKey());
-            }
-        }
+        replace(ofNodes.held(), next.held(), changed);
+        replace(ofNodes.told(), next.told(), changed);
+        boolean more = !ofNodes.held().keySet().containsAll(next.held().keySet());
+        ofNodes = next;
+        paths.keySet()
+                .removeIf(source -> source instanceof Source.Node(NodeName node)
+                        && newest.get().entry(node).isEmpty());
         if (more) {
             changed.addAll(dropInside());
         }
         changed(changed);
+    }
+
+    private void replace(
+            Map<IpPrefix, List<BgpPath>> before, Map<IpPrefix, List<BgpPath>> next, List<IpPrefix> changed) {
+        for (IpPrefix prefix : before.keySet()) {
+            if (!next.containsKey(prefix) && rib.setNodes(prefix, List.of())) {
+                changed.add(prefix);
+            }
+        }
+        next.forEach((prefix, ofPrefix) -> {
+            if (!ofPrefix.equals(before.get(prefix)) && rib.setNodes(prefix, ofPrefix)) {
+                changed.add(prefix);
+            }
+        });
     }
 
     /** What neighbours told of a prefix before one of our nodes held it. */

@@ -33,6 +33,7 @@ import io.podwire.route.bgp.message.SessionFormat;
 import io.podwire.route.reflect.bgp.ReflectionRules;
 import io.podwire.route.reflect.bgp.ReflectionRules.Advertised;
 import io.podwire.route.reflect.bgp.ReflectionRules.Refusal;
+import io.podwire.route.rib.bgp.BestPath;
 import io.podwire.route.rib.bgp.BgpPath;
 import io.podwire.route.rib.bgp.Neighbor;
 import io.podwire.route.rib.bgp.Source;
@@ -47,15 +48,14 @@ import java.util.Collection;
 import java.util.Deque;
 import java.util.EnumMap;
 import java.util.EnumSet;
-import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -71,7 +71,7 @@ final class PeerSession {
     private static final int DIAL_MILLIS = 10_000;
 
     /** Prefixes worked on before others have their turn. */
-    private static final int BATCH = 2_000;
+    private static final int BATCH = 8_000;
 
     /** After more prefixes than allowed. */
     private static final Duration OVERFLOW_SILENCE = Duration.ofMinutes(15);
@@ -107,7 +107,7 @@ final class PeerSession {
         private final Negotiated negotiated;
         private final Neighbor neighbor;
         private final Set<IpPrefix> untold = new LinkedHashSet<>();
-        private final Map<IpPrefix, Advertised> told = new HashMap<>();
+        private final AdjRibOut told;
         private final Set<IpFamily> endOfRibDue;
         private boolean pumping;
         private Optional<Duration> blockedSince = Optional.empty();
@@ -116,6 +116,7 @@ final class PeerSession {
             this.side = side;
             this.negotiated = negotiated;
             this.neighbor = neighbor;
+            this.told = new AdjRibOut(negotiated.format(), negotiated.addPath());
             this.endOfRibDue = EnumSet.copyOf(negotiated.families());
         }
     }
@@ -130,7 +131,8 @@ final class PeerSession {
                 settings.holdSeconds(),
                 settings.families(),
                 settings.restartSeconds(),
-                settings.passive());
+                settings.passive(),
+                settings.addPaths() > 1);
         this.machine = new PeerMachine(local);
         this.client = speaker.vertx()
                 .createNetClient(
@@ -213,7 +215,7 @@ final class PeerSession {
     }
 
     boolean told(IpPrefix prefix) {
-        return session.filter(up -> up.told.containsKey(prefix)).isPresent();
+        return session.filter(up -> up.told.contains(prefix)).isPresent();
     }
 
     private String stateName() {
@@ -474,7 +476,7 @@ final class PeerSession {
             case EndOfRib(IpFamily family) -> dropStale(family);
             case RouteRefresh refresh ->
                 refresh.family().filter(up.negotiated.families()::contains).ifPresent(family -> {
-                    up.told.keySet().removeIf(prefix -> prefix.family() == family);
+                    up.told.forget(family);
                     untell(up, family);
                     pumpSoon(up);
                 });
@@ -562,38 +564,31 @@ final class PeerSession {
         if (connection.full()) {
             return;
         }
-        Map<IpFamily, List<IpPrefix>> gone = new EnumMap<>(IpFamily.class);
-        Map<Advertised, List<IpPrefix>> reached = new LinkedHashMap<>();
         // Prefixes of one message share their path.
-        IdentityHashMap<BgpPath, Optional<Advertised>> told = new IdentityHashMap<>();
+        IdentityHashMap<BgpPath, Optional<Advertised>> advertised = new IdentityHashMap<>();
+        AdjRibOut.Batch batch = up.told.batch();
         int budget = BATCH;
         for (Iterator<IpPrefix> next = up.untold.iterator(); budget > 0 && next.hasNext(); budget--) {
             IpPrefix prefix = next.next();
             next.remove();
-            Optional<Advertised> wanted = speaker.rib()
-                    .best(prefix)
-                    .filter(best -> ReflectionRules.permits(prefix, best, up.neighbor, settings.policy()))
-                    .flatMap(best -> told.computeIfAbsent(
-                            best,
-                            path -> ReflectionRules.advertised(path, up.neighbor, speaker.local(), settings.policy())));
-            if (wanted.isEmpty()) {
-                forget(up, prefix, gone);
-            } else if (!wanted.get().equals(up.told.put(prefix, wanted.get()))) {
-                reached.computeIfAbsent(wanted.get(), _ -> new ArrayList<>()).add(prefix);
+            if (up.told.severalPaths(prefix.family())) {
+                batch.paths(prefix, wantedPaths(up, prefix, advertised));
+            } else {
+                List<BgpPath> paths = speaker.rib().paths(prefix);
+                Optional<Advertised> wanted =
+                        paths.isEmpty() ? Optional.empty() : wanted(up, prefix, paths.getFirst(), advertised);
+                if (wanted.isPresent()) {
+                    batch.reached(prefix, wanted.get());
+                } else {
+                    batch.gone(prefix);
+                }
             }
         }
         ByteArrayOutputStream out = new ByteArrayOutputStream();
-        reached.forEach((what, prefixes) -> {
-            List<byte[]> messages =
-                    BgpEncoder.reach(what.attributes(), new Reach(what.nextHop(), prefixes), up.negotiated.format());
-            if (messages.isEmpty()) {
-                log.warn("BGP {}: the attributes of {} fit in no message, it is not told", settings.name(), prefixes);
-                // Whoever was told another path before must not go on using it.
-                prefixes.forEach(prefix -> forget(up, prefix, gone));
-            }
-            messages.forEach(out::writeBytes);
-        });
-        gone.forEach((family, prefixes) -> BgpEncoder.withdraw(family, prefixes).forEach(out::writeBytes));
+        batch.write(out);
+        if (!batch.unfit().isEmpty()) {
+            log.warn("BGP {}: the attributes of {} fit in no message, it is not told", settings.name(), batch.unfit());
+        }
         if (up.untold.isEmpty() && speaker.isRefilled()) {
             // RFC 4724 §2: worth sending to anybody, restarting or not.
             up.endOfRibDue.forEach(
@@ -608,9 +603,29 @@ final class PeerSession {
         }
     }
 
-    private static void forget(Established up, IpPrefix prefix, Map<IpFamily, List<IpPrefix>> gone) {
-        if (up.told.remove(prefix) != null) {
-            gone.computeIfAbsent(prefix.family(), _ -> new ArrayList<>()).add(prefix);
+    private Optional<Advertised> wanted(
+            Established up, IpPrefix prefix, BgpPath path, Map<BgpPath, Optional<Advertised>> advertised) {
+        if (!ReflectionRules.permits(prefix, path, up.neighbor, settings.policy(), speaker.isReplaced(prefix))) {
+            return Optional.empty();
         }
+        Optional<Advertised> known = advertised.get(path);
+        if (known == null) {
+            known = ReflectionRules.advertised(path, up.neighbor, speaker.local(), settings.policy());
+            advertised.put(path, known);
+        }
+        return known;
+    }
+
+    private Map<Long, Advertised> wantedPaths(
+            Established up, IpPrefix prefix, Map<BgpPath, Optional<Advertised>> advertised) {
+        List<BgpPath> paths = speaker.rib().paths(prefix);
+        Map<Long, Advertised> wanted = new TreeMap<>();
+        if (!paths.isEmpty()) {
+            for (BgpPath path : BestPath.spread(paths, settings.addPaths())) {
+                wanted(up, prefix, path, advertised)
+                        .ifPresent(what -> wanted.put(speaker.pathIdentifier(path.source()), what));
+            }
+        }
+        return wanted;
     }
 }

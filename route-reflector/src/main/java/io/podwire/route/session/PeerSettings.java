@@ -20,6 +20,7 @@ import java.util.Set;
  * @param restartSeconds within which we are back after a restart, 0 to 4095; 0: no graceful restart
  * @param ttlSecurity only packets that crossed no router are taken, RFC 5082
  * @param secret key of RFC 2385, empty for none
+ * @param addPaths most paths that it is told for a prefix where it takes several (RFC 7911), 1 to 64
  * @param maxPrefixes most prefixes it may have us keep, per family, 1 or more
  * @param policy what is taken from it and told to it
  */
@@ -35,6 +36,7 @@ public record PeerSettings(
         int restartSeconds,
         boolean ttlSecurity,
         Secret secret,
+        int addPaths,
         int maxPrefixes,
         PeerPolicy policy) {
     /** Copies, and checks the ranges; messages name the field. */
@@ -49,6 +51,7 @@ public record PeerSettings(
         require(
                 restartSeconds >= 0 && restartSeconds <= 4095,
                 "restartSeconds must be 0 to 4095, got " + restartSeconds);
+        require(addPaths >= 1 && addPaths <= 64, "addPaths must be 1 to 64, got " + addPaths);
         require(maxPrefixes >= 1, "maxPrefixes must be 1 or more, got " + maxPrefixes);
     }
 

@@ -2,6 +2,7 @@ package io.podwire.route.session;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.route.reflect.bgp.LocalRouter;
+import io.podwire.route.reflect.bgp.Origination;
 import io.podwire.route.rib.bgp.Neighbor;
 import java.time.Duration;
 import java.util.HashSet;
@@ -15,10 +16,16 @@ import java.util.Set;
  * @param listenHost where connections are taken, empty: nowhere
  * @param listenPort its port, 0 to 65535; 0 takes any free one
  * @param peers the neighbours, in their order
+ * @param origination what neighbours are told besides what nodes hold
  * @param refill how long nodes have to connect after our start, before neighbours are told that this is all
  */
 public record SpeakerSettings(
-        LocalRouter local, String listenHost, int listenPort, List<PeerSettings> peers, Duration refill) {
+        LocalRouter local,
+        String listenHost,
+        int listenPort,
+        List<PeerSettings> peers,
+        Origination origination,
+        Duration refill) {
     /** Copies, and checks that the neighbours fit to each other and to us. */
     public SpeakerSettings {
         peers = List.copyOf(peers);

@@ -48,7 +48,7 @@ public final class Messages {
         }
         for (int i = random.nextInt(5); i > 0; i--) {
             capabilities.add(
-                    switch (random.nextInt(4)) {
+                    switch (random.nextInt(5)) {
                         case 0 -> Capability.MultiProtocol.of(family(random));
                         case 1 -> new Capability.RouteRefresh();
                         case 2 ->
@@ -59,7 +59,12 @@ public final class Messages {
                                             .mapToObj(_ -> new Capability.RestartFamily(
                                                     random.nextInt(65536), random.nextInt(256), random.nextBoolean()))
                                             .toList());
-                        default -> new Capability.Unknown(66 + random.nextInt(100), bytes(random, 120));
+                        case 3 ->
+                            new Capability.AddPath(IntStream.range(0, 1 + random.nextInt(3))
+                                    .mapToObj(_ -> new Capability.AddPathFamily(
+                                            random.nextInt(65536), random.nextInt(256), random.nextInt(256)))
+                                    .toList());
+                        default -> new Capability.Unknown(70 + random.nextInt(100), bytes(random, 120));
                     });
         }
         return new BgpMessage.Open(asn, random.nextInt(65536), identifier(random), capabilities);

@@ -20,6 +20,7 @@ import io.podwire.route.bgp.message.Bytes;
 import io.podwire.route.bgp.message.PathAttribute;
 import io.podwire.route.bgp.message.PathAttributes;
 import io.podwire.route.reflect.bgp.LocalRouter;
+import io.podwire.route.reflect.bgp.Origination;
 import io.podwire.route.reflect.bgp.PeerPolicy;
 import io.podwire.route.reflect.bgp.PrefixList;
 import io.podwire.route.rib.AnnounceResult;
@@ -74,6 +75,7 @@ class BgpSpeakerTest {
                                 peer(OTHER, ASN, Neighbor.Kind.CLIENT),
                                 peer(NON_CLIENT, ASN, Neighbor.Kind.NON_CLIENT),
                                 peer(EXTERNAL, 64513, Neighbor.Kind.EXTERNAL)),
+                        Origination.NONE,
                         Duration.ofMillis(1)),
                 TimeSource.SYSTEM,
                 new SplittableRandom(1));
@@ -353,7 +355,7 @@ class BgpSpeakerTest {
             LocalRouter local = new LocalRouter(ASN, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.1"));
             PeerSettings peer = peer("127.0.0.21", listening.getLocalPort(), false);
             try (BgpSpeaker dialling = new BgpSpeaker(
-                            new SpeakerSettings(local, "", 0, List.of(peer), Duration.ofMillis(1)),
+                            new SpeakerSettings(local, "", 0, List.of(peer), Origination.NONE, Duration.ofMillis(1)),
                             TimeSource.SYSTEM,
                             new SplittableRandom(1));
                     Socket dialled = listening.accept()) {
@@ -391,7 +393,7 @@ class BgpSpeakerTest {
         return status(name).state();
     }
 
-    private static void awaitRoutes(RawPeer peer, String... prefixes) {
+    static void awaitRoutes(RawPeer peer, String... prefixes) {
         await("that").untilAsserted(() -> assertThat(peer.routes().keySet()).containsExactlyInAnyOrder(prefixes));
     }
 
@@ -401,7 +403,7 @@ class BgpSpeakerTest {
                 .toArray(String[]::new);
     }
 
-    private static PeerSettings peer(String address, long asn, Neighbor.Kind kind) {
+    static PeerSettings peer(String address, long asn, Neighbor.Kind kind) {
         return peer(address, 179, asn, kind, true);
     }
 
@@ -422,6 +424,7 @@ class BgpSpeakerTest {
                 120,
                 false,
                 Secret.NONE,
+                8,
                 100,
                 new PeerPolicy(
                         PrefixList.parse(List.of("deny 0.0.0.0/0", "0.0.0.0/0 le 32", "::/0 le 128")),

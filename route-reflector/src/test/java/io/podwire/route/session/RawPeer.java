@@ -13,6 +13,7 @@ import io.podwire.route.bgp.message.BgpMessage.Notification;
 import io.podwire.route.bgp.message.BgpMessage.Open;
 import io.podwire.route.bgp.message.BgpMessage.Reach;
 import io.podwire.route.bgp.message.BgpMessage.Update;
+import io.podwire.route.bgp.message.Capability;
 import io.podwire.route.bgp.message.PathAttributes;
 import io.podwire.route.bgp.message.SessionFormat;
 import java.io.IOException;
@@ -20,6 +21,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -39,6 +41,7 @@ final class RawPeer implements AutoCloseable {
     private final SessionFormat format;
     private final LocalSettings settings;
     private final List<BgpMessage> heard = new ArrayList<>();
+    private final Map<String, String> paths = new TreeMap<>();
     private boolean ended;
 
     /** What it was told of a prefix. */
@@ -53,6 +56,7 @@ final class RawPeer implements AutoCloseable {
                 90,
                 Set.of(IpFamily.V4, IpFamily.V6),
                 5,
+                false,
                 false);
         format = new SessionFormat(true, asn == ourAsn);
         try {
@@ -84,6 +88,78 @@ final class RawPeer implements AutoCloseable {
         return this;
     }
 
+    /** Brings a session up as a neighbour that takes several paths for a prefix; {@link #pathsOf} has them. */
+    void severalPaths() {
+        Open plain = open();
+        List<Capability> capabilities = new ArrayList<>(plain.capabilities());
+        capabilities.add(
+                new Capability.AddPath(List.of(new Capability.AddPathFamily(1, 1, Capability.AddPathFamily.RECEIVE))));
+        Thread.ofVirtual().start(this::runSeveral);
+        send(new Open(plain.asn(), plain.holdSeconds(), plain.identifier(), capabilities));
+        send(new Keepalive());
+    }
+
+    /** Next hops of a prefix of IPv4 with a length of 24. */
+    synchronized List<String> pathsOf(String prefix) {
+        return paths.entrySet().stream()
+                .filter(path -> path.getKey().startsWith(prefix + " "))
+                .map(Map.Entry::getValue)
+                .toList();
+    }
+
+    private void runSeveral() {
+        FrameReader frames = new FrameReader();
+        byte[] chunk = new byte[8192];
+        try {
+            int count;
+            while ((count = socket.getInputStream().read(chunk)) >= 0) {
+                for (byte[] message : frames.feed(Arrays.copyOf(chunk, count)).messages()) {
+                    if (message[18] == 2) {
+                        several(ByteBuffer.wrap(message).position(BgpMessage.HEADER));
+                    }
+                }
+            }
+        } catch (IOException e) {
+            // The test is over.
+        }
+    }
+
+    /** RFC 7911 §3: four octets of identifier before each prefix. */
+    private synchronized void several(ByteBuffer update) {
+        for (ByteBuffer gone = part(update); gone.hasRemaining(); ) {
+            paths.remove(key(gone));
+        }
+        String nextHop = "";
+        for (ByteBuffer attributes = part(update); attributes.hasRemaining(); ) {
+            int flags = attributes.get();
+            int type = attributes.get();
+            int length = (flags & 0x10) != 0 ? attributes.getShort() : attributes.get() & 0xFF;
+            byte[] value = new byte[length];
+            attributes.get(value);
+            if (type == 3) {
+                nextHop = IpAddress.ofBytes(value).toString();
+            }
+        }
+        while (update.hasRemaining()) {
+            paths.put(key(update), nextHop);
+        }
+    }
+
+    private static ByteBuffer part(ByteBuffer from) {
+        int length = from.getShort();
+        ByteBuffer part = from.slice(from.position(), length);
+        from.position(from.position() + length);
+        return part;
+    }
+
+    private static String key(ByteBuffer from) {
+        int path = from.getInt();
+        int length = from.get();
+        byte[] address = new byte[4];
+        from.get(address, 0, (length + 7) / 8);
+        return IpPrefix.containing(IpAddress.ofBytes(address), length) + " " + path;
+    }
+
     Open open() {
         return settings.open(false);
     }
@@ -91,7 +167,14 @@ final class RawPeer implements AutoCloseable {
     /** A different one. */
     Open open(long asn, int holdSeconds) {
         return new LocalSettings(
-                        asn, settings.identifier(), settings.peerAsn(), holdSeconds, settings.families(), 5, false)
+                        asn,
+                        settings.identifier(),
+                        settings.peerAsn(),
+                        holdSeconds,
+                        settings.families(),
+                        5,
+                        false,
+                        false)
                 .open(false);
     }
 

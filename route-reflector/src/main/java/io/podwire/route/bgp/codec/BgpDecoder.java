@@ -177,6 +177,13 @@ public final class BgpDecoder {
             }
             return new Capability.GracefulRestart((flags & 0x8000) != 0, flags & 0x0FFF, families);
         }
+        if (code == 69 && length > 0 && length % 4 == 0) {
+            List<Capability.AddPathFamily> families = new ArrayList<>();
+            while (!value.isEmpty()) {
+                families.add(new Capability.AddPathFamily(value.u16(), value.u8(), value.u8()));
+            }
+            return new Capability.AddPath(families);
+        }
         return new Capability.Unknown(code, value.rest());
     }
 }

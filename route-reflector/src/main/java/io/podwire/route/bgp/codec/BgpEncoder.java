@@ -30,14 +30,17 @@ public final class BgpEncoder {
     private static final int OPTIONAL = 0x80;
     private static final int PARTIAL = 0x20;
     private static final int EXTENDED_LENGTH = 0x10;
+    /** In place of a path identifier: prefixes are written without one. */
+    public static final long NO_PATH = -1;
+
     /** More than anything that is written before its length is checked. */
     private static final int ROOM = 1 << 16;
 
     /** For attributes of one message, of which AS numbers of two octets need AS4_PATH besides. */
     private static final int SHARED_ROOM = 4 * BgpMessage.LONGEST;
 
-    /** What remains for attributes beside header, lengths, an IPv6 next hop and the longest prefix. */
-    private static final int MOST_SHARED = BgpMessage.LONGEST - BgpMessage.HEADER - 4 - 25 - 17;
+    /** What remains for attributes beside header, lengths, an IPv6 next hop, a path identifier and the longest prefix. */
+    private static final int MOST_SHARED = BgpMessage.LONGEST - BgpMessage.HEADER - 4 - 25 - 4 - 17;
 
     private BgpEncoder() {}
 
@@ -73,10 +76,11 @@ public final class BgpEncoder {
     /**
      * Routes of one next hop and one set of attributes, in as many messages as they need.
      *
+     * @param path the identifier of all of them, 0 to 2^32 - 1 (RFC 7911), or {@link #NO_PATH}
      * @return no message where the attributes leave no room for a prefix: what was read from one neighbour may grow
      *     on its way to another
      */
-    public static List<byte[]> reach(PathAttributes attributes, Reach reach, SessionFormat format) {
+    public static List<byte[]> reach(PathAttributes attributes, Reach reach, SessionFormat format, long path) {
         ByteBuffer common = ByteBuffer.allocate(SHARED_ROOM);
         attributes(common, attributes, format);
         byte[] shared = written(common);
@@ -89,16 +93,20 @@ public final class BgpEncoder {
         while (from < prefixes.size()) {
             ByteBuffer message = begin(2, BgpMessage.LONGEST).putShort((short) 0);
             from = switch (reach.nextHop().family()) {
-                case V4 -> reachV4(message, shared, reach.nextHop(), prefixes, from);
-                case V6 -> reachV6(message, shared, reach.nextHop(), prefixes, from);
+                case V4 -> reachV4(message, shared, reach.nextHop(), prefixes, from, path);
+                case V6 -> reachV6(message, shared, reach.nextHop(), prefixes, from, path);
             };
             out.add(end(message));
         }
         return out;
     }
 
-    /** Prefixes of one family that are no longer reached, in as many messages as they need. */
-    public static List<byte[]> withdraw(IpFamily family, List<IpPrefix> prefixes) {
+    /**
+     * Prefixes of one family that are no longer reached, in as many messages as they need.
+     *
+     * @param path the identifier that they were told with, or {@link #NO_PATH}
+     */
+    public static List<byte[]> withdraw(IpFamily family, List<IpPrefix> prefixes, long path) {
         List<byte[]> out = new ArrayList<>();
         int from = 0;
         while (from < prefixes.size()) {
@@ -107,7 +115,7 @@ public final class BgpEncoder {
                 case V4 -> {
                     int start = message.position();
                     message.putShort((short) 0);
-                    from = fill(message, prefixes, from, BgpMessage.LONGEST - 2);
+                    from = fill(message, prefixes, from, BgpMessage.LONGEST - 2, path);
                     message.putShort(start, (short) (message.position() - start - 2));
                     message.putShort((short) 0);
                 }
@@ -120,7 +128,7 @@ public final class BgpEncoder {
                     message.putShort((short) 0)
                             .putShort((short) Families.afi(family))
                             .put((byte) Families.UNICAST);
-                    from = fill(message, prefixes, from, BgpMessage.LONGEST);
+                    from = fill(message, prefixes, from, BgpMessage.LONGEST, path);
                     message.putShort(value, (short) (message.position() - value - 2));
                     message.putShort(start, (short) (message.position() - start - 2));
                 }
@@ -131,14 +139,14 @@ public final class BgpEncoder {
     }
 
     private static int reachV4(
-            ByteBuffer message, byte[] shared, IpAddress nextHop, List<IpPrefix> prefixes, int from) {
+            ByteBuffer message, byte[] shared, IpAddress nextHop, List<IpPrefix> prefixes, int from, long path) {
         message.putShort((short) (shared.length + 7)).put(shared);
         nextHop(message, nextHop);
-        return fill(message, prefixes, from, BgpMessage.LONGEST);
+        return fill(message, prefixes, from, BgpMessage.LONGEST, path);
     }
 
     private static int reachV6(
-            ByteBuffer message, byte[] shared, IpAddress nextHop, List<IpPrefix> prefixes, int from) {
+            ByteBuffer message, byte[] shared, IpAddress nextHop, List<IpPrefix> prefixes, int from, long path) {
         int start = message.position();
         message.putShort((short) 0);
         // RFC 7606 §5.1: it comes first, so that a malformed attribute after it leaves its prefixes known.
@@ -146,17 +154,21 @@ public final class BgpEncoder {
         int value = message.position();
         message.putShort((short) 0);
         mpReachHead(message, nextHop);
-        int next = fill(message, prefixes, from, BgpMessage.LONGEST - shared.length);
+        int next = fill(message, prefixes, from, BgpMessage.LONGEST - shared.length, path);
         message.putShort(value, (short) (message.position() - value - 2));
         message.put(shared);
         message.putShort(start, (short) (message.position() - start - 2));
         return next;
     }
 
-    private static int fill(ByteBuffer message, List<IpPrefix> prefixes, int from, int limit) {
+    private static int fill(ByteBuffer message, List<IpPrefix> prefixes, int from, int limit, long path) {
         int next = from;
+        int beside = path == NO_PATH ? 1 : 5;
         while (next < prefixes.size()
-                && message.position() + 1 + (prefixes.get(next).length() + 7) / 8 <= limit) {
+                && message.position() + beside + (prefixes.get(next).length() + 7) / 8 <= limit) {
+            if (path != NO_PATH) {
+                message.putInt((int) path);
+            }
             prefix(message, prefixes.get(next++));
         }
         return next;
@@ -223,6 +235,12 @@ public final class BgpEncoder {
                         .put((byte) family.safi())
                         .put((byte) (family.forwardingPreserved() ? 0x80 : 0)));
             }
+            case Capability.AddPath(var families) -> {
+                out.put((byte) 69).put((byte) (4 * families.size()));
+                families.forEach(family -> out.putShort((short) family.afi())
+                        .put((byte) family.safi())
+                        .put((byte) family.mode()));
+            }
             case Capability.Unknown(int code, Bytes value) ->
                 out.put((byte) code).put((byte) value.size()).put(value.toArray());
         }
@@ -284,7 +302,12 @@ public final class BgpEncoder {
     }
 
     private static void prefix(ByteBuffer out, IpPrefix prefix) {
-        out.put((byte) prefix.length()).put(prefix.address().bytes(), 0, (prefix.length() + 7) / 8);
+        out.put((byte) prefix.length());
+        int octets = (prefix.length() + 7) / 8;
+        IpAddress address = prefix.address();
+        for (int i = 0, shift = address.family().bits() - 8; i < octets; i++, shift -= 8) {
+            out.put((byte) (shift >= 64 ? address.high() >>> (shift - 64) : address.low() >>> shift));
+        }
     }
 
     private static void attributes(ByteBuffer out, PathAttributes attributes, SessionFormat format) {

@@ -387,11 +387,19 @@ final class UpdateDecoder {
                 if (length > family.bits()) {
                     throw malformed(BAD_NETWORK, "a prefix of " + length + " bits of " + family.label());
                 }
-                byte[] address = new byte[family.bits() / 8];
-                byte[] given = value.bytes((length + 7) / 8);
-                System.arraycopy(given, 0, address, 0, given.length);
+                int octets = (length + 7) / 8;
+                long high = 0;
+                long low = 0;
+                for (int i = 0, shift = family.bits() - 8; i < octets; i++, shift -= 8) {
+                    long octet = value.u8();
+                    if (shift >= 64) {
+                        high |= octet << (shift - 64);
+                    } else {
+                        low |= octet << shift;
+                    }
+                }
                 // Bits past the length mean nothing, RFC 4271 §4.3.
-                out.add(IpPrefix.containing(IpAddress.ofBytes(address), length));
+                out.add(IpPrefix.containing(new IpAddress(family, high, low), length));
             }
         } catch (Slice.ShortException e) {
             throw malformed(BAD_NETWORK, "a prefix ends early: " + e.getMessage());

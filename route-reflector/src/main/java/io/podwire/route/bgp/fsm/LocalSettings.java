@@ -20,6 +20,7 @@ import java.util.Set;
  * @param families whose routes we speak of, not empty
  * @param restartSeconds within which we are back after a restart, 0 to 4095; 0 offers no graceful restart
  * @param passive we wait for the peer to dial
+ * @param addPath we have several paths for a prefix to tell, RFC 7911
  */
 public record LocalSettings(
         long asn,
@@ -28,7 +29,8 @@ public record LocalSettings(
         int holdSeconds,
         Set<IpFamily> families,
         int restartSeconds,
-        boolean passive) {
+        boolean passive,
+        boolean addPath) {
     /** Copies. */
     public LocalSettings {
         families = Set.copyOf(families);
@@ -54,6 +56,12 @@ public record LocalSettings(
         }
         capabilities.add(new Capability.RouteRefresh());
         capabilities.add(new Capability.FourOctetAs(asn));
+        if (addPath) {
+            capabilities.add(new Capability.AddPath(EnumSet.copyOf(families).stream()
+                    .map(family -> new Capability.AddPathFamily(
+                            Families.afi(family), Families.UNICAST, Capability.AddPathFamily.SEND))
+                    .toList()));
+        }
         if (restartSeconds > 0) {
             capabilities.add(new Capability.GracefulRestart(restarting, restartSeconds, restart));
         }

@@ -56,6 +56,12 @@ public sealed interface BgpMessage {
             return capabilities.contains(new Capability.RouteRefresh());
         }
 
+        /** True when several paths of this family may be sent to it. */
+        public boolean receivesPaths(IpFamily family) {
+            return capabilities.stream()
+                    .anyMatch(c -> c instanceof Capability.AddPath addPath && addPath.receives(family));
+        }
+
         /** How it restarts, where it said so. */
         public Optional<Capability.GracefulRestart> gracefulRestart() {
             return capabilities.stream()

@@ -48,6 +48,40 @@ public sealed interface Capability {
     /** A family of {@link GracefulRestart}. */
     record RestartFamily(int afi, int safi, boolean forwardingPreserved) {}
 
+    /**
+     * RFC 7911, code 69.
+     *
+     * @param families what the sender does with several paths, by family
+     */
+    record AddPath(List<AddPathFamily> families) implements Capability {
+        /** Copies. */
+        public AddPath {
+            families = List.copyOf(families);
+        }
+
+        /** True when several paths of this family may be sent to it. */
+        public boolean receives(IpFamily family) {
+            return families.stream()
+                    .anyMatch(f -> f.afi() == Families.afi(family)
+                            && f.safi() == Families.UNICAST
+                            && (f.mode() == AddPathFamily.RECEIVE || f.mode() == AddPathFamily.BOTH));
+        }
+    }
+
+    /**
+     * A family of {@link AddPath}.
+     *
+     * @param mode 1 receives several paths, 2 sends them, 3 does both; another one means nothing
+     */
+    record AddPathFamily(int afi, int safi, int mode) {
+        /** Of {@code mode}. */
+        public static final int RECEIVE = 1;
+        /** Of {@code mode}. */
+        public static final int SEND = 2;
+        /** Of {@code mode}. */
+        public static final int BOTH = 3;
+    }
+
     /** Any other. */
     record Unknown(int code, Bytes value) implements Capability {}
 }

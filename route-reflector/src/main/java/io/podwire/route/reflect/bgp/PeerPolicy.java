@@ -33,7 +33,7 @@ public record PeerPolicy(
     /** What a neighbour is told. */
     public sealed interface Export {
         /**
-         * What nodes hold; to neighbours of our AS also what others told us. Of another AS's routes none is told
+         * What nodes hold, or the aggregate in its place; to neighbours of our AS also what others told us. Of another AS's routes none is told
          * to a third one: RFC 8212.
          */
         record Reflected() implements Export {}

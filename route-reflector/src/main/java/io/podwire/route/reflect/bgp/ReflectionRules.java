@@ -76,16 +76,23 @@ public final class ReflectionRules {
                 : attributes;
     }
 
-    /** The attributes of what a node of ours holds. */
-    public static PathAttributes ofNode() {
-        return PathAttributes.of(
+    /**
+     * The attributes of what a node of ours holds.
+     *
+     * @param leaving no new work comes to the node, and it is to be used last: RFC 8326
+     */
+    public static PathAttributes ofNode(boolean leaving) {
+        PathAttributes attributes = PathAttributes.of(
                 new PathAttribute.Origin(PathAttribute.OriginKind.IGP), new PathAttribute.Path(AsPath.EMPTY));
+        return leaving
+                ? imported(attributes.with(new PathAttribute.Communities(List.of(Community.GRACEFUL_SHUTDOWN))))
+                : attributes;
     }
 
     /** What a neighbour is told of a prefix whose path in use is this one; empty: nothing. */
     public static Optional<Advertised> export(
             IpPrefix prefix, BgpPath best, Neighbor to, LocalRouter local, PeerPolicy policy) {
-        return permits(prefix, best, to, policy) ? advertised(best, to, local, policy) : Optional.empty();
+        return permits(prefix, best, to, policy, false) ? advertised(best, to, local, policy) : Optional.empty();
     }
 
     /** What is told of every prefix that has this path in use and is permitted. */
@@ -126,11 +133,15 @@ public final class ReflectionRules {
         };
     }
 
-    /** Whether the neighbour's rules let it be told. */
-    public static boolean permits(IpPrefix prefix, BgpPath best, Neighbor to, PeerPolicy policy) {
+    /**
+     * Whether the neighbour's rules let it be told.
+     *
+     * @param replaced an aggregate is told in its place, where no rule says otherwise
+     */
+    public static boolean permits(IpPrefix prefix, BgpPath best, Neighbor to, PeerPolicy policy, boolean replaced) {
         return switch (policy.export()) {
             case PeerPolicy.Export.Reflected() ->
-                best.source() instanceof Source.Node || to.kind().internal();
+                best.source() instanceof Source.Node ? !replaced : to.kind().internal();
             case PeerPolicy.Export.Listed(PrefixList rules) -> rules.permits(prefix);
         };
     }
@@ -138,7 +149,9 @@ public final class ReflectionRules {
     private static PathAttributes marked(PathAttributes attributes, PeerPolicy policy) {
         PathAttributes out = attributes;
         if (!policy.communities().isEmpty()) {
-            out = out.with(new PathAttribute.Communities(policy.communities()));
+            List<Community> all = new ArrayList<>(attributes.communities());
+            all.addAll(policy.communities());
+            out = out.with(new PathAttribute.Communities(all));
         }
         if (!policy.largeCommunities().isEmpty()) {
             out = out.with(new PathAttribute.LargeCommunities(policy.largeCommunities()));

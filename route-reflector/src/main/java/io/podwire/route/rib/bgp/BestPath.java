@@ -3,7 +3,9 @@ package io.podwire.route.rib.bgp;
 import io.podwire.common.net.IpAddress;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.ToLongFunction;
@@ -66,6 +68,30 @@ public final class BestPath {
             left = keep(step, left);
         }
         return left.getFirst();
+    }
+
+    /**
+     * The best of one or more paths and those that are as good as it but for the last steps, which merely choose one:
+     * packets may be spread over them.
+     *
+     * @param most at most so many
+     * @return the best one first, no two with the same next hop
+     */
+    public static List<BgpPath> spread(List<BgpPath> paths, int most) {
+        List<BgpPath> left = paths;
+        for (Step step : Step.values()) {
+            if (left.size() == 1 || step == Step.ROUTER_ID) {
+                break;
+            }
+            left = keep(step, left);
+        }
+        Map<IpAddress, BgpPath> byNextHop = new LinkedHashMap<>();
+        BgpPath best = select(left);
+        byNextHop.put(best.nextHop(), best);
+        left.stream()
+                .sorted(Comparator.comparing(BestPath::identifier).thenComparing(BestPath::address))
+                .forEach(path -> byNextHop.putIfAbsent(path.nextHop(), path));
+        return byNextHop.values().stream().limit(most).toList();
     }
 
     /** Every path, the best one first, then those that got farthest. */
@@ -142,7 +168,7 @@ public final class BestPath {
 
     private static IpAddress address(BgpPath path) {
         return switch (path.source()) {
-            case Source.Node _ -> IpAddress.ofV4(0);
+            case Source.Node _ -> path.nextHop();
             case Source.Learned(Neighbor neighbor) -> neighbor.address();
         };
     }

@@ -24,7 +24,7 @@ public record BgpPath(Source source, IpAddress nextHop, PathAttributes attribute
 
     boolean sameSource(BgpPath other) {
         return switch (source) {
-            case Source.Node _ -> other.source instanceof Source.Node;
+            case Source.Node node -> other.source.equals(node);
             case Source.Learned(Neighbor neighbor) -> other.from(neighbor.address());
         };
     }

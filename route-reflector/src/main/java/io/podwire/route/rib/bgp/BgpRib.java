@@ -7,14 +7,16 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /**
  * Every path that was imported, and which one is used. Owned by one thread, and changed in place: it may hold
- * hundreds of thousands. Each change tells whether the path in use is another one now.
+ * hundreds of thousands. Each change tells whether it was one: whether any path is another now.
  */
 public final class BgpRib {
     /** The one in use first. */
@@ -55,6 +57,9 @@ public final class BgpRib {
         boolean replaced = false;
         for (BgpPath old : before) {
             if (old.sameSource(path)) {
+                if (old.equals(path)) {
+                    return false;
+                }
                 replaced = true;
             } else {
                 next.add(old);
@@ -64,7 +69,31 @@ public final class BgpRib {
         if (!replaced) {
             count(prefix, path, 1);
         }
-        return store(prefix, before.getFirst(), next);
+        store(prefix, next);
+        return true;
+    }
+
+    /**
+     * The paths of nodes, in place of all that were there; none forgets them.
+     *
+     * @param ofNodes one of a node
+     */
+    public boolean setNodes(IpPrefix prefix, List<BgpPath> ofNodes) {
+        List<BgpPath> before = paths.getOrDefault(prefix, List.of());
+        Set<BgpPath> old = new HashSet<>();
+        List<BgpPath> next = new ArrayList<>(ofNodes);
+        for (BgpPath path : before) {
+            if (path.source() instanceof Source.Node) {
+                old.add(path);
+            } else {
+                next.add(path);
+            }
+        }
+        if (old.equals(new HashSet<>(ofNodes))) {
+            return false;
+        }
+        store(prefix, next);
+        return true;
     }
 
     /** Forgets a neighbour's path; that it has none is no error. */
@@ -72,12 +101,7 @@ public final class BgpRib {
         return removeIf(prefix, path -> path.from(neighbor));
     }
 
-    /** Forgets a node's path. */
-    public boolean removeNode(IpPrefix prefix) {
-        return removeIf(prefix, path -> path.source() instanceof Source.Node);
-    }
-
-    /** Forgets all of a neighbour's paths that are such, and gives the prefixes whose path in use changed. */
+    /** Forgets all of a neighbour's paths that are such, and gives the prefixes that had one. */
     public List<IpPrefix> removeAll(IpAddress neighbor, Predicate<BgpPath> which, Predicate<IpPrefix> where) {
         List<IpPrefix> changed = new ArrayList<>();
         if (counts.containsKey(neighbor)) {
@@ -118,13 +142,14 @@ public final class BgpRib {
         if (next.size() == before.size()) {
             return false;
         }
-        return store(prefix, before.getFirst(), next);
+        store(prefix, next);
+        return true;
     }
 
-    private boolean store(IpPrefix prefix, BgpPath bestBefore, List<BgpPath> next) {
+    private void store(IpPrefix prefix, List<BgpPath> next) {
         if (next.isEmpty()) {
             paths.remove(prefix);
-            return true;
+            return;
         }
         BgpPath best = BestPath.select(next);
         if (next.size() > 1) {
@@ -132,14 +157,13 @@ public final class BgpRib {
             next.addFirst(best);
         }
         paths.put(prefix, List.copyOf(next));
-        return !best.equals(bestBefore);
     }
 
     private void count(IpPrefix prefix, BgpPath path, int by) {
         if (path.source() instanceof Source.Learned(Neighbor neighbor)) {
             Map<IpFamily, Integer> ofNeighbor = counts.computeIfAbsent(neighbor.address(), _ -> new HashMap<>());
-            ofNeighbor.merge(prefix.family(), by, Integer::sum);
-            if (ofNeighbor.values().stream().allMatch(count -> count == 0)) {
+            int now = ofNeighbor.merge(prefix.family(), by, Integer::sum);
+            if (now == 0 && ofNeighbor.values().stream().allMatch(count -> count == 0)) {
                 counts.remove(neighbor.address());
             }
         }

@@ -52,7 +52,8 @@ class BgpCodecPropertyTest {
                 IpFamily family = part.nextHop().family();
                 List<IpPrefix> many = Messages.prefixes(random, family, 3_000);
                 List<IpPrefix> back = new ArrayList<>();
-                for (byte[] wire : BgpEncoder.reach(attributes, new Reach(part.nextHop(), many), format)) {
+                for (byte[] wire :
+                        BgpEncoder.reach(attributes, new Reach(part.nextHop(), many), format, BgpEncoder.NO_PATH)) {
                     assertThat(wire.length).isLessThanOrEqualTo(BgpMessage.LONGEST);
                     Update update = (Update) BgpDecoder.decode(wire, format).message();
                     assertThat(update.attributes()).isEqualTo(attributes);
@@ -61,7 +62,7 @@ class BgpCodecPropertyTest {
                 }
                 assertThat(back).isEqualTo(many);
                 back.clear();
-                for (byte[] wire : BgpEncoder.withdraw(family, many)) {
+                for (byte[] wire : BgpEncoder.withdraw(family, many, BgpEncoder.NO_PATH)) {
                     assertThat(wire.length).isLessThanOrEqualTo(BgpMessage.LONGEST);
                     back.addAll(((Update) BgpDecoder.decode(wire, format).message()).withdrawn());
                 }
@@ -81,7 +82,7 @@ class BgpCodecPropertyTest {
                 // What was understood can be sent on.
                 if (decoded.message() instanceof Update update) {
                     for (Reach reach : update.reach()) {
-                        var _ = BgpEncoder.reach(update.attributes(), reach, format);
+                        var _ = BgpEncoder.reach(update.attributes(), reach, format, BgpEncoder.NO_PATH);
                     }
                 }
             } catch (BgpProtocolException e) {

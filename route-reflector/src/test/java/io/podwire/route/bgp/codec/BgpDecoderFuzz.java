@@ -62,7 +62,7 @@ public final class BgpDecoderFuzz {
         try {
             if (message instanceof Update update) {
                 for (Reach reach : update.reach()) {
-                    for (byte[] wire : BgpEncoder.reach(update.attributes(), reach, format)) {
+                    for (byte[] wire : BgpEncoder.reach(update.attributes(), reach, format, BgpEncoder.NO_PATH)) {
                         Update back = (Update) BgpDecoder.decode(wire, format).message();
                         require(update.attributes().equals(back.attributes()), update, back);
                     }

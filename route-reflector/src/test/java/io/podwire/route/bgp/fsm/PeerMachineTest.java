@@ -301,6 +301,6 @@ class PeerMachineTest {
     }
 
     private static LocalSettings settings(IpAddress identifier, boolean passive) {
-        return new LocalSettings(64512, identifier, 64512, 30, Set.of(IpFamily.V4, IpFamily.V6), 120, passive);
+        return new LocalSettings(64512, identifier, 64512, 30, Set.of(IpFamily.V4, IpFamily.V6), 120, passive, false);
     }
 }

@@ -113,7 +113,7 @@ class ReflectionRulesTest {
 
     @Test
     void whatANodeHoldsGoesToEverybodyWithTheCommunitiesOfTheRule() {
-        BgpPath node = new BgpPath(new Source.Node(new NodeName("a")), HOP, ReflectionRules.ofNode(), false);
+        BgpPath node = new BgpPath(new Source.Node(new NodeName("a")), HOP, ReflectionRules.ofNode(false), false);
         Community community = Community.parse("64512:7");
         LargeCommunity large = LargeCommunity.parse("64512:1:2");
         PeerPolicy policy = new PeerPolicy(

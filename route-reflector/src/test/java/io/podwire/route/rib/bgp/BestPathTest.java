@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -88,7 +89,7 @@ class BestPathTest {
                 IpPrefix prefix = IpPrefix.parse("10.0." + random.nextInt(4) + ".0/24");
                 int peer = 1 + random.nextInt(5);
                 Map<Integer, BgpPath> known = model.computeIfAbsent(prefix, _ -> new HashMap<>());
-                Optional<BgpPath> before = rib.best(prefix);
+                Set<BgpPath> before = Set.copyOf(rib.paths(prefix));
                 boolean changed;
                 if (random.nextInt(3) == 0) {
                     known.remove(peer);
@@ -98,7 +99,7 @@ class BestPathTest {
                     known.put(peer, path);
                     changed = rib.put(prefix, path);
                 }
-                assertThat(changed).isEqualTo(!rib.best(prefix).equals(before));
+                assertThat(changed).isEqualTo(!Set.copyOf(rib.paths(prefix)).equals(before));
                 assertThat(rib.paths(prefix)).containsExactlyInAnyOrderElementsOf(known.values());
                 if (!known.isEmpty()) {
                     assertThat(rib.best(prefix)).contains(BestPath.select(new ArrayList<>(known.values())));
@@ -117,6 +118,27 @@ class BestPathTest {
             }
             assertThat(rib.prefixes()).isEmpty();
         });
+    }
+
+    /** What only the last steps tell apart is as good, and each next hop counts once. */
+    @Test
+    void packetsAreSpreadOverWhatIsAsGood() {
+        PathAttributes same = attributes(100, List.of(7L, 8L), OriginKind.IGP, 9, 1);
+        BgpPath first = over("10.0.0.1", path(1, 64512, Neighbor.Kind.CLIENT, 5, same));
+        BgpPath second = over("10.0.0.2", path(2, 64512, Neighbor.Kind.CLIENT, 4, same));
+        BgpPath third = over("10.0.0.3", path(3, 64512, Neighbor.Kind.CLIENT, 6, same));
+        BgpPath worse =
+                path(4, 64512, Neighbor.Kind.CLIENT, 1, attributes(100, List.of(7L, 8L, 9L), OriginKind.IGP, 9, 1));
+        BgpPath again = over("10.0.0.1", third);
+
+        assertThat(BestPath.spread(List.of(worse, first, second, third), 8)).containsExactly(second, first, third);
+        assertThat(BestPath.spread(List.of(first, second, third), 2)).containsExactly(second, first);
+        assertThat(BestPath.spread(List.of(first, again), 8)).containsExactly(first);
+        assertThat(BestPath.spread(List.of(worse), 8)).containsExactly(worse);
+    }
+
+    private static BgpPath over(String nextHop, BgpPath path) {
+        return new BgpPath(path.source(), IpAddress.parse(nextHop), path.attributes(), false);
     }
 
     private static void beats(BgpPath better, BgpPath worse, BestPath.Step step) {

@@ -1,0 +1,149 @@
+package io.podwire.route.session;
+
+import static io.podwire.route.session.BgpSpeakerTest.awaitRoutes;
+import static io.podwire.route.session.BgpSpeakerTest.peer;
+import static io.podwire.route.session.RawPeer.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
+import io.podwire.route.Routes;
+import io.podwire.route.bgp.message.AsPath;
+import io.podwire.route.bgp.message.Community;
+import io.podwire.route.bgp.message.PathAttribute;
+import io.podwire.route.bgp.message.PathAttributes;
+import io.podwire.route.reflect.bgp.LocalRouter;
+import io.podwire.route.reflect.bgp.Origination;
+import io.podwire.route.rib.AnnounceResult;
+import io.podwire.route.rib.NodeRoute;
+import io.podwire.route.rib.Overlay;
+import io.podwire.route.rib.RibRules;
+import io.podwire.route.rib.RouteTable;
+import io.podwire.route.rib.bgp.Neighbor;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Aggregates, services and nodes that leave, as neighbours on loopback see them. */
+class BgpOriginationTest {
+    private static final long ASN = 64512;
+    private static final String CLIENT = "127.0.0.11";
+    private static final String OTHER = "127.0.0.12";
+    private static final String EXTERNAL = "127.0.0.14";
+    private static final PathAttributes PLAIN = PathAttributes.of(
+            new PathAttribute.Origin(PathAttribute.OriginKind.IGP),
+            new PathAttribute.Path(AsPath.EMPTY),
+            new PathAttribute.LocalPref(100));
+
+    private final List<AutoCloseable> open = new ArrayList<>();
+    private RouteTable table = RouteTable.EMPTY;
+    private BgpSpeaker speaker;
+
+    @BeforeEach
+    void start() {
+        LocalRouter local = new LocalRouter(ASN, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.1"));
+        speaker = new BgpSpeaker(
+                new SpeakerSettings(
+                        local,
+                        "127.0.0.1",
+                        0,
+                        List.of(
+                                peer(CLIENT, ASN, Neighbor.Kind.CLIENT),
+                                peer(OTHER, ASN, Neighbor.Kind.CLIENT),
+                                peer(EXTERNAL, 64513, Neighbor.Kind.EXTERNAL)),
+                        new Origination(List.of(IpPrefix.parse("10.8.0.0/16")), List.of(IpPrefix.parse("10.9.0.0/24"))),
+                        Duration.ofMillis(1)),
+                TimeSource.SYSTEM,
+                new SplittableRandom(1));
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable resource : open) {
+            resource.close();
+        }
+        speaker.close();
+    }
+
+    @Test
+    void anAggregateIsToldInPlaceOfNodesPrefixesInside() {
+        RawPeer client = raw(CLIENT, ASN).establish();
+        announce(Routes.route("a", "10.8.1.0/26", "10.1.0.0/26"));
+        awaitRoutes(client, "10.1.0.0/26", "10.8.0.0/16", "10.9.0.0/24");
+        assertThat(speaker.explain(IpPrefix.parse("10.8.1.7/32")).orElseThrow().prefix())
+                .as("known, but not told")
+                .isEqualTo(IpPrefix.parse("10.8.1.0/26"));
+        announce(Routes.route("a", "10.1.0.0/26"));
+        awaitRoutes(client, "10.1.0.0/26", "10.9.0.0/24");
+    }
+
+    @Test
+    void whoTakesSeveralPathsIsToldEveryNodeOfAService() {
+        announce(at("a", "192.0.2.51"));
+        announce(at("b", "192.0.2.52"));
+        RawPeer one = raw(OTHER, ASN).establish();
+        RawPeer several = raw(CLIENT, ASN);
+        several.severalPaths();
+        awaitRoutes(one, "10.9.0.0/24");
+        assertThat(one.routes().get("10.9.0.0/24").nextHop()).isEqualTo(IpAddress.parse("192.0.2.51"));
+        await("both")
+                .untilAsserted(() -> assertThat(several.pathsOf("10.9.0.0/24"))
+                        .containsExactlyInAnyOrder("192.0.2.51", "192.0.2.52"));
+
+        speaker.leaving(Set.of(new NodeName("a")));
+        await("the one that stays").untilAsserted(() -> {
+            assertThat(several.pathsOf("10.9.0.0/24")).containsExactly("192.0.2.52");
+            assertThat(one.routes().get("10.9.0.0/24").nextHop()).isEqualTo(IpAddress.parse("192.0.2.52"));
+        });
+        speaker.leaving(Set.of());
+        await("both again")
+                .untilAsserted(() -> assertThat(several.pathsOf("10.9.0.0/24"))
+                        .containsExactlyInAnyOrder("192.0.2.51", "192.0.2.52"));
+    }
+
+    /** RFC 8326. */
+    @Test
+    void whatALeavingNodeHoldsIsToldAsToBeUsedLast() {
+        announce(Routes.route("a", "10.1.0.0/26"));
+        RawPeer client = raw(CLIENT, ASN).establish();
+        RawPeer external = raw(EXTERNAL, 64513).establish();
+        awaitRoutes(client, "10.1.0.0/26", "10.9.0.0/24");
+        speaker.leaving(Set.of(new NodeName("a")));
+        await("that").untilAsserted(() -> {
+            PathAttributes told = client.routes().get("10.1.0.0/26").attributes();
+            assertThat(told.communities()).containsExactly(Community.GRACEFUL_SHUTDOWN);
+            assertThat(told.localPref()).isZero();
+            assertThat(external.routes().get("10.1.0.0/26").attributes().communities())
+                    .containsExactly(Community.GRACEFUL_SHUTDOWN);
+        });
+        speaker.leaving(Set.of());
+        await("that")
+                .untilAsserted(
+                        () -> assertThat(client.routes().get("10.1.0.0/26").attributes())
+                                .isEqualTo(PLAIN));
+    }
+
+    private static NodeRoute at(String node, String address) {
+        return new NodeRoute(new NodeName(node), IpAddress.parse(address), 24, new Overlay.None(), List.of());
+    }
+
+    private void announce(NodeRoute route) {
+        table = ((AnnounceResult.Accepted)
+                        RibRules.announce(table, Routes.epoch(route.node().value(), 1), route))
+                .table();
+        speaker.nodes(table);
+    }
+
+    private RawPeer raw(String address, long asn) {
+        RawPeer peer = new RawPeer(address, speaker.port(), asn, ASN);
+        open.add(peer);
+        return peer;
+    }
+}
