@@ -57,6 +57,7 @@ public final class BgpSpeaker implements AutoCloseable {
     private final SpeakerSettings settings;
     private final TimeSource time;
     private final RandomGenerator random;
+    private final SignedTransport transport;
     private final Vertx vertx;
     private final Context context;
     private final Optional<NetServer> server;
@@ -87,6 +88,7 @@ public final class BgpSpeaker implements AutoCloseable {
         this.time = time;
         this.random = random;
         // No class path resolving and no file cache: nothing is written to the temporary folder.
+        this.transport = new SignedTransport(settings);
         this.vertx = Vertx.builder()
                 .with(new VertxOptions()
                         .setEventLoopPoolSize(1)
@@ -96,7 +98,7 @@ public final class BgpSpeaker implements AutoCloseable {
                         .setFileSystemOptions(new FileSystemOptions()
                                 .setClassPathResolvingEnabled(false)
                                 .setFileCachingEnabled(false)))
-                .withTransport(new SignedTransport(settings))
+                .withTransport(transport)
                 .build();
         this.context = vertx.getOrCreateContext();
         try {
@@ -164,6 +166,43 @@ public final class BgpSpeaker implements AutoCloseable {
         if (!nodesDue.getAndSet(true)) {
             later(this::applyNodes);
         }
+    }
+
+    /**
+     * The further peers, beside those of the settings: sessions with others end, and those whose settings are the same
+     * go on.
+     *
+     * @throws IllegalArgumentException when they do not fit to each other, to the others or to us
+     */
+    public void peers(List<PeerSettings> further) {
+        List<PeerSettings> all = settings.with(further).peers();
+        later(() -> replacePeers(all));
+    }
+
+    private void replacePeers(List<PeerSettings> all) {
+        Map<IpAddress, PeerSettings> wanted = new HashMap<>();
+        all.forEach(peer -> wanted.put(peer.address(), peer));
+        for (PeerSession session : List.copyOf(sessions.values())) {
+            if (!session.settings().equals(wanted.get(session.settings().address()))) {
+                sessions.remove(session.settings().address());
+                session.remove();
+            }
+        }
+        // A key and a hop limit are there before the first packet of their peer is taken.
+        transport.peers(all);
+        Map<IpAddress, PeerSession> inOrder = new LinkedHashMap<>();
+        List<PeerSession> fresh = new ArrayList<>();
+        for (PeerSettings peer : all) {
+            PeerSession session = sessions.get(peer.address());
+            if (session == null) {
+                session = new PeerSession(this, peer);
+                fresh.add(session);
+            }
+            inOrder.put(peer.address(), session);
+        }
+        sessions.clear();
+        sessions.putAll(inOrder);
+        fresh.forEach(PeerSession::start);
     }
 
     /** The nodes that are to be used last, because they are about to go: RFC 8326. */

@@ -1,6 +1,7 @@
 package io.podwire.route.session;
 
 import static io.podwire.route.bgp.message.NotificationCodes.CEASE;
+import static io.podwire.route.bgp.message.NotificationCodes.DECONFIGURED;
 import static io.podwire.route.bgp.message.NotificationCodes.MAX_PREFIXES;
 import static io.podwire.route.bgp.message.NotificationCodes.SEND_HOLD_EXPIRED;
 
@@ -75,6 +76,8 @@ final class PeerSession {
 
     /** After more prefixes than allowed. */
     private static final Duration OVERFLOW_SILENCE = Duration.ofMinutes(15);
+
+    private static final Duration CLIENT_LINGER = Duration.ofSeconds(5);
 
     /** RFC 9687 §3. */
     private static final Duration SEND_HOLD = Duration.ofMinutes(8);
@@ -161,6 +164,16 @@ final class PeerSession {
         } else {
             handle(new PeerEvent.Stop(why, Duration.ofSeconds(-1)));
         }
+    }
+
+    /** Ends it because it is no peer any more: its routes are gone at once. */
+    void remove() {
+        handle(new PeerEvent.Stop(Notification.of(CEASE, DECONFIGURED), Duration.ofSeconds(-1)));
+        List.copyOf(staleFamilies).forEach(this::dropStale);
+        // After its last words.
+        var _ = speaker.vertx().setTimer(CLIENT_LINGER.toMillis(), _ -> {
+            var _ = client.close();
+        });
     }
 
     /** A connection from the neighbour's address. */

@@ -5,6 +5,7 @@ import io.podwire.route.reflect.bgp.LocalRouter;
 import io.podwire.route.reflect.bgp.Origination;
 import io.podwire.route.rib.bgp.Neighbor;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -40,6 +41,17 @@ public record SpeakerSettings(
                     "client belongs to peers of our own AS " + local.asn() + ", this one is of AS " + peer.asn());
             require(!peer.passive() || !listenHost.isEmpty(), peer, "a passive peer needs --bgp-listen");
         }
+    }
+
+    /**
+     * These, and further peers after them.
+     *
+     * @throws IllegalArgumentException naming the peer that does not fit to the others or to us
+     */
+    public SpeakerSettings with(List<PeerSettings> further) {
+        List<PeerSettings> all = new ArrayList<>(peers);
+        all.addAll(further);
+        return new SpeakerSettings(local, listenHost, listenPort, all, origination, refill);
     }
 
     private static void require(boolean holds, PeerSettings peer, String otherwise) {
