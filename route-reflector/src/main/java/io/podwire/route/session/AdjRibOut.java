@@ -9,6 +9,7 @@ import io.podwire.route.reflect.bgp.ReflectionRules.Advertised;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,7 +32,7 @@ final class AdjRibOut {
 
     AdjRibOut(SessionFormat format, Set<IpFamily> addPath) {
         this.format = format;
-        this.addPath = addPath;
+        this.addPath = addPath.isEmpty() ? EnumSet.noneOf(IpFamily.class) : EnumSet.copyOf(addPath);
     }
 
     /** True when prefixes of this family are told with several paths. */
@@ -58,37 +59,47 @@ final class AdjRibOut {
     }
 
     /** What one message can say at once. */
-    private record Group(Advertised what, long path) {}
+    private record Key(Advertised what, long path) {}
 
     private record Gone(IpFamily family, long path) {}
 
+    /** Prefixes that are reached in the same way: they share messages. */
+    static final class Group {
+        private final Advertised what;
+        private final long path;
+        private final List<IpPrefix> prefixes = new ArrayList<>();
+
+        private Group(Advertised what, long path) {
+            this.what = what;
+            this.path = path;
+        }
+    }
+
     /** Changes that are written together. */
     final class Batch {
-        private final Map<Group, List<IpPrefix>> reached = new LinkedHashMap<>();
+        private final Map<Key, Group> reached = new LinkedHashMap<>();
         private final Map<Gone, List<IpPrefix>> gone = new LinkedHashMap<>();
+        private final List<IpPrefix> gone4 = gone(IpFamily.V4, BgpEncoder.NO_PATH);
+        private final List<IpPrefix> gone6 = gone(IpFamily.V6, BgpEncoder.NO_PATH);
         private final List<IpPrefix> unfit = new ArrayList<>();
-        /** Of the path before: neighbours tell many prefixes with one. */
-        private Advertised last;
 
-        private List<IpPrefix> lastPrefixes = List.of();
+        /** For prefixes that are told one path, this one. */
+        Group group(Advertised what) {
+            return group(what, BgpEncoder.NO_PATH);
+        }
 
         /** It is reached so, by its only path. */
-        void reached(IpPrefix prefix, Advertised what) {
-            Advertised before = one.put(prefix, what);
-            if (what.equals(before)) {
-                return;
+        void reached(IpPrefix prefix, Group group) {
+            Advertised before = one.put(prefix, group.what);
+            if (before == null || !before.equals(group.what)) {
+                group.prefixes.add(prefix);
             }
-            if (!what.equals(last)) {
-                last = what;
-                lastPrefixes = prefixes(what, BgpEncoder.NO_PATH);
-            }
-            lastPrefixes.add(prefix);
         }
 
         /** It is not reached any more, as far as the neighbour may know. */
         void gone(IpPrefix prefix) {
             if (one.remove(prefix) != null) {
-                withdraw(prefix, BgpEncoder.NO_PATH);
+                (prefix.family() == IpFamily.V4 ? gone4 : gone6).add(prefix);
             }
         }
 
@@ -100,33 +111,39 @@ final class AdjRibOut {
             known.keySet().stream().filter(path -> !wanted.containsKey(path)).forEach(path -> withdraw(prefix, path));
             wanted.forEach((path, what) -> {
                 if (!what.equals(known.get(path))) {
-                    prefixes(what, path).add(prefix);
+                    group(what, path).prefixes.add(prefix);
                 }
             });
         }
 
-        private List<IpPrefix> prefixes(Advertised what, long path) {
-            return reached.computeIfAbsent(new Group(what, path), _ -> new ArrayList<>());
+        private Group group(Advertised what, long path) {
+            return reached.computeIfAbsent(new Key(what, path), key -> new Group(key.what(), key.path()));
+        }
+
+        private List<IpPrefix> gone(IpFamily family, long path) {
+            return gone.computeIfAbsent(new Gone(family, path), _ -> new ArrayList<>());
         }
 
         private void withdraw(IpPrefix prefix, long path) {
-            gone.computeIfAbsent(new Gone(prefix.family(), path), _ -> new ArrayList<>())
-                    .add(prefix);
+            gone(prefix.family(), path).add(prefix);
         }
 
         /** Writes all of it. */
         void write(ByteArrayOutputStream out) {
-            reached.forEach((group, prefixes) -> {
-                Advertised what = group.what();
-                List<byte[]> messages =
-                        BgpEncoder.reach(what.attributes(), new Reach(what.nextHop(), prefixes), format, group.path());
+            for (Group group : reached.values()) {
+                if (group.prefixes.isEmpty()) {
+                    continue;
+                }
+                Advertised what = group.what;
+                List<byte[]> messages = BgpEncoder.reach(
+                        what.attributes(), new Reach(what.nextHop(), group.prefixes), format, group.path);
                 messages.forEach(out::writeBytes);
                 if (messages.isEmpty()) {
-                    unfit.addAll(prefixes);
+                    unfit.addAll(group.prefixes);
                     // Whoever was told another path before must not go on using it.
-                    prefixes.forEach(prefix -> drop(prefix, group.path()));
+                    group.prefixes.forEach(prefix -> drop(prefix, group.path));
                 }
-            });
+            }
             gone.forEach((what, prefixes) ->
                     BgpEncoder.withdraw(what.family(), prefixes, what.path()).forEach(out::writeBytes));
         }

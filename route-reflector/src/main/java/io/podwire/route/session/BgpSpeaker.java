@@ -311,7 +311,9 @@ public final class BgpSpeaker implements AutoCloseable {
 
     /** True when an aggregate is told in place of a node's prefix. */
     boolean isReplaced(IpPrefix prefix) {
-        return settings.origination().replaces(prefix) && ofNodes.held().containsKey(prefix);
+        return !settings.origination().aggregates().isEmpty()
+                && settings.origination().replaces(prefix)
+                && ofNodes.held().containsKey(prefix);
     }
 
     /** The identifier of what this source tells, 1 or more. */

@@ -50,8 +50,6 @@ import java.util.Deque;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.IdentityHashMap;
-import java.util.Iterator;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -109,7 +107,8 @@ final class PeerSession {
         private final Side side;
         private final Negotiated negotiated;
         private final Neighbor neighbor;
-        private final Set<IpPrefix> untold = new LinkedHashSet<>();
+        private final Set<IpFamily> families;
+        private final Untold untold = new Untold();
         private final AdjRibOut told;
         private final Set<IpFamily> endOfRibDue;
         private boolean pumping;
@@ -119,6 +118,7 @@ final class PeerSession {
             this.side = side;
             this.negotiated = negotiated;
             this.neighbor = neighbor;
+            this.families = EnumSet.copyOf(negotiated.families());
             this.told = new AdjRibOut(negotiated.format(), negotiated.addPath());
             this.endOfRibDue = EnumSet.copyOf(negotiated.families());
         }
@@ -193,7 +193,7 @@ final class PeerSession {
     void changed(Collection<IpPrefix> prefixes) {
         session.ifPresent(up -> {
             for (IpPrefix prefix : prefixes) {
-                if (up.negotiated.families().contains(prefix.family())) {
+                if (up.families.contains(prefix.family())) {
                     up.untold.add(prefix);
                 }
             }
@@ -579,11 +579,10 @@ final class PeerSession {
         }
         // Prefixes of one message share their path.
         IdentityHashMap<BgpPath, Optional<Advertised>> advertised = new IdentityHashMap<>();
+        IdentityHashMap<BgpPath, AdjRibOut.Group> groups = new IdentityHashMap<>();
         AdjRibOut.Batch batch = up.told.batch();
-        int budget = BATCH;
-        for (Iterator<IpPrefix> next = up.untold.iterator(); budget > 0 && next.hasNext(); budget--) {
-            IpPrefix prefix = next.next();
-            next.remove();
+        for (int budget = BATCH; budget > 0 && !up.untold.isEmpty(); budget--) {
+            IpPrefix prefix = up.untold.next();
             if (up.told.severalPaths(prefix.family())) {
                 batch.paths(prefix, wantedPaths(up, prefix, advertised));
             } else {
@@ -591,7 +590,12 @@ final class PeerSession {
                 Optional<Advertised> wanted =
                         paths.isEmpty() ? Optional.empty() : wanted(up, prefix, paths.getFirst(), advertised);
                 if (wanted.isPresent()) {
-                    batch.reached(prefix, wanted.get());
+                    AdjRibOut.Group group = groups.get(paths.getFirst());
+                    if (group == null) {
+                        group = batch.group(wanted.get());
+                        groups.put(paths.getFirst(), group);
+                    }
+                    batch.reached(prefix, group);
                 } else {
                     batch.gone(prefix);
                 }

@@ -380,7 +380,8 @@ final class UpdateDecoder {
 
     /** RFC 7606 §5.3: a prefix that cannot be read ends the session. */
     private static List<IpPrefix> prefixes(IpFamily family, Slice value) throws BgpProtocolException {
-        List<IpPrefix> out = new ArrayList<>();
+        // Four octets each or some more, mostly.
+        List<IpPrefix> out = new ArrayList<>(value.left() / 4);
         try {
             while (!value.isEmpty()) {
                 int length = value.u8();

@@ -96,7 +96,11 @@ public sealed interface BgpMessage {
         /** Copies and checks that all are of one family. */
         public Reach {
             prefixes = List.copyOf(prefixes);
-            if (prefixes.isEmpty() || prefixes.stream().anyMatch(p -> p.family() != nextHop.family())) {
+            boolean fits = !prefixes.isEmpty();
+            for (int i = 0; i < prefixes.size(); i++) {
+                fits &= prefixes.get(i).family() == nextHop.family();
+            }
+            if (!fits) {
                 throw new IllegalArgumentException("prefixes of "
                         + nextHop.family().label() + " belong to next hop " + nextHop + ", got " + prefixes);
             }

@@ -21,8 +21,8 @@ public record Origination(List<IpPrefix> aggregates, List<IpPrefix> services) {
 
     /** True when neighbours are told an aggregate in place of this prefix of a node. */
     public boolean replaces(IpPrefix prefix) {
-        for (IpPrefix aggregate : aggregates) {
-            if (aggregate.contains(prefix)) {
+        for (int i = 0; i < aggregates.size(); i++) {
+            if (aggregates.get(i).contains(prefix)) {
                 return true;
             }
         }

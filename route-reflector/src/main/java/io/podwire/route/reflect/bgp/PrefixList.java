@@ -72,7 +72,9 @@ public record PrefixList(List<Rule> rules) {
 
     /** True when the prefix may pass. */
     public boolean permits(IpPrefix prefix) {
-        for (Rule rule : rules) {
+        // By index: this runs for each prefix that a neighbour tells, and an iterator would be made each time.
+        for (int i = 0; i < rules.size(); i++) {
+            Rule rule = rules.get(i);
             if (rule.matches(prefix)) {
                 return rule.permit();
             }

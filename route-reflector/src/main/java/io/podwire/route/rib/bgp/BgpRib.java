@@ -22,7 +22,11 @@ public final class BgpRib {
     /** The one in use first. */
     private final Map<IpPrefix, List<BgpPath>> paths = new HashMap<>();
 
-    private final Map<IpAddress, Map<IpFamily, Integer>> counts = new HashMap<>();
+    /** How many prefixes of IPv4, and of IPv6. */
+    private final Map<IpAddress, int[]> counts = new HashMap<>();
+
+    /** A list of one path, which the prefixes of a message share. */
+    private List<BgpPath> single = List.of();
 
     /** The path in use. */
     public Optional<BgpPath> best(IpPrefix prefix) {
@@ -42,14 +46,17 @@ public final class BgpRib {
 
     /** How many prefixes of a family a neighbour has a path for. */
     public int count(IpAddress neighbor, IpFamily family) {
-        return counts.getOrDefault(neighbor, Map.of()).getOrDefault(family, 0);
+        int[] count = counts.get(neighbor);
+        return count == null ? 0 : count[index(family)];
     }
 
     /** Takes a path, in place of the one of its source. */
     public boolean put(IpPrefix prefix, BgpPath path) {
-        List<BgpPath> before = paths.get(prefix);
+        if (single.isEmpty() || !isSame(single.getFirst(), path)) {
+            single = List.of(path);
+        }
+        List<BgpPath> before = paths.putIfAbsent(prefix, single);
         if (before == null) {
-            paths.put(prefix, List.of(path));
             count(prefix, path, 1);
             return true;
         }
@@ -131,6 +138,15 @@ public final class BgpRib {
         if (before == null) {
             return false;
         }
+        if (before.size() == 1) {
+            BgpPath only = before.getFirst();
+            if (!which.test(only)) {
+                return false;
+            }
+            paths.remove(prefix);
+            count(prefix, only, -1);
+            return true;
+        }
         List<BgpPath> next = new ArrayList<>(before.size());
         for (BgpPath path : before) {
             if (which.test(path)) {
@@ -161,11 +177,24 @@ public final class BgpRib {
 
     private void count(IpPrefix prefix, BgpPath path, int by) {
         if (path.source() instanceof Source.Learned(Neighbor neighbor)) {
-            Map<IpFamily, Integer> ofNeighbor = counts.computeIfAbsent(neighbor.address(), _ -> new HashMap<>());
-            int now = ofNeighbor.merge(prefix.family(), by, Integer::sum);
-            if (now == 0 && ofNeighbor.values().stream().allMatch(count -> count == 0)) {
+            int[] count = counts.computeIfAbsent(neighbor.address(), _ -> new int[2]);
+            count[index(prefix.family())] += by;
+            if (count[0] == 0 && count[1] == 0) {
                 counts.remove(neighbor.address());
             }
         }
+    }
+
+    private static int index(IpFamily family) {
+        return switch (family) {
+            case V4 -> 0;
+            case V6 -> 1;
+        };
+    }
+
+    /** The very same object: that an equal one is another does no harm, and costs nothing to find out. */
+    @SuppressWarnings("ReferenceEquality")
+    private static boolean isSame(BgpPath one, BgpPath other) {
+        return one == other;
     }
 }
