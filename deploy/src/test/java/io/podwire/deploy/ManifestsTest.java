@@ -54,7 +54,8 @@ class ManifestsTest {
             strings = {
                 "spec: {replica: 2}",
                 "spec: {template: {spec: {containers: [{name: a, readinesProbe: {}}]}}}",
-                "spec: {template: {spec: {containers: [{name: a, securityContext: {capabilities: {dropped: [ALL]}}}]}}}",
+                "spec: {template: {spec: {containers: [{name: a, securityContext: {capabilities: {dropped:"
+                        + " [ALL]}}}]}}}",
                 "metadata: {name: a, name: b}",
                 "spec: {replicas: two}",
             })
@@ -284,7 +285,7 @@ class ManifestsTest {
     }
 
     @Test
-    void rolesReadOnlyWhatIsNeededAndOnlyTwoServicesHaveOne() {
+    void rolesReadOnlyWhatIsNeededAndNodesHaveNone() {
         Map<String, Map<String, Set<String>>> readable = Map.of(
                 "podwire-policy-service",
                         Map.of(
@@ -293,7 +294,11 @@ class ManifestsTest {
                 "podwire-ipam-service",
                         Map.of(
                                 "", Set.of("namespaces", "nodes", "pods", "pods/eviction"),
-                                "podwire.io", Set.of("ippools", "ippools/status")));
+                                "podwire.io", Set.of("ippools", "ippools/status")),
+                "podwire-route-reflector",
+                        Map.of(
+                                "", Set.of("nodes"),
+                                "podwire.io", Set.of("bgppeers")));
         for (ClusterRole role : Manifests.all(ClusterRole.class)) {
             for (PolicyRule rule : role.getRules()) {
                 List<String> words = new ArrayList<>(rule.getApiGroups());
@@ -323,7 +328,7 @@ class ManifestsTest {
         assertThat(Manifests.all(ClusterRole.class))
                 .extracting(role -> role.getMetadata().getName())
                 .containsExactlyInAnyOrderElementsOf(readable.keySet());
-        assertThat(Manifests.all(ClusterRoleBinding.class)).hasSize(2).allSatisfy(binding -> {
+        assertThat(Manifests.all(ClusterRoleBinding.class)).hasSize(3).allSatisfy(binding -> {
             assertThat(binding.getSubjects()).singleElement().satisfies(subject -> {
                 assertThat("podwire-" + subject.getName())
                         .isEqualTo(binding.getRoleRef().getName());
@@ -333,7 +338,7 @@ class ManifestsTest {
         assertThat(workloads())
                 .filteredOn(w -> w.template().getSpec().getAutomountServiceAccountToken())
                 .extracting(Workload::name)
-                .containsExactlyInAnyOrder("ipam-service", "policy-service");
+                .containsExactlyInAnyOrder("ipam-service", "policy-service", "route-reflector");
         assertThat(Manifests.all(ServiceAccount.class))
                 .extracting(account -> account.getMetadata().getName())
                 .containsExactlyInAnyOrderElementsOf(workloads().stream()
@@ -361,6 +366,26 @@ class ManifestsTest {
             assertThat(List.of("0s", "90s", "10m", "1h30m", "24h", "1h5s")).allMatch(text -> text.matches(coolDown));
             assertThat(List.of("", "5", "1s1m", "-1s", "1d")).noneMatch(text -> text.matches(coolDown));
         });
+    }
+
+    @Test
+    void definitionOfPeersHasTheKeysThatRouteReflectorKnows() throws ClassNotFoundException {
+        CustomResourceDefinition definition = Manifests.all(CustomResourceDefinition.class).stream()
+                .filter(d -> d.getMetadata().getName().equals("bgppeers.podwire.io"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(definition.getSpec().getScope()).isEqualTo("Cluster");
+        Set<String> keys = fields("io.podwire.route.peers.PeersFile$Peer");
+        assertThat(keys.remove("name")).as("that of the object").isTrue();
+        assertThat(definition.getSpec().getVersions())
+                .singleElement()
+                .satisfies(version -> assertThat(version.getSchema()
+                                .getOpenAPIV3Schema()
+                                .getProperties()
+                                .get("spec")
+                                .getProperties()
+                                .keySet())
+                        .isEqualTo(keys));
     }
 
     private static Set<String> fields(String record) throws ClassNotFoundException {

@@ -4,6 +4,8 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.service.ListenAddress;
+import io.podwire.route.peers.PeersFile;
+import io.podwire.route.peers.StateFile;
 import io.podwire.route.reflect.bgp.LocalRouter;
 import io.podwire.route.reflect.bgp.Origination;
 import io.podwire.route.session.PeerSettings;
@@ -77,6 +79,29 @@ public final class BgpOptions {
                     + " next hop: one of them, or several where the peer has addPaths.")
     private List<String> services = new ArrayList<>();
 
+    @Option(
+            names = "--bgp-state-file",
+            paramLabel = "FILE",
+            description = "Where peers that callers create, and nodes of which they say that they leave, outlive a"
+                    + " restart. Not set: callers cannot. The folder must be there; each replica has its own file.")
+    private Path stateFile;
+
+    @Option(
+            names = "--bgp-kubernetes",
+            description = "Read BGPPeers, podwire.io/v1, and which nodes are cordoned from the Kubernetes API:"
+                    + " in-cluster service account, or KUBECONFIG")
+    private boolean kubernetes;
+
+    /** Where what callers declare is kept. */
+    Optional<StateFile> stateFile() {
+        return Optional.ofNullable(stateFile).map(StateFile::new);
+    }
+
+    /** Whether Kubernetes declares peers and cordons nodes. */
+    boolean kubernetes() {
+        return kubernetes;
+    }
+
     /**
      * What the speaker needs; empty when none is asked for.
      *
@@ -88,6 +113,8 @@ public final class BgpOptions {
                     || !listen.isEmpty()
                     || peersFile != null
                     || !peers.isEmpty()
+                    || stateFile != null
+                    || kubernetes
                     || !aggregates.isEmpty()
                     || !services.isEmpty()) {
                 throw new IllegalArgumentException("options --bgp-... need --bgp-asn, our AS number");

@@ -3,6 +3,8 @@ package io.podwire.route;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
+import io.podwire.route.peers.KubernetesBgp;
+import io.podwire.route.peers.PeerRegistry;
 import io.podwire.route.reflect.Reflector;
 import io.podwire.route.service.BgpGrpcService;
 import io.podwire.route.service.BgpMetrics;
@@ -47,7 +49,12 @@ public final class Main {
         if (bgp.isPresent()) {
             BgpSpeaker speaker = context.own(new BgpSpeaker(bgp.get(), time, new SplittableRandom()));
             reflector.watch(speaker::nodes);
-            context.serve(new BgpGrpcService(speaker));
+            PeerRegistry registry =
+                    new PeerRegistry(bgp.get(), options.bgp().stateFile(), speaker::peers, speaker::leaving);
+            if (options.bgp().kubernetes()) {
+                context.own(KubernetesBgp.connect(registry));
+            }
+            context.serve(new BgpGrpcService(speaker, registry));
             context.exposes(new BgpMetrics(speaker));
         }
     }

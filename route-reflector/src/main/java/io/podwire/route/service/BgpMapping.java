@@ -7,19 +7,45 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.proto.route.v1.BgpPath;
 import io.podwire.proto.route.v1.BgpPeer;
 import io.podwire.proto.route.v1.BgpPeerKind;
+import io.podwire.proto.route.v1.BgpPeerSource;
+import io.podwire.proto.route.v1.BgpPeerSpec;
 import io.podwire.proto.route.v1.BgpRoute;
 import io.podwire.route.bgp.message.PathAttributes;
+import io.podwire.route.peers.PeerRegistry;
+import io.podwire.route.peers.PeersFile;
 import io.podwire.route.rib.bgp.BestPath;
 import io.podwire.route.rib.bgp.Neighbor;
 import io.podwire.route.rib.bgp.Source;
 import io.podwire.route.session.PeerStatus;
 import io.podwire.route.session.RouteInUse;
 
-/** From the speaker's records to the API's messages. */
+/** Between the records of the speaker and the API's messages. */
 final class BgpMapping {
     private BgpMapping() {}
 
-    static BgpPeer toProto(PeerStatus status) {
+    /** What is not set in the message is not there. */
+    static PeersFile.Peer fromProto(BgpPeerSpec peer) {
+        return new PeersFile.Peer(
+                peer.getName().isEmpty() ? null : peer.getName(),
+                peer.getAddress(),
+                peer.hasPort() ? peer.getPort() : null,
+                Integer.toUnsignedLong(peer.getAsn()),
+                peer.getClient(),
+                peer.getPassive(),
+                peer.getFamiliesCount() == 0 ? null : peer.getFamiliesList(),
+                peer.hasHoldSeconds() ? peer.getHoldSeconds() : null,
+                peer.hasRestartSeconds() ? peer.getRestartSeconds() : null,
+                peer.getTtlSecurity(),
+                peer.getPasswordFile(),
+                peer.hasAddPaths() ? peer.getAddPaths() : null,
+                peer.hasMaxPrefixes() ? peer.getMaxPrefixes() : null,
+                peer.getImportRulesList(),
+                peer.hasExportRules() ? peer.getExportRules().getRulesList() : null,
+                peer.getCommunitiesList(),
+                peer.getLargeCommunitiesList());
+    }
+
+    static BgpPeer toProto(PeerStatus status, PeerRegistry.Source source) {
         BgpPeer.Builder proto = BgpPeer.newBuilder()
                 .setName(status.settings().name())
                 .setAddress(status.settings().address().toString())
@@ -29,6 +55,12 @@ final class BgpMapping {
                             case EXTERNAL -> BgpPeerKind.BGP_PEER_KIND_EXTERNAL;
                             case CLIENT -> BgpPeerKind.BGP_PEER_KIND_CLIENT;
                             case NON_CLIENT -> BgpPeerKind.BGP_PEER_KIND_NON_CLIENT;
+                        })
+                .setSource(
+                        switch (source) {
+                            case OPTIONS -> BgpPeerSource.BGP_PEER_SOURCE_OPTIONS;
+                            case GRPC -> BgpPeerSource.BGP_PEER_SOURCE_GRPC;
+                            case KUBERNETES -> BgpPeerSource.BGP_PEER_SOURCE_KUBERNETES;
                         })
                 .setState(status.state())
                 .setStateSeconds(status.inState().toSeconds())

@@ -1,4 +1,4 @@
-package io.podwire.route;
+package io.podwire.route.peers;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.StreamReadFeature;
@@ -26,7 +26,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** Peers as people write them. Unknown keys are errors. */
-final class PeersFile {
+public final class PeersFile {
     private static final int BGP_PORT = 179;
     private static final int HOLD_SECONDS = 90;
     private static final int RESTART_SECONDS = 120;
@@ -50,7 +50,7 @@ final class PeersFile {
     }
 
     /** A peer in the file; what is not there is null here and has its default below. */
-    record Peer(
+    public record Peer(
             String name,
             String address,
             Integer port,
@@ -67,7 +67,20 @@ final class PeersFile {
             List<String> importRules,
             List<String> exportRules,
             List<String> communities,
-            List<String> largeCommunities) {}
+            List<String> largeCommunities) {
+        /** Copies. */
+        public Peer {
+            families = copy(families);
+            importRules = copy(importRules);
+            exportRules = copy(exportRules);
+            communities = copy(communities);
+            largeCommunities = copy(largeCommunities);
+        }
+
+        private static List<String> copy(List<String> texts) {
+            return texts == null ? null : List.copyOf(texts);
+        }
+    }
 
     /**
      * Reads the file.
@@ -75,7 +88,7 @@ final class PeersFile {
      * @param ours our AS number
      * @throws IllegalArgumentException naming the peer and the key that is wrong
      */
-    static List<PeerSettings> parse(byte[] content, long ours) {
+    public static List<PeerSettings> parse(byte[] content, long ours) {
         Written written = read(() -> YAML.readValue(content, Written.class));
         List<PeerSettings> peers = new ArrayList<>();
         for (int i = 0; i < written.peers().size(); i++) {
@@ -90,8 +103,13 @@ final class PeersFile {
         return peers;
     }
 
-    /** Reads {@code key=value,...}. */
-    static PeerSettings parseOption(String text, long ours) {
+    /**
+     * Reads {@code key=value,...}.
+     *
+     * @param ours our AS number
+     * @throws IllegalArgumentException naming the key that is wrong
+     */
+    public static PeerSettings parseOption(String text, long ours) {
         Map<String, String> values = new LinkedHashMap<>();
         for (String part : text.split(",", -1)) {
             int equals = part.indexOf('=');
@@ -99,10 +117,21 @@ final class PeersFile {
                 throw new IllegalArgumentException("'" + part + "' is not KEY=VALUE, or its key is there twice");
             }
         }
-        return settings(read(() -> VALUES.convertValue(values, Peer.class)), ours);
+        return settings(peer(values), ours);
     }
 
-    private static PeerSettings settings(Peer peer, long ours) {
+    /** From the values of its keys. */
+    static Peer peer(Map<String, ?> values) {
+        return read(() -> VALUES.convertValue(values, Peer.class));
+    }
+
+    /**
+     * With the defaults of what is not there.
+     *
+     * @param ours our AS number
+     * @throws IllegalArgumentException naming the key that is wrong
+     */
+    static PeerSettings settings(Peer peer, long ours) {
         if (peer.address() == null || peer.asn() == null) {
             throw new IllegalArgumentException("address and asn are needed");
         }
