@@ -35,13 +35,13 @@ final class Bird implements AutoCloseable {
         net.namespace(name, number);
         control = net.folder().resolve(name + ".ctl");
         StringBuilder config = new StringBuilder("""
-                router id %s;
-                log stderr all;
-                protocol device {}
-                protocol direct { ipv4; ipv6; }
-                protocol kernel k4 { persist; ipv4 { export where source = RTS_BGP; }; }
-                protocol kernel k6 { persist; ipv6 { export where source = RTS_BGP; }; }
-                """.formatted(BgpNet.address(number)));
+            router id %s;
+            log stderr all;
+            protocol device {}
+            protocol direct { ipv4; ipv6; }
+            protocol kernel k4 { persist; ipv4 { export where source = RTS_BGP; }; }
+            protocol kernel k6 { persist; ipv6 { export where source = RTS_BGP; }; }
+            """.formatted(BgpNet.address(number)));
         for (String prefix : statics) {
             String family = prefix.contains(":") ? "ipv6" : "ipv4";
             config.append("protocol static { %s; route %s blackhole; }%n".formatted(family, prefix));
@@ -54,8 +54,8 @@ final class Bird implements AutoCloseable {
                   connect delay time 1; connect retry time 2; error wait time 1, 2;
                   graceful restart on;
                   %s
-                  ipv4 { import all; export where source = RTS_STATIC; next hop address %s; };
-                  ipv6 { import all; export where source = RTS_STATIC; next hop address %s; };
+                  ipv4 { import all; export where source = RTS_STATIC; next hop address %s; add paths rx; };
+                  ipv6 { import all; export where source = RTS_STATIC; next hop address %s; add paths rx; };
                 }
                 """.formatted(asn, reflector, BgpNet.PORT, session, BgpNet.address(number), BgpNet.address6(number)));
         Path file = net.folder().resolve(name + ".conf");

@@ -3,6 +3,7 @@ package io.podwire.e2e.bgp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.podwire.e2e.mesh.PingRun;
 import io.podwire.e2e.mesh.Shell;
 import java.io.IOException;
 import java.time.Duration;
@@ -26,18 +27,18 @@ final class BirdLabTest {
     @BeforeEach
     void start() throws IOException {
         net = new BgpNet("""
-                peers:
-                - {name: signed, address: 198.51.100.11, asn: 64512, client: true, passive: true, passwordFile: $KEY,
-                   importRules: [203.0.113.0/24 le 32, "2001:db8:113::/48"]}
-                - {name: client, address: 198.51.100.12, asn: 64512, client: true, passive: true,
-                   importRules: [0.0.0.0/0 le 32, "::/0 le 128"]}
-                - {name: mesh-a, address: 198.51.100.13, asn: 64512, importRules: [0.0.0.0/0 ge 1 le 32]}
-                - {name: mesh-b, address: 198.51.100.14, asn: 64512, importRules: [0.0.0.0/0 ge 1 le 32]}
-                - {name: border, address: 198.51.100.15, asn: 64515, ttlSecurity: true, communities: ["64512:7"],
-                   largeCommunities: ["64512:7:8"], importRules: [0.0.0.0/0 ge 1 le 32]}
-                - {name: six, address: "2001:db8:64::16", asn: 64516, port: 1790, maxPrefixes: 2,
-                   importRules: ["2000::/3 le 64"]}
-                """);
+            peers:
+            - {name: signed, address: 198.51.100.11, asn: 64512, client: true, passive: true, passwordFile: $KEY,
+               importRules: [203.0.113.0/24 le 32, "2001:db8:113::/48"]}
+            - {name: client, address: 198.51.100.12, asn: 64512, client: true, passive: true, addPaths: 4,
+               importRules: [0.0.0.0/0 le 32, "::/0 le 128"]}
+            - {name: mesh-a, address: 198.51.100.13, asn: 64512, importRules: [0.0.0.0/0 ge 1 le 32]}
+            - {name: mesh-b, address: 198.51.100.14, asn: 64512, importRules: [0.0.0.0/0 ge 1 le 32]}
+            - {name: border, address: 198.51.100.15, asn: 64515, ttlSecurity: true, communities: ["64512:7"],
+               largeCommunities: ["64512:7:8"], importRules: [0.0.0.0/0 ge 1 le 32]}
+            - {name: six, address: "2001:db8:64::16", asn: 64516, port: 1790, maxPrefixes: 2,
+               importRules: ["2000::/3 le 64"]}
+            """);
     }
 
     @AfterEach
@@ -131,6 +132,30 @@ final class BirdLabTest {
         eventually(() -> six.route("10.244.1.64/26"), text -> assertThat(text).contains("198.51.100.50"));
     }
 
+    /** RFC 7911: two routers have the same prefix, and a third one is told both. */
+    @Test
+    void whoTakesSeveralPathsIsToldAllThatAreAsGood() {
+        Bird one = bird("signed", 11, 64512, KEY, "203.0.113.0/24", "2001:db8:113::/48");
+        Bird two = bird("mesh-a", 13, 64512, "", "203.0.113.0/24");
+        Bird client = bird("client", 12, 64512, "");
+        net.awaitEstablished("signed", "mesh-a", "client");
+        eventually(
+                () -> client.route("203.0.113.0/24"),
+                text -> assertThat(text).contains("BGP.next_hop: 198.51.100.11", "BGP.next_hop: 198.51.100.13"));
+        eventually(
+                () -> client.route("2001:db8:113::/48"),
+                text -> assertThat(text).contains("BGP.next_hop: 2001:db8:64::11"));
+        assertThat(two.ask("disable", "static1")).contains("disabled");
+        eventually(
+                () -> client.route("203.0.113.0/24"),
+                text -> assertThat(text)
+                        .contains("BGP.next_hop: 198.51.100.11")
+                        .doesNotContain("BGP.next_hop: 198.51.100.13"));
+        assertThat(one.ask("disable", "static1")).contains("disabled");
+        eventually(
+                () -> client.route("203.0.113.0/24"), text -> assertThat(text).doesNotContain("BGP"));
+    }
+
     @Test
     void aRefreshTellsAllAgain() {
         var _ = net.node("node-1", 50, "10.244.1.0/26");
@@ -182,7 +207,7 @@ final class BirdLabTest {
 
     /** BIRD is killed and comes back; then the reflector is. All the while a pod behind a node is reached. */
     @Test
-    void podsAreReachedFromBehindARouterWhileBothRestart() {
+    void podsAreReachedFromBehindARouterWhileBothRestart() throws Exception {
         var _ = net.node("node-1", 50, "10.244.1.0/26");
         net.namespace("node-1", 50);
         Shell.output("ip", "-n", "node-1", "addr", "add", "10.244.1.7/32", "dev", "lo");
@@ -204,7 +229,8 @@ final class BirdLabTest {
                 .atMost(SOON)
                 .untilAsserted(() -> assertThat(Shell.output("ip", "-n", "client", "route"))
                         .contains("10.244.1.0/26 via 198.51.100.50", "203.0.113.0/24"));
-        ping();
+        PingRun traffic = open(PingRun.start("/run/netns/behind", "10.244.1.7", Duration.ofMillis(20)));
+        traffic.awaitReplies(10);
 
         origin.daemon().kill();
         await().atMost(SOON)
@@ -223,31 +249,12 @@ final class BirdLabTest {
                 .atMost(SOON)
                 .untilAsserted(() -> assertThat(client.ask("show", "protocols", "all", "up"))
                         .contains("Neighbor graceful restart active"));
-        ping();
         net.reflector().start(List.of());
         net.awaitEstablished("client", "mesh-a");
-        ping();
         var _ = net.node("node-1", 50, "10.244.1.0/26");
         eventually(() -> client.route("10.244.1.0/26"), text -> assertThat(text).contains("198.51.100.50"));
-        ping();
-    }
-
-    private static void ping() {
-        assertThat(Shell.output(
-                        "ip",
-                        "netns",
-                        "exec",
-                        "behind",
-                        "ping",
-                        "-q",
-                        "-c",
-                        "3",
-                        "-i",
-                        "0.05",
-                        "-W",
-                        "2",
-                        "10.244.1.7"))
-                .contains(" 0% packet loss");
+        traffic.awaitReplies(traffic.replies() + 10);
+        assertThat(traffic.end()).as("packets without a reply").isEmpty();
     }
 
     private static int imported(Bird bird) {

@@ -30,11 +30,16 @@ public final class PingRun implements AutoCloseable {
 
     /** Starts pinging an address every so often. */
     public static PingRun start(TestPod from, String to, Duration interval) throws IOException {
+        return start(from.netns().toString(), to, interval);
+    }
+
+    /** The same from a network namespace, the path of its file. */
+    public static PingRun start(String netns, String to, Duration interval) throws IOException {
         Path output = Files.createTempFile(Path.of("/run"), "ping", ".txt");
         // stdbuf: into a file, ping would keep its lines until it ends.
         Process process = new ProcessBuilder(
                         "nsenter",
-                        "--net=" + from.netns(),
+                        "--net=" + netns,
                         "--",
                         "setpriv",
                         "--pdeathsig",
