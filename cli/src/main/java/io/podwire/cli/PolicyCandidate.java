@@ -24,7 +24,8 @@ final class PolicyCandidate {
     @Option(
             names = "--remove",
             paramLabel = "NAMESPACE/NAME",
-            description = "A policy that would go; may be given more than once.")
+            description =
+                    "A policy that would go, a ClusterNetworkPolicy by its name alone; may be given more than once.")
     private List<String> removed = List.of();
 
     @Option(

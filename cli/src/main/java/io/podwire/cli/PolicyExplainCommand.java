@@ -9,6 +9,7 @@ import io.podwire.proto.policy.v1.FlowEnd;
 import io.podwire.proto.policy.v1.FlowExplanation;
 import io.podwire.proto.policy.v1.Party;
 import io.podwire.proto.policy.v1.Ruling;
+import io.podwire.proto.policy.v1.Tier;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -121,6 +122,26 @@ final class PolicyExplainCommand implements Callable<Integer> {
                 : end.getAddress();
     }
 
+    /** Its place, and its name where it has one. */
+    private static String rule(Ruling ruling) {
+        return ruling.getRule() + (ruling.getRuleName().isEmpty() ? "" : " '" + ruling.getRuleName() + "'");
+    }
+
+    /** " (Admin 10)" for a ClusterNetworkPolicy; nothing for a NetworkPolicy. */
+    private static String tier(Ruling ruling) {
+        String tier = tier(ruling.getTier(), ruling.getPriority());
+        return tier.isEmpty() ? "" : " (" + tier + ")";
+    }
+
+    /** "Admin 10": tier and priority of a ClusterNetworkPolicy; empty for a NetworkPolicy. */
+    static String tier(Tier tier, int priority) {
+        return switch (tier) {
+            case TIER_ADMIN -> "Admin " + priority;
+            case TIER_BASELINE -> "Baseline " + priority;
+            case TIER_NETWORK_POLICY, TIER_UNSPECIFIED, UNRECOGNIZED -> "";
+        };
+    }
+
     private static String because(Ruling ruling) {
         String policies = String.join(", ", ruling.getPoliciesList());
         return switch (ruling.getReason()) {
@@ -130,7 +151,8 @@ final class PolicyExplainCommand implements Callable<Integer> {
             case RULING_REASON_WITHIN_POD -> "it stays within the pod";
             case RULING_REASON_OWN_NODE -> "it comes from the pod's own node";
             case RULING_REASON_NOT_ISOLATED -> "no policy isolates the pod";
-            case RULING_REASON_RULE -> ruling.getRule() + " of " + policies + ", " + ruling.getPeer();
+            case RULING_REASON_RULE, RULING_REASON_DENIED_BY_RULE ->
+                rule(ruling) + " of " + policies + tier(ruling) + ", " + ruling.getPeer();
             case RULING_REASON_ISOLATED -> "isolated by " + policies + ", and no rule allows it";
             case RULING_REASON_NOT_COVERED -> "the pod has no object yet";
             case RULING_REASON_UNSPECIFIED, UNRECOGNIZED -> "policy-service is newer than this command: see -o json";

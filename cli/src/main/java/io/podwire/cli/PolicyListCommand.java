@@ -3,13 +3,14 @@ package io.podwire.cli;
 import io.podwire.proto.policy.v1.ListPoliciesRequest;
 import io.podwire.proto.policy.v1.ListPoliciesResponse;
 import io.podwire.proto.policy.v1.PoliciesGrpc;
+import io.podwire.proto.policy.v1.Policy;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code podwire policy list}. */
-@Command(name = "list", description = "Network policies, and which of them are invalid.")
+@Command(name = "list", description = "Network policies, cluster-wide ones first, and which of them are invalid.")
 final class PolicyListCommand implements Callable<Integer> {
     @Option(
             names = "--server",
@@ -42,14 +43,21 @@ final class PolicyListCommand implements Callable<Integer> {
                                         .setPageToken(token)
                                         .build()),
                         ListPoliciesResponse::getNextPageToken));
-        Table table = new Table("NAMESPACE", "NAME", "PODS", "STATUS");
+        Table table = new Table("NAMESPACE", "NAME", "TIER", "PODS", "STATUS");
         answer.getPoliciesList()
                 .forEach(policy -> table.row(
-                        policy.getNamespace(),
+                        policy.getNamespace().isEmpty() ? "-" : policy.getNamespace(),
                         policy.getName(),
+                        tier(policy),
                         policy.getSelectedPods(),
                         policy.getInvalid().isEmpty() ? "valid" : "closed: " + policy.getInvalid()));
         output.print(answer, table);
         return 0;
+    }
+
+    /** Of a NetworkPolicy, "-". */
+    private static String tier(Policy policy) {
+        String tier = PolicyExplainCommand.tier(policy.getTier(), policy.getPriority());
+        return tier.isEmpty() ? "-" : tier;
     }
 }

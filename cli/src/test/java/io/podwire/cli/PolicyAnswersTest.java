@@ -25,6 +25,7 @@ import io.podwire.proto.policy.v1.Ruling;
 import io.podwire.proto.policy.v1.RulingReason;
 import io.podwire.proto.policy.v1.SimulatePoliciesRequest;
 import io.podwire.proto.policy.v1.SimulatePoliciesResponse;
+import io.podwire.proto.policy.v1.Tier;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
@@ -155,6 +156,44 @@ class PolicyAnswersTest {
                         x/new   added   3     closed: no selector
                         """, "no NetworkPolicy, left out: Pod x/p\n"));
         assertThat(run(new Answering(), "policy", "simulate").err()).contains("--remove");
+    }
+
+    private static final class Tiered extends AnswersGrpc.AnswersImplBase {
+        @Override
+        public void explainTraffic(ExplainTrafficRequest request, StreamObserver<ExplainTrafficResponse> out) {
+            Ruling.Builder ruling = Ruling.newBuilder()
+                    .setNode("n1")
+                    .setEnforced(true)
+                    .addPolicies("guard")
+                    .setRule("spec.egress[0]")
+                    .setPeer("nodes *");
+            out.onNext(ExplainTrafficResponse.newBuilder()
+                    .addFlows(FlowExplanation.newBuilder()
+                            .setSource(end("a", "10.0.0.1"))
+                            .setDestination(end("b", "10.0.0.2"))
+                            .setEgress(ruling.clone()
+                                    .setAllowed(true)
+                                    .setReason(RulingReason.RULING_REASON_RULE)
+                                    .setTier(Tier.TIER_ADMIN)
+                                    .setPriority(7)
+                                    .setRuleName("to nodes"))
+                            .setIngress(ruling.clone()
+                                    .setReason(RulingReason.RULING_REASON_DENIED_BY_RULE)
+                                    .setTier(Tier.TIER_BASELINE)
+                                    .setPriority(1000)))
+                    .build());
+            out.onCompleted();
+        }
+    }
+
+    @Test
+    void explainNamesTierAndPriorityOfAClusterNetworkPolicy() throws Exception {
+        assertThat(run(new Tiered(), "policy", "explain", "x/a", "x/b", "--port", "53"))
+                .isEqualTo(new Ended(0, """
+                        SOURCE        DESTINATION   VERDICT  DIRECTION  NODE  BECAUSE
+                        x/a 10.0.0.1  x/b 10.0.0.2  denied   egress     n1    allowed: spec.egress[0] 'to nodes' of guard (Admin 7), nodes *
+                        x/a 10.0.0.1  x/b 10.0.0.2  denied   ingress    n1    denied: spec.egress[0] of guard (Baseline 1000), nodes *
+                        """, ""));
     }
 
     /** Enforced at the third look, or never. */
