@@ -18,13 +18,16 @@ import io.podwire.proto.policy.v1.AnswersGrpc;
 import io.podwire.proto.policy.v1.ExplainTrafficRequest;
 import io.podwire.proto.policy.v1.ExplainTrafficResponse;
 import io.podwire.proto.policy.v1.FlowExplanation;
+import io.podwire.proto.policy.v1.ListPoliciesRequest;
 import io.podwire.proto.policy.v1.Party;
+import io.podwire.proto.policy.v1.PoliciesGrpc;
 import io.podwire.proto.policy.v1.PolicyChange;
 import io.podwire.proto.policy.v1.PolicyChangeKind;
 import io.podwire.proto.policy.v1.Ruling;
 import io.podwire.proto.policy.v1.RulingReason;
 import io.podwire.proto.policy.v1.SimulatePoliciesRequest;
 import io.podwire.proto.policy.v1.SimulatePoliciesResponse;
+import io.podwire.proto.policy.v1.Tier;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -65,13 +68,16 @@ class AnswersTest {
             status: {podIP: 10.9.0.1}
             """;
 
+    @TempDir
+    private Path folder;
+
     private RunningService service;
     private ManagedChannel channel;
     private TestNode a;
     private TestNode b;
 
     @BeforeEach
-    void start(@TempDir Path folder) throws Exception {
+    void start() throws Exception {
         Files.writeString(folder.resolve("policies.yaml"), POLICIES);
         service = ServiceRunner.start(
                 "policy-service",
@@ -142,6 +148,7 @@ class AnswersTest {
                         .addPolicies("x/from-y")
                         .setRule("spec.ingress[1]")
                         .setPeer("namespaces kubernetes.io/metadata.name=y pods *")
+                        .setTier(Tier.TIER_NETWORK_POLICY)
                         .build());
         FlowExplanation denied = flow("y/b", World.address("x/a").toString(), 81);
         assertThat(denied.getAllowed()).as("to port 81").isFalse();
@@ -245,5 +252,71 @@ class AnswersTest {
         assertThat(simulate(POLICIES, 0).getFlipsList())
                 .as("what is there already")
                 .isEmpty();
+    }
+
+    @Test
+    void tierAndRuleOfAClusterNetworkPolicyAreNamed() throws Exception {
+        String cluster = """
+                apiVersion: policy.networking.k8s.io/v1alpha2
+                kind: ClusterNetworkPolicy
+                metadata: {name: guard}
+                spec:
+                  tier: Admin
+                  priority: 7
+                  subject: {namespaces: {matchLabels: {kubernetes.io/metadata.name: x}}}
+                  ingress:
+                  - {name: probes, action: Accept, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 81}}}]}
+                  - {action: Pass, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 80}}}]}
+                  - {action: Deny, from: [{namespaces: {}}, {}]}
+                """;
+        SimulatePoliciesResponse simulated = simulate(cluster, 0, "gone");
+        assertThat(simulated.getChangesList())
+                .extracting(PolicyChange::getPolicy, PolicyChange::getKind, PolicyChange::getSelectedPods)
+                .containsExactly(
+                        tuple("gone", PolicyChangeKind.POLICY_CHANGE_KIND_ABSENT, 0),
+                        tuple("guard", PolicyChangeKind.POLICY_CHANGE_KIND_ADDED, 2));
+        assertThat(simulated.getFlipsList())
+                .filteredOn(flip -> flip.getAllowed())
+                .as("what it opens")
+                .anySatisfy(flip -> assertThat(flip.getPorts(0).getFirst()).isEqualTo(81));
+        Files.writeString(folder.resolve("cluster.yaml"), cluster);
+        await("enforced").until(() -> flow("y/b", "x/a", 81).getAllowed());
+        Ruling accepted = flow("y/b", "x/a", 81).getIngress();
+        assertThat(accepted.toBuilder().clearNode().clearEnforced().build())
+                .isEqualTo(Ruling.newBuilder()
+                        .setAllowed(true)
+                        .setReason(RulingReason.RULING_REASON_RULE)
+                        .addPolicies("guard")
+                        .setRule("spec.ingress[0]")
+                        .setPeer("namespaces * pods *")
+                        .setTier(Tier.TIER_ADMIN)
+                        .setPriority(7)
+                        .setRuleName("probes")
+                        .build());
+        assertThat(flow("y/b", "x/a", 80).getIngress().getPoliciesList())
+                .as("what Pass leaves to the namespace")
+                .containsExactly("x/from-y");
+        Ruling denied = flow("y/b", "x/a", 82).getIngress();
+        assertThat(denied.getReason()).isEqualTo(RulingReason.RULING_REASON_DENIED_BY_RULE);
+        assertThat(denied.getRule()).isEqualTo("spec.ingress[2]");
+        assertThat(denied.getPeer()).as("of a rule that is compiled closed").isEqualTo("anyone");
+        assertThat(PoliciesGrpc.newBlockingStub(channel)
+                        .listPolicies(
+                                ListPoliciesRequest.newBuilder().setPageSize(1).build()))
+                .satisfies(page -> {
+                    assertThat(page.getPolicies(0).getName()).isEqualTo("guard");
+                    assertThat(page.getPolicies(0).getTier()).isEqualTo(Tier.TIER_ADMIN);
+                    assertThat(page.getPolicies(0).getPriority()).isEqualTo(7);
+                    assertThat(page.getPolicies(0).getSelectedPods()).isEqualTo(2);
+                    assertThat(page.getPolicies(0).getInvalid()).contains("spec.ingress[2].from[1]");
+                    assertThat(PoliciesGrpc.newBlockingStub(channel)
+                                    .listPolicies(ListPoliciesRequest.newBuilder()
+                                            .setPageToken(page.getNextPageToken())
+                                            .build())
+                                    .getPoliciesList())
+                            .as("the next page")
+                            .extracting(policy -> policy.getName())
+                            .containsExactly("from-y", "shut");
+                });
     }
 }

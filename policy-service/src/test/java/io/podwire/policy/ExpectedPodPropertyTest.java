@@ -38,7 +38,8 @@ class ExpectedPodPropertyTest {
     void anExpectedPodIsJudgedAsItsEndpointWillBe(UndeclaredPods undeclared) {
         PolicyCompiler compiler = new PolicyCompiler(undeclared);
         Seeds.forEach(ExpectedPodPropertyTest.class, 300, random -> {
-            ClusterSnapshot snapshot = withoutAddresses(new RandomCluster(random).snapshot());
+            ClusterSnapshot snapshot =
+                    withoutAddresses(RandomCluster.withTiers(random).snapshot());
             NodeProgram program = compiler.compile(snapshot, NODE);
             program.expected().values().forEach(pod -> assertAnticipates(compiler, snapshot, program, pod));
         });
@@ -66,6 +67,12 @@ class ExpectedPodPropertyTest {
                         .anyMatch(peer ->
                                 peer instanceof Peer.Block block && block.cidr().contains(FRESH)))
                 .forEach(policy -> changes.add(new Change.PolicyGone(policy.key())));
+        snapshot.clusterPolicies().values().stream()
+                .filter(policy -> policy.egress().stream()
+                        .flatMap(rule -> rule.peers().stream())
+                        .anyMatch(peer -> peer instanceof Peer.Networks networks
+                                && networks.cidrs().stream().anyMatch(cidr -> cidr.contains(FRESH))))
+                .forEach(policy -> changes.add(new Change.ClusterPolicyGone(policy.name())));
         return new ClusterDelta(changes).applyTo(snapshot);
     }
 
@@ -89,7 +96,7 @@ class ExpectedPodPropertyTest {
     @Test
     void aNodeExpectsItsOwnPodsThatAreAliveAndOnThePodNetwork() {
         Seeds.forEach(ExpectedPodPropertyTest.class, 50, random -> {
-            ClusterSnapshot snapshot = new RandomCluster(random).snapshot();
+            ClusterSnapshot snapshot = RandomCluster.withTiers(random).snapshot();
             assertThat(new PolicyCompiler(UndeclaredPods.WAIT)
                             .compile(snapshot, NODE)
                             .expected()

@@ -44,7 +44,7 @@ class IncrementalCompilerPropertyTest {
             IncrementalCompiler incremental = compiler.incremental();
             // Objects of the same names that differ in all else, so that changes change much.
             List<ClusterSnapshot> worlds = IntStream.range(0, 3)
-                    .mapToObj(_ -> new RandomCluster(random).snapshot())
+                    .mapToObj(_ -> RandomCluster.withTiers(random).snapshot())
                     .toList();
             ClusterSnapshot snapshot = ClusterSnapshot.EMPTY;
             List<ClusterDelta> history = new ArrayList<>();
@@ -131,7 +131,7 @@ class IncrementalCompilerPropertyTest {
     void nothingIsKeptOfWhatIsGone(UndeclaredPods undeclared) {
         Seeds.forEach(IncrementalCompilerPropertyTest.class, 50, random -> {
             IncrementalCompiler incremental = new PolicyCompiler(undeclared).incremental();
-            ClusterSnapshot world = new RandomCluster(random).snapshot();
+            ClusterSnapshot world = RandomCluster.withTiers(random).snapshot();
             incremental.apply(ClusterDelta.ofObjects(ClusterSnapshot.EMPTY, world));
             world.nodes()
                     .forEach((node, endpoints) ->
@@ -153,7 +153,7 @@ class IncrementalCompilerPropertyTest {
             List<Endpoint> endpoints = world.nodes().values().stream()
                     .flatMap(of -> of.values().stream())
                     .toList();
-            switch (random.nextInt(12)) {
+            switch (random.nextInt(16)) {
                 case 0, 1, 2 -> {
                     if (!world.pods().isEmpty()) {
                         return new Change.PodSet(one(world.pods().values(), random));
@@ -178,6 +178,26 @@ class IncrementalCompilerPropertyTest {
                 case 8 -> {
                     if (!world.policies().isEmpty()) {
                         return new Change.PolicyGone(one(world.policies().keySet(), random));
+                    }
+                }
+                case 12, 13 -> {
+                    if (!world.clusterPolicies().isEmpty()) {
+                        return new Change.ClusterPolicySet(
+                                one(world.clusterPolicies().values(), random));
+                    }
+                }
+                case 14 -> {
+                    if (!world.clusterPolicies().isEmpty()) {
+                        return new Change.ClusterPolicyGone(
+                                one(world.clusterPolicies().keySet(), random));
+                    }
+                }
+                case 15 -> {
+                    if (!world.clusterNodes().isEmpty()) {
+                        return random.nextBoolean()
+                                ? new Change.ClusterNodeSet(one(world.clusterNodes().values(), random))
+                                : new Change.ClusterNodeGone(
+                                        one(world.clusterNodes().keySet(), random));
                     }
                 }
                 case 9 -> {

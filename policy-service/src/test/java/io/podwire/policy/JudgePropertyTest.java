@@ -93,6 +93,72 @@ class JudgePropertyTest {
                         Ruling.Isolated.class);
     }
 
+    @Test
+    void explanationsOfTiersAgreeWithTheDocumentation() {
+        int[] byTier = new int[2];
+        Seeds.forEach(TieredOracle.class, CLUSTERS, random -> {
+            RandomCluster cluster = RandomCluster.withTiers(random);
+            ClusterSnapshot snapshot = cluster.snapshot();
+            TieredOracle oracle = TieredOracle.of(cluster);
+            Judge judge = new Judge(node -> compiler.compile(snapshot, node));
+            Ends ends = new Ends(snapshot);
+            List<End> all = new ArrayList<>(ends.all());
+            all.removeIf(
+                    end -> pod(cluster, end).filter(RandomCluster::terminated).isPresent());
+            List.of("2001:db8:9::1", "192.168.9.1", "192.168.2.7").forEach(ip -> all.add(ends.at(IpAddress.parse(ip))));
+            List<Ends.Pair> pairs = Ends.pairs(all, all);
+            for (int i = 0; i < PACKETS; i++) {
+                Ends.Pair pair = pairs.get(random.nextInt(pairs.size()));
+                Protocol protocol = PROTOCOLS.get(random.nextInt(3));
+                int port = PORTS.get(random.nextInt(PORTS.size()));
+                Explanation explained = judge.explain(pair.source(), pair.destination(), protocol, port);
+                Party from = party(cluster, pair.source());
+                Party to = party(cluster, pair.destination());
+                String what = "%s -> %s %s %d under %s and %s"
+                        .formatted(from, to, protocol, port, cluster.clusterPolicies, cluster.policies);
+                if (explained.egress() instanceof Ruling.WithinPod) {
+                    continue;
+                }
+                if (!(explained.egress() instanceof Ruling.NotJudged)) {
+                    assertThat(explained.egress().passes())
+                            .as("egress: %s", what)
+                            .isEqualTo(oracle.egressAllows(from, to, protocol.name(), port));
+                }
+                if (!(explained.ingress() instanceof Ruling.NotJudged)
+                        && !(explained.ingress() instanceof Ruling.OwnNode)) {
+                    assertThat(explained.ingress().passes())
+                            .as("ingress: %s", what)
+                            .isEqualTo(oracle.ingressAllows(from, to, protocol.name(), port));
+                }
+                named(cluster, "egress", explained.egress(), byTier, what);
+                named(cluster, "ingress", explained.ingress(), byTier, what);
+            }
+        });
+        assertThat(Math.min(byTier[0], byTier[1]))
+                .as("rules of tiers that deny and that accept")
+                .isGreaterThan(CLUSTERS);
+    }
+
+    /** A rule of a tier that an explanation names does what it says; one that is compiled closed denies. */
+    private static void named(RandomCluster cluster, String direction, Ruling ruling, int[] byTier, String what) {
+        if (ruling
+                instanceof
+                Ruling.ByTier(var _, var _, int priority, boolean passes, var policy, int index, var _, var _)) {
+            byTier[passes ? 1 : 0]++;
+            Map<?, ?> spec = (Map<?, ?>) cluster.clusterPolicies.stream()
+                    .filter(one -> one.getMetadata().getName().equals(policy))
+                    .findFirst()
+                    .orElseThrow()
+                    .getAdditionalProperties()
+                    .get("spec");
+            Map<?, ?> rule = (Map<?, ?>) ((List<?>) spec.get(direction)).get(index);
+            assertThat(spec.get("priority")).as("priority: %s", what).isEqualTo(priority);
+            assertThat(String.valueOf(rule.get("action")))
+                    .as("action of %s[%d] of %s: %s", direction, index, policy, what)
+                    .isIn(passes ? List.of("Accept") : List.of("Deny", "Pass"));
+        }
+    }
+
     private static void check(
             String what,
             PolicyOracle oracle,
@@ -145,7 +211,7 @@ class JudgePropertyTest {
                         .as("no node judges: %s", what)
                         .isTrue();
             }
-            case Ruling.WithinPod _, Ruling.OwnNode _, Ruling.NotCovered _ ->
+            case Ruling.WithinPod _, Ruling.OwnNode _, Ruling.NotCovered _, Ruling.ByTier _ ->
                 throw new AssertionError(ruling + ": " + what);
         }
         assertThat(allows(none, from, to, egress, protocol, port))

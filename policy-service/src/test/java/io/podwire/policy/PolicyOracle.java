@@ -57,6 +57,12 @@ public record PolicyOracle(Map<String, Namespace> namespaces, List<NetworkPolicy
                                         peers(p, rule.getFrom(), from) && ports(rule.getPorts(), to, protocol, port)));
     }
 
+    /** "A pod is isolated for egress if there is any NetworkPolicy that both selects the pod and has "Egress" in its
+     * policyTypes", and the same for ingress. */
+    boolean isolates(Pod pod, String type) {
+        return policies.stream().anyMatch(p -> types(p).contains(type) && selects(p, pod));
+    }
+
     /** "If no policyTypes are specified on a NetworkPolicy then by default Ingress will always be set
      * and Egress will be set if the NetworkPolicy has any egress rules." */
     private static List<String> types(NetworkPolicy policy) {
@@ -130,7 +136,7 @@ public record PolicyOracle(Map<String, Namespace> namespaces, List<NetworkPolicy
         return false;
     }
 
-    private static boolean labelled(LabelSelector selector, Map<String, String> labels) {
+    static boolean labelled(LabelSelector selector, Map<String, String> labels) {
         if (selector.getMatchLabels() != null) {
             for (Map.Entry<String, String> wanted : selector.getMatchLabels().entrySet()) {
                 if (!wanted.getValue().equals(labels.get(wanted.getKey()))) {
@@ -159,7 +165,7 @@ public record PolicyOracle(Map<String, Namespace> namespaces, List<NetworkPolicy
         return inCidr(block.getCidr(), ip) && block.getExcept().stream().noneMatch(hole -> inCidr(hole, ip));
     }
 
-    private static boolean inCidr(String cidr, String ip) {
+    static boolean inCidr(String cidr, String ip) {
         String[] parts = cidr.split("/", 2);
         String network = bits(parts[0]);
         String address = bits(ip);

@@ -10,6 +10,7 @@ import io.podwire.policy.compile.ProgramChange;
 import io.podwire.policy.compile.ProgramDelta;
 import io.podwire.policy.compile.ProgramDiff;
 import io.podwire.policy.compile.SetDeltas;
+import io.podwire.policy.compile.TierRule;
 import io.podwire.policy.compile.UndeclaredPods;
 import io.podwire.policy.publish.ProgramMapping;
 import io.podwire.policy.snapshot.ClusterDelta;
@@ -29,8 +30,8 @@ class ProgramDiffPropertyTest {
     @Test
     void aDifferenceLeadsToItsTargetAlsoThroughTheWire() {
         Seeds.forEach(ProgramDiffPropertyTest.class, 200, random -> {
-            NodeProgram from = compiler.compile(new RandomCluster(random).snapshot(), NODE);
-            NodeProgram to = compiler.compile(new RandomCluster(random).snapshot(), NODE);
+            NodeProgram from = compiler.compile(RandomCluster.withTiers(random).snapshot(), NODE);
+            NodeProgram to = compiler.compile(RandomCluster.withTiers(random).snapshot(), NODE);
             ProgramDelta delta = ProgramDiff.between(from, to);
             assertThat(delta.applyTo(from)).as("delta").isEqualTo(to);
             assertThat(ProgramDiff.between(to, to))
@@ -88,11 +89,13 @@ class ProgramDiffPropertyTest {
     @Test
     void aProgramHasExactlyTheSetsThatItsRulesName() {
         Seeds.forEach(ProgramDiffPropertyTest.class, 200, random -> {
-            NodeProgram program = compiler.compile(new RandomCluster(random).snapshot(), NODE);
+            NodeProgram program =
+                    compiler.compile(RandomCluster.withTiers(random).snapshot(), NODE);
             assertThat(program.addressSets().keySet())
                     .containsExactlyInAnyOrderElementsOf(program.endpoints().values().stream()
                             .flatMap(e -> Stream.of(e.ingress(), e.egress()))
-                            .flatMap(direction -> direction.rules().stream())
+                            .flatMap(direction -> Stream.concat(
+                                    direction.rules().stream(), direction.tiers().stream().map(TierRule::rule)))
                             .flatMap(rule -> rule.addressSets().stream())
                             .collect(Collectors.toSet()));
         });
@@ -101,11 +104,18 @@ class ProgramDiffPropertyTest {
     @Test
     void theDifferenceOfSnapshotsLeadsToTheSecondAndTwiceIsOnce() {
         Seeds.forEach(ProgramDiffPropertyTest.class, 200, random -> {
-            ClusterSnapshot from = new RandomCluster(random).snapshot();
-            ClusterSnapshot to = new RandomCluster(random).snapshot();
+            ClusterSnapshot from = RandomCluster.withTiers(random).snapshot();
+            ClusterSnapshot to = RandomCluster.withTiers(random).snapshot();
             ClusterDelta delta = ClusterDelta.ofObjects(from, to);
             ClusterSnapshot reached = delta.applyTo(from);
-            assertThat(reached).isEqualTo(new ClusterSnapshot(to.pods(), to.namespaces(), to.policies(), from.nodes()));
+            assertThat(reached)
+                    .isEqualTo(new ClusterSnapshot(
+                            to.pods(),
+                            to.namespaces(),
+                            to.policies(),
+                            to.clusterPolicies(),
+                            to.clusterNodes(),
+                            from.nodes()));
             assertThat(delta.applyTo(reached)).as("twice").isEqualTo(reached);
         });
     }

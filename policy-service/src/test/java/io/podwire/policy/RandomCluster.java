@@ -1,12 +1,16 @@
 package io.podwire.policy;
 
 import io.fabric8.kubernetes.api.model.ContainerBuilder;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.IntOrString;
 import io.fabric8.kubernetes.api.model.LabelSelector;
 import io.fabric8.kubernetes.api.model.LabelSelectorBuilder;
 import io.fabric8.kubernetes.api.model.LabelSelectorRequirement;
 import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.PodIP;
@@ -17,6 +21,7 @@ import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyEgressRule;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyIngressRule;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyPeer;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyPort;
+import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.policy.model.Endpoint;
@@ -24,6 +29,7 @@ import io.podwire.policy.model.PodKey;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
+import io.podwire.policy.watch.ClusterPolicyMapping;
 import io.podwire.policy.watch.KubernetesMapping;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -47,6 +53,9 @@ public final class RandomCluster {
     public final List<Pod> pods = new ArrayList<>();
     public final List<NetworkPolicy> policies = new ArrayList<>();
     public final Set<String> malformed = new HashSet<>();
+    public final List<GenericKubernetesResource> clusterPolicies = new ArrayList<>();
+    public final List<Node> nodes = new ArrayList<>();
+    private static final KubernetesSerialization SERIALIZATION = new KubernetesSerialization();
     private final RandomGenerator random;
 
     public RandomCluster(RandomGenerator random) {
@@ -65,6 +74,17 @@ public final class RandomCluster {
         }
         IntStream.range(0, 4 + random.nextInt(8)).forEach(i -> pods.add(pod(i)));
         IntStream.range(0, random.nextInt(7)).forEach(i -> policies.add(policy("p" + i)));
+    }
+
+    /** With ClusterNetworkPolicies besides. */
+    public static RandomCluster withTiers(RandomGenerator random) {
+        RandomCluster cluster = new RandomCluster(random);
+        for (int i = 0; i < 3; i++) {
+            cluster.nodes.add(cluster.node(i));
+        }
+        int count = 1 + random.nextInt(5);
+        IntStream.range(0, count).forEach(i -> cluster.clusterPolicies.add(cluster.clusterPolicy(i)));
+        return cluster;
     }
 
     /** Its addresses: of IPv4, of IPv6, or of both. */
@@ -89,6 +109,9 @@ public final class RandomCluster {
         namespaces.values().forEach(ns -> changes.add(new Change.NamespaceSet(KubernetesMapping.namespace(ns))));
         pods.forEach(pod -> changes.add(new Change.PodSet(KubernetesMapping.pod(pod))));
         policies.forEach(policy -> changes.add(new Change.PolicySet(KubernetesMapping.policy(policy))));
+        clusterPolicies.forEach(
+                policy -> changes.add(new Change.ClusterPolicySet(ClusterPolicyMapping.policy(policy))));
+        nodes.forEach(node -> changes.add(new Change.ClusterNodeSet(KubernetesMapping.node(node))));
         for (int i = 0; i < 2; i++) {
             NodeName node = new NodeName("node-" + i);
             changes.add(new Change.NodeSet(node, Map.of()));
@@ -231,5 +254,88 @@ public final class RandomCluster {
             case 2 -> new NetworkPolicyPort(null, new IntOrString(one(List.of("web", "dns"))), protocol);
             default -> new NetworkPolicyPort(null, new IntOrString(one(List.of(53, 80, 8080))), protocol);
         };
+    }
+
+    private Node node(int i) {
+        return new NodeBuilder()
+                .withNewMetadata()
+                .withName("node-" + i)
+                .withLabels(labels())
+                .endMetadata()
+                .withNewStatus()
+                .addNewAddress("192.168.9." + i, "InternalIP")
+                .addNewAddress("2001:db8:9::" + i, "ExternalIP")
+                .addNewAddress("node-" + i, "Hostname")
+                .endStatus()
+                .build();
+    }
+
+    private GenericKubernetesResource clusterPolicy(int i) {
+        Map<String, Object> spec = new HashMap<>();
+        spec.put("tier", one(List.of("Admin", "Baseline")));
+        spec.put("priority", (i * 7) % 5 + (chance(50) ? 0 : 995));
+        spec.put("subject", podsOrNamespaces());
+        spec.put("ingress", some(3, () -> clusterRule("from")));
+        spec.put("egress", some(3, () -> clusterRule("to")));
+        GenericKubernetesResource policy = new GenericKubernetesResource();
+        policy.setApiVersion("policy.networking.k8s.io/v1alpha2");
+        policy.setKind("ClusterNetworkPolicy");
+        policy.setMetadata(new ObjectMetaBuilder().withName("c" + i).build());
+        policy.setAdditionalProperty("spec", spec);
+        return policy;
+    }
+
+    private Map<String, Object> clusterRule(String peers) {
+        Map<String, Object> rule = new HashMap<>();
+        rule.put("action", one(List.of("Accept", "Deny", "Pass")));
+        List<Map<String, Object>> of = some(1, () -> clusterPeer(peers));
+        of.add(clusterPeer(peers));
+        rule.put(peers, of);
+        if (chance(60)) {
+            boolean byPod = of.stream().noneMatch(peer -> peer.containsKey("nodes") || peer.containsKey("networks"));
+            List<Map<String, Object>> protocols = some(1, () -> clusterProtocol(byPod));
+            protocols.add(clusterProtocol(byPod));
+            rule.put("protocols", protocols);
+        }
+        return rule;
+    }
+
+    private Map<String, Object> clusterPeer(String peers) {
+        if (chance(4)) {
+            return one(List.of(Map.of(), Map.of("domainNames", List.of("example.com")), Map.of("later", Map.of())));
+        }
+        if (peers.equals("from") || chance(60)) {
+            return podsOrNamespaces();
+        }
+        return chance(40)
+                ? Map.of("nodes", plain(selector()))
+                : Map.of(
+                        "networks",
+                        one(List.of(
+                                List.of("10.0.0.0/29", "fd00::/125"),
+                                List.of("0.0.0.0/0"),
+                                List.of("192.168.0.0/16", "192.168.9.0/31", "2001:db8::/32"),
+                                List.of("::/0", "10.0.0.4/30"))));
+    }
+
+    private Map<String, Object> podsOrNamespaces() {
+        return chance(50)
+                ? Map.of("namespaces", plain(selector()))
+                : Map.of("pods", Map.of("namespaceSelector", plain(selector()), "podSelector", plain(selector())));
+    }
+
+    private Map<String, Object> clusterProtocol(boolean byPod) {
+        if (byPod && chance(30)) {
+            return Map.of("destinationNamedPort", one(List.of("web", "dns")));
+        }
+        Map<String, Object> port = chance(50)
+                ? Map.of("number", one(List.of(53, 80, 8080)))
+                : Map.of("range", Map.of("start", 79, "end", 8080));
+        return Map.of(one(List.of("tcp", "udp", "sctp")), Map.of("destinationPort", port));
+    }
+
+    /** As it is in an object of a kind that no class is for. */
+    private static Map<?, ?> plain(LabelSelector selector) {
+        return SERIALIZATION.convertValue(selector, Map.class);
     }
 }

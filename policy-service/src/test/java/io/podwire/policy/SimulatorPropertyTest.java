@@ -15,6 +15,7 @@ import io.podwire.policy.model.Protocol;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
+import io.podwire.policy.watch.ClusterPolicyMapping;
 import io.podwire.policy.watch.KubernetesMapping;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,7 +36,7 @@ class SimulatorPropertyTest {
     void flipsAreWhatTheCompilerWouldLetPassOtherwise() {
         int[] flipped = new int[2];
         Seeds.forEach(SimulatorPropertyTest.class, 60, random -> {
-            ClusterSnapshot snapshot = new RandomCluster(random).snapshot();
+            ClusterSnapshot snapshot = RandomCluster.withTiers(random).snapshot();
             ClusterDelta candidate = candidate(snapshot, random);
             Simulation simulation =
                     Simulator.simulate(compiler, snapshot, candidate, OUTSIDE, Integer.MAX_VALUE - 1, () -> false);
@@ -87,8 +88,14 @@ class SimulatorPropertyTest {
     /** Some policies of another cluster, and some of this one's that go. */
     private static ClusterDelta candidate(ClusterSnapshot snapshot, RandomGenerator random) {
         List<Change> changes = new ArrayList<>();
-        new RandomCluster(random)
-                .policies.forEach(policy -> changes.add(new Change.PolicySet(KubernetesMapping.policy(policy))));
+        RandomCluster other = RandomCluster.withTiers(random);
+        other.policies.forEach(policy -> changes.add(new Change.PolicySet(KubernetesMapping.policy(policy))));
+        other.clusterPolicies.stream()
+                .filter(_ -> random.nextInt(3) == 0)
+                .forEach(policy -> changes.add(new Change.ClusterPolicySet(ClusterPolicyMapping.policy(policy))));
+        snapshot.clusterPolicies().keySet().stream()
+                .filter(_ -> random.nextInt(3) == 0)
+                .forEach(name -> changes.add(new Change.ClusterPolicyGone(name)));
         snapshot.policies().keySet().stream()
                 .filter(_ -> random.nextInt(3) == 0)
                 .forEach(key -> changes.add(new Change.PolicyGone(key)));

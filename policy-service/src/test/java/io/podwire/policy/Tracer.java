@@ -6,18 +6,30 @@ import io.podwire.policy.compile.DirectionPolicy;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.compile.Rule;
+import io.podwire.policy.compile.TierRule;
 import io.podwire.policy.model.Endpoint;
 import io.podwire.policy.model.Protocol;
+import io.podwire.policy.model.RuleAction;
+import io.podwire.policy.model.Tier;
 import io.podwire.policy.snapshot.ClusterSnapshot;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What nodes that enforce their programs let pass. */
 final class Tracer {
     private final Map<IpAddress, Endpoint> endpoints = new HashMap<>();
     private final Map<IpAddress, NodeProgram> programs = new HashMap<>();
+    private final boolean knowTiers;
 
     Tracer(ClusterSnapshot snapshot, PolicyCompiler compiler) {
+        this(snapshot, compiler, true);
+    }
+
+    /** With nodes of a release that knows tiers, or of one that does not. */
+    Tracer(ClusterSnapshot snapshot, PolicyCompiler compiler, boolean knowTiers) {
+        this.knowTiers = knowTiers;
         for (NodeName node : snapshot.nodes().keySet()) {
             NodeProgram program = compiler.compile(snapshot, node);
             snapshot.nodes()
@@ -48,8 +60,25 @@ final class Tracer {
             return false;
         }
         DirectionPolicy direction = egress ? policy.egress() : policy.ingress();
+        if (knowTiers && !direction.tiers().isEmpty()) {
+            return tiers(program, direction.tiers(), peer, protocol, port);
+        }
         return !direction.isolated()
                 || direction.rules().stream().anyMatch(rule -> matches(program, rule, peer, protocol, port));
+    }
+
+    private static boolean tiers(
+            NodeProgram program, List<TierRule> tiers, IpAddress peer, Protocol protocol, int port) {
+        for (Tier tier : Tier.values()) {
+            Optional<RuleAction> first = tiers.stream()
+                    .filter(step -> step.tier() == tier && matches(program, step.rule(), peer, protocol, port))
+                    .map(TierRule::action)
+                    .findFirst();
+            if (first.isPresent() && first.get() != RuleAction.PASS) {
+                return first.get() == RuleAction.ACCEPT;
+            }
+        }
+        return true;
     }
 
     private static boolean matches(NodeProgram program, Rule rule, IpAddress peer, Protocol protocol, int port) {

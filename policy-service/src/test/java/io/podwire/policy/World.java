@@ -91,6 +91,10 @@ final class World {
         return with(new Change.PolicySet(policy));
     }
 
+    World clusterPolicy(String name, String spec) {
+        return with(new Change.ClusterPolicySet(Yaml.clusterPolicy(name, spec)));
+    }
+
     ClusterSnapshot snapshot() {
         return snapshot;
     }

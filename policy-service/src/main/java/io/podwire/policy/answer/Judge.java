@@ -7,8 +7,11 @@ import io.podwire.policy.compile.DirectionPolicy;
 import io.podwire.policy.compile.EndpointPolicy;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.Rule;
+import io.podwire.policy.compile.TierRule;
 import io.podwire.policy.model.Direction;
 import io.podwire.policy.model.Protocol;
+import io.podwire.policy.model.RuleAction;
+import io.podwire.policy.model.Tier;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -83,18 +86,61 @@ public final class Judge {
             return new Ruling.NotCovered(node);
         }
         DirectionPolicy policy = found.get();
+        if (!policy.tiers().isEmpty()) {
+            return tiers(node, policy, peer, protocol, port);
+        }
         if (!policy.isolated()) {
             return new Ruling.NotIsolated(node);
         }
         for (Rule rule : policy.rules()) {
-            if (rule.anyPort() || rule.ports().stream().anyMatch(range -> range.covers(protocol, port))) {
-                Optional<String> matched = peer(node, rule, peer.address());
-                if (matched.isPresent()) {
-                    return new Ruling.Allowed(node, rule.policy(), rule.index(), matched.get());
-                }
+            Optional<String> matched = matched(node, rule, peer, protocol, port);
+            if (matched.isPresent()) {
+                return new Ruling.Allowed(node, rule.policy(), rule.index(), matched.get());
             }
         }
         return new Ruling.Isolated(node, policy.isolatedBy());
+    }
+
+    private Ruling tiers(NodeName node, DirectionPolicy policy, End peer, Protocol protocol, int port) {
+        Optional<Tier> passedOn = Optional.empty();
+        for (TierRule step : policy.tiers()) {
+            if (passedOn.isPresent() && passedOn.get() == step.tier()) {
+                continue;
+            }
+            Rule rule = step.rule();
+            Optional<String> matched = matched(node, rule, peer, protocol, port);
+            if (matched.isEmpty()) {
+                continue;
+            }
+            switch (step.action()) {
+                case PASS -> passedOn = Optional.of(step.tier());
+                case ACCEPT, DENY -> {
+                    boolean passes = step.action() == RuleAction.ACCEPT;
+                    return switch (step.tier()) {
+                        case ADMIN, BASELINE ->
+                            new Ruling.ByTier(
+                                    node,
+                                    step.tier(),
+                                    step.priority(),
+                                    passes,
+                                    rule.policy(),
+                                    rule.index(),
+                                    step.name(),
+                                    matched.get());
+                        case NETWORK_POLICY ->
+                            passes
+                                    ? new Ruling.Allowed(node, rule.policy(), rule.index(), matched.get())
+                                    : new Ruling.Isolated(node, policy.isolatedBy());
+                    };
+                }
+            }
+        }
+        return new Ruling.NotIsolated(node);
+    }
+
+    private Optional<String> matched(NodeName node, Rule rule, End peer, Protocol protocol, int port) {
+        boolean portMatches = rule.anyPort() || rule.ports().stream().anyMatch(range -> range.covers(protocol, port));
+        return portMatches ? peer(node, rule, peer.address()) : Optional.empty();
     }
 
     /** The rule's peer that the address is; empty text: anyone. */

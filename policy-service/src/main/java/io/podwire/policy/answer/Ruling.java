@@ -1,6 +1,7 @@
 package io.podwire.policy.answer;
 
 import io.podwire.common.net.NodeName;
+import io.podwire.policy.model.Tier;
 import java.util.List;
 
 /** Why one direction of a connection passes, or does not. */
@@ -53,6 +54,20 @@ public sealed interface Ruling {
             return true;
         }
     }
+
+    /**
+     * A rule of a cluster-wide policy decides: the first that matches and passes nothing on.
+     *
+     * @param tier of its policy, ADMIN or BASELINE
+     * @param priority of its policy
+     * @param policy its policy's name
+     * @param index its index in the policy's ingress or egress list
+     * @param name the rule's name; empty where it has none
+     * @param peer its peer that matched, as text; empty where it is compiled closed and matches everyone
+     */
+    record ByTier(
+            NodeName node, Tier tier, int priority, boolean passes, String policy, int index, String name, String peer)
+            implements Ruling {}
 
     /** These policies isolate the pod, and none allows it. */
     record Isolated(NodeName node, List<String> policies) implements Ruling {

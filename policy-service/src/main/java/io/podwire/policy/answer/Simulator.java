@@ -9,6 +9,7 @@ import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.compile.PortRange;
 import io.podwire.policy.compile.Rule;
+import io.podwire.policy.compile.TierRule;
 import io.podwire.policy.model.Direction;
 import io.podwire.policy.model.Protocol;
 import io.podwire.policy.snapshot.Change;
@@ -148,6 +149,13 @@ public final class Simulator {
         }
     }
 
+    /** All that decide: of a direction with tiers, theirs. */
+    private static Stream<Rule> rules(DirectionPolicy policy) {
+        return policy.tiers().isEmpty()
+                ? policy.rules().stream()
+                : policy.tiers().stream().map(TierRule::rule);
+    }
+
     /** Numbers at which a verdict can change, with both ends of all ports. */
     private SortedSet<Integer> cuts(Ends.Pair pair, Protocol protocol) {
         SortedSet<Integer> cuts = new TreeSet<>(Set.of(0, PORTS_END));
@@ -155,7 +163,7 @@ public final class Simulator {
                 .flatMap(judge -> Stream.of(
                         judge.policy(Direction.EGRESS, pair.source()),
                         judge.policy(Direction.INGRESS, pair.destination())))
-                .flatMap(policy -> policy.map(DirectionPolicy::rules).orElse(List.<Rule>of()).stream())
+                .flatMap(policy -> policy.stream().flatMap(Simulator::rules))
                 .flatMap(rule -> rule.ports().stream())
                 .filter(range -> range.protocol() == protocol)
                 .forEach(range -> {

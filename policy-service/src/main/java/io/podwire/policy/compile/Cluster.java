@@ -112,6 +112,11 @@ final class Cluster {
         return expected;
     }
 
+    /** A pod's namespace; empty while nobody has told of it. */
+    Optional<Namespace> namespaceOf(Subject pod) {
+        return Optional.ofNullable(namespaces.get(pod.key().namespace()));
+    }
+
     /** The peer's pods; for a block, the pods with an address in it. */
     List<Subject> pods(Peer peer) {
         return subjects.stream().filter(pod -> holds(peer, pod)).toList();
@@ -121,6 +126,15 @@ final class Cluster {
     List<IpPrefix> addresses(Peer peer) {
         return switch (peer) {
             case Peer.Block(IpPrefix cidr, Set<IpPrefix> except) -> Cidrs.difference(cidr, except);
+            case Peer.Networks networks -> networks.disjoint();
+            case Peer.Nodes(LabelSelector nodes) ->
+                snapshot.clusterNodes().values().stream()
+                        .filter(node -> nodes.matches(node.labels()))
+                        .flatMap(node -> node.addresses().stream())
+                        .distinct()
+                        .sorted()
+                        .map(IpPrefix::ofHost)
+                        .toList();
             case Peer.InNamespace _, Peer.InNamespaces _ -> addressesOf(pods(peer));
         };
     }
@@ -148,6 +162,7 @@ final class Cluster {
             case Peer.Block block ->
                 pod.addresses().stream()
                         .anyMatch(address -> addresses(block).stream().anyMatch(cidr -> cidr.contains(address)));
+            case Peer.Nodes _, Peer.Networks _ -> false; // no pods
         };
     }
 

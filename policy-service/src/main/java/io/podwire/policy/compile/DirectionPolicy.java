@@ -7,12 +7,21 @@ import java.util.List;
  *
  * @param isolated true: only what a rule allows passes; false: all passes
  * @param rules what passes, in order of policy and index
- * @param isolatedBy policies that isolate it, "namespace/name", sorted
+ * @param isolatedBy NetworkPolicies that isolate it, "namespace/name", sorted
+ * @param tiers with any, they decide in place of {@code isolated} and {@code rules}: the first that matches; one that
+ *     passes it on goes to the next tier's first; what none matches passes. Then {@code isolated} and {@code rules} are
+ *     what somebody may let pass who does not know tiers, which is never more
  */
-public record DirectionPolicy(boolean isolated, List<Rule> rules, List<String> isolatedBy) {
+public record DirectionPolicy(boolean isolated, List<Rule> rules, List<String> isolatedBy, List<TierRule> tiers) {
     /** Copies the lists. */
     public DirectionPolicy {
         rules = List.copyOf(rules);
         isolatedBy = List.copyOf(isolatedBy);
+        tiers = List.copyOf(tiers);
+    }
+
+    /** A direction that no ClusterNetworkPolicy is about. */
+    public DirectionPolicy(boolean isolated, List<Rule> rules, List<String> isolatedBy) {
+        this(isolated, rules, isolatedBy, List.of());
     }
 }

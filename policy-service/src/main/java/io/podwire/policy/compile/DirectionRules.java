@@ -1,5 +1,7 @@
 package io.podwire.policy.compile;
 
+import io.podwire.policy.model.ClusterPolicy;
+import io.podwire.policy.model.ClusterRule;
 import io.podwire.policy.model.Direction;
 import io.podwire.policy.model.LabelSelector;
 import io.podwire.policy.model.NamedPort;
@@ -8,6 +10,7 @@ import io.podwire.policy.model.Peer;
 import io.podwire.policy.model.PolicyPort;
 import io.podwire.policy.model.PolicyRule;
 import io.podwire.policy.model.Protocol;
+import io.podwire.policy.model.Tier;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
@@ -15,7 +18,7 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** One direction of a pod: what the policies that isolate it let pass, and the sets that this names. */
+/** One direction of a pod: what the policies that are about it let pass, and the sets that this names. */
 final class DirectionRules {
     /** Who a named port of an egress rule without peers can mean: only pods name their ports. */
     private static final Peer EVERY_POD = new Peer.InNamespaces(LabelSelector.EVERYTHING, LabelSelector.EVERYTHING);
@@ -38,25 +41,49 @@ final class DirectionRules {
      * The direction.
      *
      * @param namedPorts the pod's own
-     * @param isolating the policies that isolate it, in their order
+     * @param isolating the NetworkPolicies that isolate it, in their order
+     * @param judging the cluster-wide policies that are about the pod, in their order
      */
     static DirectionPolicy of(
-            Direction direction, List<NamedPort> namedPorts, List<NetworkPolicy> isolating, PeerSets sets) {
+            Direction direction,
+            List<NamedPort> namedPorts,
+            List<NetworkPolicy> isolating,
+            List<ClusterPolicy> judging,
+            PeerSets sets) {
         List<Rule> rules = isolating.stream()
                 .flatMap(policy -> IntStream.range(0, policy.rules(direction).size())
                         .boxed()
-                        .flatMap(index -> rules(direction, namedPorts, policy, index, sets)))
+                        .flatMap(index -> rules(
+                                direction,
+                                namedPorts,
+                                policy.key().toString(),
+                                index,
+                                policy.rules(direction).get(index),
+                                sets)))
                 .toList();
-        return new DirectionPolicy(
+        DirectionPolicy networkPolicies = new DirectionPolicy(
                 !isolating.isEmpty(),
                 rules,
                 isolating.stream().map(policy -> policy.key().toString()).toList());
+        return TierRules.of(
+                networkPolicies,
+                judging.stream()
+                        // Where a NetworkPolicy isolates the pod, nothing is left for tier BASELINE to decide.
+                        .filter(policy -> policy.tier() == Tier.ADMIN || isolating.isEmpty())
+                        .flatMap(policy -> policy.rules(direction).stream()
+                                .flatMap(rule -> tierRules(direction, namedPorts, policy, rule, sets)))
+                        .toList());
+    }
+
+    private static Stream<TierRule> tierRules(
+            Direction direction, List<NamedPort> namedPorts, ClusterPolicy policy, ClusterRule rule, PeerSets sets) {
+        PolicyRule matched = new PolicyRule(rule.peers(), rule.ports());
+        return rules(direction, namedPorts, policy.name(), rule.index(), matched, sets)
+                .map(one -> new TierRule(policy.tier(), rule.action(), one, policy.priority(), rule.name()));
     }
 
     private static Stream<Rule> rules(
-            Direction direction, List<NamedPort> namedPorts, NetworkPolicy policy, int index, PeerSets sets) {
-        PolicyRule rule = policy.rules(direction).get(index);
-        String name = policy.key().toString();
+            Direction direction, List<NamedPort> namedPorts, String name, int index, PolicyRule rule, PeerSets sets) {
         boolean anyPeer = rule.peers().isEmpty();
         List<PortRange> ports = numberedPorts(direction, namedPorts, rule);
         List<Rule> out = new ArrayList<>();

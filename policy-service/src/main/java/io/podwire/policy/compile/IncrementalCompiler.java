@@ -73,6 +73,10 @@ public final class IncrementalCompiler {
                 case Change.NamespaceGone(var name) -> speak(name, live.namespaceGone(name) ? -1 : 0);
                 case Change.PolicySet(var policy) -> speak(policy.key().namespace(), live.policySet(policy) ? 1 : 0);
                 case Change.PolicyGone(var key) -> speak(key.namespace(), live.policyGone(key) ? -1 : 0);
+                case Change.ClusterPolicySet(var policy) -> live.clusterPolicySet(policy);
+                case Change.ClusterPolicyGone(var name) -> live.clusterPolicyGone(name);
+                case Change.ClusterNodeSet(var node) -> live.clusterNodeSet(node);
+                case Change.ClusterNodeGone(var name) -> live.clusterNodeGone(name);
                 case Change.NodeSet(NodeName node, Map<String, Endpoint> endpoints) -> nodeSet(node, endpoints);
                 case Change.EndpointSet(NodeName node, Endpoint endpoint) -> endpointSet(node, endpoint);
                 case Change.EndpointGone(NodeName node, String key) -> {

@@ -2,6 +2,8 @@ package io.podwire.policy.compile;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.policy.compile.Kind.Placed;
+import io.podwire.policy.model.ClusterNode;
+import io.podwire.policy.model.ClusterPolicy;
 import io.podwire.policy.model.Direction;
 import io.podwire.policy.model.LabelSelector;
 import io.podwire.policy.model.Namespace;
@@ -30,10 +32,13 @@ final class LiveKinds {
     private final Map<Kind.Key, Kind> kinds = new HashMap<>();
     private final Map<String, Set<Kind>> kindsByNamespace = new HashMap<>();
     private final Map<String, SortedMap<PolicyKey, NetworkPolicy>> policies = new HashMap<>();
+    private final SortedMap<String, ClusterPolicy> clusterPolicies = new TreeMap<>();
+    private final Map<String, ClusterNode> clusterNodes = new HashMap<>();
     private final Map<String, Namespace> namespaces = new HashMap<>();
     private final Map<Peer, LivePeer> peers = new HashMap<>();
     private final Map<String, Set<LivePeer>> peersInNamespace = new HashMap<>();
     private final Set<LivePeer> peersInNamespaces = new HashSet<>();
+    private final Set<LivePeer> peersOfNodes = new HashSet<>();
     /** Blocks of which some rule wants a named port: who is in them, addresses tell. */
     private final Set<LivePeer> blocksWithPorts = new HashSet<>();
 
@@ -180,6 +185,69 @@ final class LiveKinds {
         }
     }
 
+    /** A cluster-wide policy is there. */
+    void clusterPolicySet(ClusterPolicy policy) {
+        ClusterPolicy before = clusterPolicies.put(policy.name(), policy);
+        if (!policy.equals(before)) {
+            outdateJudged(policy);
+            if (before != null) {
+                outdateJudged(before);
+            }
+        }
+    }
+
+    /** A cluster-wide policy is gone. */
+    void clusterPolicyGone(String name) {
+        ClusterPolicy before = clusterPolicies.remove(name);
+        if (before != null) {
+            outdateJudged(before);
+        }
+    }
+
+    private void outdateJudged(ClusterPolicy policy) {
+        for (Kind kind : kinds.values()) {
+            if (kind.compiled.isPresent() && !judging(List.of(policy), kind).isEmpty()) {
+                outdate(kind);
+            }
+        }
+    }
+
+    private List<ClusterPolicy> judging(Collection<ClusterPolicy> policies, Kind kind) {
+        return TierRules.judging(
+                policies, namespace(kind.key().namespace()), kind.key().labels());
+    }
+
+    /** A node's object is there. */
+    void clusterNodeSet(ClusterNode node) {
+        ClusterNode before = clusterNodes.put(node.name(), node);
+        if (!node.equals(before)) {
+            peersOfNodes.forEach(peer -> addNode(peer, node));
+            if (before != null) {
+                peersOfNodes.forEach(peer -> removeNode(peer, before));
+            }
+        }
+    }
+
+    /** A node's object is gone. */
+    void clusterNodeGone(String name) {
+        ClusterNode before = clusterNodes.remove(name);
+        if (before != null) {
+            peersOfNodes.forEach(peer -> removeNode(peer, before));
+        }
+    }
+
+    private static void addNode(LivePeer peer, ClusterNode node) {
+        if (peer.peer() instanceof Peer.Nodes(LabelSelector nodes) && nodes.matches(node.labels())) {
+            peer.set().add(node.addresses());
+        }
+    }
+
+    private static void removeNode(LivePeer peer, ClusterNode node) {
+        if (peer.peer() instanceof Peer.Nodes(LabelSelector nodes) && nodes.matches(node.labels())) {
+            peer.set().remove(node.addresses());
+        }
+    }
+
     private void outdate(Kind kind) {
         kind.compiled = Optional.empty();
         kind.programs.forEach(program -> program.kindChanged(kind));
@@ -205,6 +273,9 @@ final class LiveKinds {
 
     private void namespaceChanged(String name) {
         Set<Kind> inIt = kindsByNamespace.getOrDefault(name, Set.of());
+        if (!clusterPolicies.isEmpty()) {
+            inIt.forEach(this::outdate);
+        }
         for (LivePeer peer : peersInNamespaces) {
             peer.namespaces.remove(name);
             for (Kind kind : inIt) {
@@ -248,16 +319,23 @@ final class LiveKinds {
             case Peer.InNamespaces(LabelSelector selected, LabelSelector pods) ->
                 peer.namespaces.computeIfAbsent(kind.key().namespace(), name -> selects(selected, name))
                         && pods.matches(kind.key().labels());
-            case Peer.Block _ -> false;
+            case Peer.Block _, Peer.Nodes _, Peer.Networks _ -> false;
         };
     }
 
     /** One that is not known yet is in no selection, unless pods need no declaration. */
     private boolean selects(LabelSelector selector, String name) {
+        return namespace(name).filter(known -> selector.matches(known.labels())).isPresent();
+    }
+
+    private Optional<Namespace> namespace(String name) {
         Namespace namespace = namespaces.get(name);
+        if (namespace != null) {
+            return Optional.of(namespace);
+        }
         return switch (undeclared) {
-            case WAIT -> namespace != null && selector.matches(namespace.labels());
-            case DEFAULT -> selector.matches((namespace == null ? Namespace.unlabelled(name) : namespace).labels());
+            case WAIT -> Optional.empty();
+            case DEFAULT -> Optional.of(Namespace.unlabelled(name));
         };
     }
 
@@ -280,7 +358,8 @@ final class LiveKinds {
                 .filter(policy -> policy.directions().contains(direction)
                         && policy.podSelector().matches(kind.key().labels()))
                 .toList();
-        return DirectionRules.of(direction, kind.key().namedPorts(), isolating, recorder);
+        List<ClusterPolicy> judging = judging(clusterPolicies.values(), kind);
+        return DirectionRules.of(direction, kind.key().namedPorts(), isolating, judging, recorder);
     }
 
     /** Makes what rules name, and remembers it. */
@@ -330,7 +409,11 @@ final class LiveKinds {
                 peersInNamespaces.add(live);
                 kinds.values().forEach(kind -> joinIfHeld(live, kind));
             }
-            case Peer.Block _ -> {}
+            case Peer.Nodes _ -> {
+                peersOfNodes.add(live);
+                clusterNodes.values().forEach(node -> addNode(live, node));
+            }
+            case Peer.Block _, Peer.Networks _ -> {}
         }
         return live;
     }
@@ -351,6 +434,7 @@ final class LiveKinds {
                             }
                         }));
             }
+            case Peer.Nodes _, Peer.Networks _ -> {} // no pods
         }
         return ports;
     }
@@ -381,6 +465,7 @@ final class LiveKinds {
     private void drop(LivePeer peer) {
         peers.remove(peer.peer());
         peersInNamespaces.remove(peer);
+        peersOfNodes.remove(peer);
         if (peer.peer() instanceof Peer.InNamespace(String namespace, var _)) {
             removeFrom(peersInNamespace, namespace, peer);
         }

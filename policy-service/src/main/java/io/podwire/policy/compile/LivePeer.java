@@ -14,7 +14,7 @@ import java.util.Set;
 final class LivePeer {
     private final Peer peer;
     private final LiveSet set;
-    /** Kinds of pods that it holds by their labels; none for a block. */
+    /** Kinds of pods that it holds by their labels; none for a block, networks or nodes. */
     final Set<Kind> kinds = new HashSet<>();
     /** For named ports of egress rules. */
     final Map<PolicyPort.Named, LivePorts> ports = new HashMap<>();
@@ -28,7 +28,8 @@ final class LivePeer {
         this.set = switch (peer) {
             case Peer.Block(IpPrefix cidr, Set<IpPrefix> except) ->
                 new LiveSet(peer.toString(), Cidrs.difference(cidr, except));
-            case Peer.InNamespace _, Peer.InNamespaces _ -> new LiveSet(peer.toString());
+            case Peer.Networks networks -> new LiveSet(peer.toString(), networks.disjoint());
+            case Peer.InNamespace _, Peer.InNamespaces _, Peer.Nodes _ -> new LiveSet(peer.toString());
         };
     }
 

@@ -3,6 +3,7 @@ package io.podwire.policy.compile;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.policy.compile.Cluster.Subject;
+import io.podwire.policy.model.ClusterPolicy;
 import io.podwire.policy.model.Direction;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Peer;
@@ -20,9 +21,10 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * The definition of what policies mean (networking.k8s.io/v1): a pure function, obvious rather than
- * fast. A direction of a pod is isolated when a policy of its namespace selects it for that
- * direction; then the union of those policies' rules passes.
+ * The definition of what policies mean (networking.k8s.io/v1, policy.networking.k8s.io/v1alpha2): a pure
+ * function, obvious rather than fast. A direction of a pod is isolated when a policy of its namespace
+ * selects it for that direction; then the union of those policies' rules passes. Cluster-wide policies
+ * decide before that (tier ADMIN), and where no policy isolates the pod (tier BASELINE).
  */
 public final class PolicyCompiler {
     private final UndeclaredPods undeclared;
@@ -76,6 +78,16 @@ public final class PolicyCompiler {
         return out;
     }
 
+    /** The same of cluster-wide policies, by name. */
+    public Map<String, Integer> subjects(ClusterSnapshot snapshot, Collection<ClusterPolicy> policies) {
+        Cluster cluster = new Cluster(snapshot, undeclared);
+        Map<String, Integer> out = new TreeMap<>();
+        policies.forEach(policy -> out.put(policy.name(), (int) cluster.pods(policy.subject()).stream()
+                .filter(pod -> !pod.terminated())
+                .count()));
+        return out;
+    }
+
     private static boolean selects(NetworkPolicy policy, Subject pod) {
         return policy.key().namespace().equals(pod.key().namespace())
                 && policy.podSelector().matches(pod.labels());
@@ -122,14 +134,19 @@ public final class PolicyCompiler {
         }
 
         private boolean holdsByLabels(Peer peer, Subject pod) {
-            return !(peer instanceof Peer.Block) && cluster.holds(peer, pod);
+            return switch (peer) {
+                case Peer.InNamespace _, Peer.InNamespaces _ -> cluster.holds(peer, pod);
+                case Peer.Block _, Peer.Nodes _, Peer.Networks _ -> false;
+            };
         }
 
         DirectionPolicy direction(Direction direction, Subject pod) {
             List<NetworkPolicy> isolating = snapshot.policies().values().stream()
                     .filter(policy -> policy.directions().contains(direction) && selects(policy, pod))
                     .toList();
-            return DirectionRules.of(direction, pod.namedPorts(), isolating, this);
+            List<ClusterPolicy> judging =
+                    TierRules.judging(snapshot.clusterPolicies().values(), cluster.namespaceOf(pod), pod.labels());
+            return DirectionRules.of(direction, pod.namedPorts(), isolating, judging, this);
         }
 
         @Override

@@ -2,6 +2,7 @@ package io.podwire.policy.model;
 
 import com.google.common.collect.ImmutableSortedSet;
 import io.podwire.common.net.IpPrefix;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -60,6 +61,45 @@ public sealed interface Peer {
                     + (except.isEmpty()
                             ? ""
                             : except.stream().map(IpPrefix::toString).collect(Collectors.joining(",", " except ", "")));
+        }
+    }
+
+    /**
+     * Addresses of nodes, which are no pods and name no ports.
+     *
+     * @param nodes which nodes
+     */
+    record Nodes(LabelSelector nodes) implements Peer {
+        @Override
+        public String toString() {
+            return "nodes " + nodes;
+        }
+    }
+
+    /**
+     * Addresses of any of these networks, of either family; they name no ports.
+     *
+     * @param cidrs at least one
+     */
+    record Networks(Set<IpPrefix> cidrs) implements Peer {
+        /** Checks that there are some. */
+        public Networks {
+            if (cidrs.isEmpty()) {
+                throw new IllegalArgumentException("networks needs at least one CIDR prefix");
+            }
+            cidrs = ImmutableSortedSet.copyOf(cidrs);
+        }
+
+        /** They without those that lie in another one: disjoint, sorted, those of IPv4 first. */
+        public List<IpPrefix> disjoint() {
+            return cidrs.stream()
+                    .filter(cidr -> cidrs.stream().noneMatch(other -> !other.equals(cidr) && other.contains(cidr)))
+                    .toList();
+        }
+
+        @Override
+        public String toString() {
+            return cidrs.stream().map(IpPrefix::toString).collect(Collectors.joining(",", "networks ", ""));
         }
     }
 }

@@ -10,6 +10,7 @@ import io.podwire.policy.answer.Ruling;
 import io.podwire.policy.answer.Simulation;
 import io.podwire.policy.model.Direction;
 import io.podwire.policy.model.PodKey;
+import io.podwire.policy.model.Tier;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.policy.v1.Flip;
 import io.podwire.proto.policy.v1.FlowEnd;
@@ -117,19 +118,43 @@ final class AnswerMapping {
                 at(out, node, enforcing)
                         .setReason(RulingReason.RULING_REASON_RULE)
                         .addPolicies(policy)
-                        .setRule("spec." + direction.name().toLowerCase(Locale.ROOT) + "[" + index + "]")
+                        .setRule(place(direction, index))
                         .setPeer(peer.isEmpty() ? "anyone" : peer)
+                        .setTier(io.podwire.proto.policy.v1.Tier.TIER_NETWORK_POLICY)
+                        .build();
+            case Ruling.ByTier(
+                    NodeName node,
+                    Tier tier,
+                    var priority,
+                    boolean passes,
+                    var policy,
+                    int index,
+                    var name,
+                    var peer) ->
+                at(out, node, enforcing)
+                        .setReason(passes ? RulingReason.RULING_REASON_RULE : RulingReason.RULING_REASON_DENIED_BY_RULE)
+                        .addPolicies(policy)
+                        .setRule(place(direction, index))
+                        .setPeer(peer.isEmpty() ? "anyone" : peer)
+                        .setTier(TierMapping.toProto(tier))
+                        .setPriority(priority)
+                        .setRuleName(name)
                         .build();
             case Ruling.Isolated(NodeName node, var policies) ->
                 at(out, node, enforcing)
                         .setReason(RulingReason.RULING_REASON_ISOLATED)
                         .addAllPolicies(policies)
+                        .setTier(io.podwire.proto.policy.v1.Tier.TIER_NETWORK_POLICY)
                         .build();
             case Ruling.NotCovered(NodeName node) ->
                 at(out, node, enforcing)
                         .setReason(RulingReason.RULING_REASON_NOT_COVERED)
                         .build();
         };
+    }
+
+    private static String place(Direction direction, int index) {
+        return "spec." + direction.name().toLowerCase(Locale.ROOT) + "[" + index + "]";
     }
 
     private static io.podwire.proto.policy.v1.Ruling.Builder at(

@@ -133,20 +133,30 @@ public final class AnswersService extends AnswersGrpc.AnswersImplBase {
     public void simulatePolicies(SimulatePoliciesRequest request, StreamObserver<SimulatePoliciesResponse> out) {
         Candidates candidates;
         List<PolicyKey> removed;
+        List<String> removedOfCluster;
         List<IpAddress> outside;
         int limit;
         try {
             limit = limit(request);
             candidates = manifests.apply(request.getManifests());
             removed = request.getRemovedPoliciesList().stream()
+                    .filter(text -> text.indexOf('/') >= 0)
                     .map(AnswersService::policyKey)
                     .toList();
+            removedOfCluster = request.getRemovedPoliciesList().stream()
+                    .filter(text -> text.indexOf('/') < 0)
+                    .toList();
+            if (removedOfCluster.contains("")) {
+                throw new IllegalArgumentException(
+                        "removed_policies must be namespace/name, or a ClusterNetworkPolicy's name, got ''");
+            }
             outside = request.getAddressesList().stream().map(IpAddress::parse).toList();
         } catch (IllegalArgumentException e) {
             throw new ServiceException(ErrorReason.INVALID_ARGUMENT, "simulating policies: " + e.getMessage(), e);
         }
         Publisher.Enforcement state = publisher.enforcement(_ -> Set.of());
-        ClusterDelta delta = delta(candidates.policies(), removed);
+        ClusterDelta delta = delta(candidates.policies(), removed)
+                .and(ClusterCandidates.delta(candidates.clusterPolicies(), removedOfCluster));
         if (!simulations.tryAcquire()) {
             throw new ServiceException(
                     ErrorReason.EXHAUSTED, "simulating policies: one simulation runs at a time; ask again after it");
@@ -159,6 +169,8 @@ public final class AnswersService extends AnswersGrpc.AnswersImplBase {
             simulations.release();
         }
         out.onNext(SimulatePoliciesResponse.newBuilder()
+                .addAllChanges(ClusterCandidates.changes(
+                        compiler, state.snapshot(), candidates.clusterPolicies(), removedOfCluster))
                 .addAllChanges(changes(state.snapshot(), candidates.policies(), removed))
                 .addAllFlips(
                         simulation.flips().stream().map(AnswerMapping::toProto).toList())
@@ -187,9 +199,6 @@ public final class AnswersService extends AnswersGrpc.AnswersImplBase {
 
     private static PolicyKey policyKey(String text) {
         int slash = text.indexOf('/');
-        if (slash < 0) {
-            throw new IllegalArgumentException("removed_policies must be namespace/name, got '" + text + "'");
-        }
         return new PolicyKey(text.substring(0, slash), text.substring(slash + 1));
     }
 

@@ -173,6 +173,8 @@ public final class ProgramMapping {
                 .addAllRules(
                         direction.rules().stream().map(ProgramMapping::toProto).toList())
                 .addAllIsolatedBy(direction.isolatedBy())
+                .addAllTiers(
+                        direction.tiers().stream().map(TierMapping::toProto).toList())
                 .build();
     }
 
@@ -180,10 +182,11 @@ public final class ProgramMapping {
         return new DirectionPolicy(
                 direction.getIsolated(),
                 direction.getRulesList().stream().map(ProgramMapping::fromProto).toList(),
-                direction.getIsolatedByList());
+                direction.getIsolatedByList(),
+                direction.getTiersList().stream().map(TierMapping::fromProto).toList());
     }
 
-    private static io.podwire.proto.policy.v1.Rule toProto(Rule rule) {
+    static io.podwire.proto.policy.v1.Rule toProto(Rule rule) {
         return io.podwire.proto.policy.v1.Rule.newBuilder()
                 .setPolicy(rule.policy())
                 .setIndex(rule.index())
@@ -200,7 +203,7 @@ public final class ProgramMapping {
                 .build();
     }
 
-    private static Rule fromProto(io.podwire.proto.policy.v1.Rule rule) {
+    static Rule fromProto(io.podwire.proto.policy.v1.Rule rule) {
         return new Rule(
                 rule.getPolicy(),
                 rule.getIndex(),

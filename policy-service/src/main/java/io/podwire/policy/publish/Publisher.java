@@ -171,6 +171,13 @@ public final class Publisher {
                     log.warn(
                             "policy {} is invalid, it isolates and allows nothing: {}", policy.key(), policy.invalid());
                 }
+                if (change instanceof Change.ClusterPolicySet(var policy)
+                        && !policy.invalid().isEmpty()) {
+                    log.warn(
+                            "ClusterNetworkPolicy {} is invalid, what cannot be honoured accepts nothing and denies all: {}",
+                            policy.name(),
+                            policy.invalid());
+                }
             }
             change(delta);
         });

@@ -2,6 +2,8 @@ package io.podwire.policy.snapshot;
 
 import com.google.common.collect.ImmutableSortedMap;
 import io.podwire.common.net.NodeName;
+import io.podwire.policy.model.ClusterNode;
+import io.podwire.policy.model.ClusterPolicy;
 import io.podwire.policy.model.Endpoint;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
@@ -29,6 +31,18 @@ public sealed interface Change {
 
     /** A policy is gone. */
     record PolicyGone(PolicyKey key) implements Change {}
+
+    /** A cluster-wide policy is there. */
+    record ClusterPolicySet(ClusterPolicy policy) implements Change {}
+
+    /** A cluster-wide policy is gone. */
+    record ClusterPolicyGone(String name) implements Change {}
+
+    /** A node's object is there. */
+    record ClusterNodeSet(ClusterNode node) implements Change {}
+
+    /** A node's object is gone. */
+    record ClusterNodeGone(String name) implements Change {}
 
     /** A node has exactly these endpoints, by key. */
     record NodeSet(NodeName node, Map<String, Endpoint> endpoints) implements Change {

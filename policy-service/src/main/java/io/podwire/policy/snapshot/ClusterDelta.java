@@ -32,7 +32,26 @@ public record ClusterDelta(List<Change> changes) {
         difference(changes, from.namespaces(), to.namespaces(), Change.NamespaceSet::new, Change.NamespaceGone::new);
         difference(changes, from.pods(), to.pods(), Change.PodSet::new, Change.PodGone::new);
         difference(changes, from.policies(), to.policies(), Change.PolicySet::new, Change.PolicyGone::new);
+        difference(
+                changes,
+                from.clusterPolicies(),
+                to.clusterPolicies(),
+                Change.ClusterPolicySet::new,
+                Change.ClusterPolicyGone::new);
+        difference(
+                changes,
+                from.clusterNodes(),
+                to.clusterNodes(),
+                Change.ClusterNodeSet::new,
+                Change.ClusterNodeGone::new);
         return new ClusterDelta(changes);
+    }
+
+    /** These changes, then those of another. */
+    public ClusterDelta and(ClusterDelta other) {
+        List<Change> both = new ArrayList<>(changes);
+        both.addAll(other.changes());
+        return new ClusterDelta(both);
     }
 
     /** True when nothing changes. */
@@ -45,6 +64,8 @@ public record ClusterDelta(List<Change> changes) {
         var pods = new Draft<>(snapshot.pods());
         var namespaces = new Draft<>(snapshot.namespaces());
         var policies = new Draft<>(snapshot.policies());
+        var clusterPolicies = new Draft<>(snapshot.clusterPolicies());
+        var clusterNodes = new Draft<>(snapshot.clusterNodes());
         var nodes = new Draft<>(snapshot.nodes());
         for (Change change : changes) {
             switch (change) {
@@ -54,6 +75,10 @@ public record ClusterDelta(List<Change> changes) {
                 case Change.NamespaceGone(var name) -> namespaces.remove(name);
                 case Change.PolicySet(var policy) -> policies.put(policy.key(), policy);
                 case Change.PolicyGone(var key) -> policies.remove(key);
+                case Change.ClusterPolicySet(var policy) -> clusterPolicies.put(policy.name(), policy);
+                case Change.ClusterPolicyGone(var name) -> clusterPolicies.remove(name);
+                case Change.ClusterNodeSet(var node) -> clusterNodes.put(node.name(), node);
+                case Change.ClusterNodeGone(var name) -> clusterNodes.remove(name);
                 case Change.NodeSet(NodeName node, Map<String, Endpoint> endpoints) -> nodes.put(node, endpoints);
                 case Change.EndpointSet(NodeName node, Endpoint endpoint) -> {
                     Map<String, Endpoint> endpoints = endpoints(nodes, node);
@@ -67,7 +92,13 @@ public record ClusterDelta(List<Change> changes) {
                 }
             }
         }
-        return new ClusterSnapshot(pods.done(), namespaces.done(), policies.done(), nodes.done());
+        return new ClusterSnapshot(
+                pods.done(),
+                namespaces.done(),
+                policies.done(),
+                clusterPolicies.done(),
+                clusterNodes.done(),
+                nodes.done());
     }
 
     private static Map<String, Endpoint> endpoints(Draft<NodeName, Map<String, Endpoint>> nodes, NodeName node) {

@@ -19,7 +19,8 @@ public final class CandidateManifests {
         List<String> ignored = new ArrayList<>();
         manifest.namespaces().forEach(namespace -> ignored.add("Namespace " + namespace.name()));
         manifest.pods().forEach(pod -> ignored.add("Pod " + pod.key()));
+        manifest.nodes().forEach(node -> ignored.add("Node " + node.name()));
         ignored.addAll(manifest.ignored());
-        return new Candidates(manifest.policies(), ignored);
+        return new Candidates(manifest.policies(), manifest.clusterPolicies(), ignored);
     }
 }

@@ -15,6 +15,7 @@ import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyPort;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicySpec;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.policy.model.ClusterNode;
 import io.podwire.policy.model.Direction;
 import io.podwire.policy.model.LabelSelector;
 import io.podwire.policy.model.LabelSelector.Operator;
@@ -80,6 +81,19 @@ public final class KubernetesMapping {
     static PolicyKey policyKey(io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy object) {
         ObjectMeta meta = object.getMetadata();
         return new PolicyKey(namespaceOf(meta), required(meta.getName(), "a NetworkPolicy needs metadata.name"));
+    }
+
+    /** A node. Of the addresses in its status, those that are names are left out. */
+    public static ClusterNode node(io.fabric8.kubernetes.api.model.Node object) {
+        ObjectMeta meta = object.getMetadata();
+        Set<IpAddress> addresses = new HashSet<>();
+        if (object.getStatus() != null) {
+            list(object.getStatus().getAddresses()).stream()
+                    .filter(address -> text(address.getType()).endsWith("IP"))
+                    .forEach(address -> addresses.add(IpAddress.parse(text(address.getAddress()))));
+        }
+        return new ClusterNode(
+                required(meta.getName(), "a node needs metadata.name"), map(meta.getLabels()), addresses);
     }
 
     /** A namespace. */
@@ -205,7 +219,7 @@ public final class KubernetesMapping {
     }
 
     /** The API server takes host bits and means the network. */
-    private static IpPrefix prefix(String text) {
+    static IpPrefix prefix(String text) {
         int slash = text.indexOf('/');
         if (slash < 0 || !text.substring(slash + 1).matches("[0-9]{1,3}")) {
             throw new IllegalArgumentException("'" + text + "' is not a CIDR prefix such as 10.1.0.0/16");
@@ -246,7 +260,7 @@ public final class KubernetesMapping {
         };
     }
 
-    private static LabelSelector selector(String path, io.fabric8.kubernetes.api.model.LabelSelector selector) {
+    static LabelSelector selector(String path, io.fabric8.kubernetes.api.model.LabelSelector selector) {
         if (selector == null) {
             return LabelSelector.EVERYTHING;
         }
@@ -328,7 +342,7 @@ public final class KubernetesMapping {
         return value;
     }
 
-    private static String text(String value) {
+    static String text(String value) {
         return value == null ? "" : value;
     }
 

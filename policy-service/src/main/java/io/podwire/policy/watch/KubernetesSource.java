@@ -1,5 +1,7 @@
 package io.podwire.policy.watch;
 
+import io.fabric8.kubernetes.api.model.APIResourceList;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.KubernetesResourceList;
 import io.fabric8.kubernetes.api.model.ListOptionsBuilder;
@@ -9,6 +11,8 @@ import io.fabric8.kubernetes.client.dsl.Listable;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.policy.model.ClusterNode;
+import io.podwire.policy.model.ClusterPolicy;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Pod;
@@ -33,7 +37,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Pods, namespaces and policies of a cluster, by informers. Its loop owns all state; informers only
+ * Pods, namespaces, nodes and policies of a cluster, by informers; cluster-wide policies where the cluster has that kind. Its loop owns all state; informers only
  * post to it, and {@link #synced} may be read from anywhere.
  *
  * <p>Nothing is reported before every informer has its first list, and a first list without any object of
@@ -52,6 +56,7 @@ public final class KubernetesSource implements AutoCloseable {
     private final Pace pace;
     private final EventLoop loop = new EventLoop("kubernetes");
     private final List<KindWatch<?>> watches;
+    private final OptionalKind<GenericKubernetesResource> clusterPolicies;
     private final Set<Object> touchedWhileListing = new HashSet<>();
     /** What the informers told before the last of them had its first list. */
     private final List<Change> first = new ArrayList<>();
@@ -108,10 +113,35 @@ public final class KubernetesSource implements AutoCloseable {
                                 .runnableInformer(0),
                         io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy::new,
                         KubernetesSource::set,
-                        policy -> new Change.PolicyGone(KubernetesMapping.policyKey(policy))));
-        loop.execute(() -> watches.forEach(KindWatch::begin));
+                        policy -> new Change.PolicyGone(KubernetesMapping.policyKey(policy))),
+                watch(
+                        "nodes",
+                        () -> client.nodes().runnableInformer(0),
+                        io.fabric8.kubernetes.api.model.Node::new,
+                        KubernetesSource::set,
+                        node -> new Change.ClusterNodeGone(node.getMetadata().getName())));
+        this.clusterPolicies = new OptionalKind<>(
+                loop,
+                ClusterPolicyMapping.PLURAL,
+                this::hasClusterPolicies,
+                pace.confirm,
+                watch(
+                        ClusterPolicyMapping.PLURAL,
+                        () -> client.genericKubernetesResources(ClusterPolicyMapping.CONTEXT)
+                                .runnableInformer(0),
+                        GenericKubernetesResource::new,
+                        KubernetesSource::set,
+                        policy -> new Change.ClusterPolicyGone(ClusterPolicyMapping.name(policy))),
+                this::listed);
+        loop.execute(() -> {
+            watches.forEach(KindWatch::begin);
+            clusterPolicies.begin();
+        });
         loop.every(pace.compare, this::compare);
-        loop.every(pace.progress.dividedBy(4), () -> watches.forEach(watch -> watch.look(pace.progress)));
+        loop.every(pace.progress.dividedBy(4), () -> {
+            watches.forEach(watch -> watch.look(pace.progress));
+            clusterPolicies.look(pace.progress);
+        });
     }
 
     /** True once everything has been listed and reported. */
@@ -131,7 +161,8 @@ public final class KubernetesSource implements AutoCloseable {
 
     /** A kind has its first list. */
     private void listed() {
-        if (!watches.stream().allMatch(KindWatch::complete)) {
+        // Of a kind that comes to the cluster later, the watch has reported every object already.
+        if (complete || !clusterPolicies.complete() || !watches.stream().allMatch(KindWatch::complete)) {
             return;
         }
         complete = true;
@@ -139,13 +170,23 @@ public final class KubernetesSource implements AutoCloseable {
         first.clear();
         if (known.pods().isEmpty()
                 || known.namespaces().isEmpty()
-                || known.policies().isEmpty()) {
+                || known.policies().isEmpty()
+                || known.clusterNodes().isEmpty()
+                || (clusterPolicies.present() && known.clusterPolicies().isEmpty())) {
             // Believed when another list agrees: without policies everything would be open.
             doubted = true;
             loop.schedule(pace.confirm, this::compare);
         } else {
             reportFirst();
         }
+    }
+
+    /** Asks the API server; not on the loop. */
+    private boolean hasClusterPolicies() {
+        APIResourceList resources = client.getApiResources(ClusterPolicyMapping.API_VERSION);
+        return resources != null
+                && resources.getResources().stream()
+                        .anyMatch(resource -> ClusterPolicyMapping.PLURAL.equals(resource.getName()));
     }
 
     private void reportFirst() {
@@ -230,12 +271,17 @@ public final class KubernetesSource implements AutoCloseable {
     static boolean isDoubtful(ClusterSnapshot known, ClusterSnapshot listed) {
         return lostMoreThanHalf(known.pods(), listed.pods())
                 || lostMoreThanHalf(known.namespaces(), listed.namespaces())
-                || lostMoreThanHalf(known.policies(), listed.policies());
+                || lostMoreThanHalf(known.policies(), listed.policies())
+                || lostMoreThanHalf(known.clusterPolicies(), listed.clusterPolicies())
+                || lostMoreThanHalf(known.clusterNodes(), listed.clusterNodes());
     }
 
     private static boolean lostMoreThanHalf(SortedMap<?, ?> before, SortedMap<?, ?> after) {
         return after.size() * 2 < before.size();
     }
+
+    /** Tells objects of one name apart that are of several kinds. */
+    private record OfCluster(String kind, String name) {}
 
     private static Object keyOf(Change change) {
         return switch (change) {
@@ -245,6 +291,10 @@ public final class KubernetesSource implements AutoCloseable {
             case Change.NamespaceGone(var name) -> name;
             case Change.PolicySet(var policy) -> policy.key();
             case Change.PolicyGone(var key) -> key;
+            case Change.ClusterPolicySet(var policy) -> new OfCluster("policy", policy.name());
+            case Change.ClusterPolicyGone(var name) -> new OfCluster("policy", name);
+            case Change.ClusterNodeSet(var node) -> new OfCluster("node", node.name());
+            case Change.ClusterNodeGone(var name) -> new OfCluster("node", name);
             case Change.NodeSet(var node, var _) -> node;
             case Change.EndpointSet(var node, var _) -> node;
             case Change.EndpointGone(var node, var _) -> node;
@@ -266,7 +316,18 @@ public final class KubernetesSource implements AutoCloseable {
                 client.network().v1().networkPolicies().inAnyNamespace(),
                 object -> mapped(object, KubernetesMapping::policy)
                         .ifPresent(policy -> policies.put(policy.key(), policy)));
-        return new ClusterSnapshot(pods, namespaces, policies, ClusterSnapshot.EMPTY.nodes());
+        SortedMap<String, ClusterNode> nodes = new TreeMap<>();
+        pages(
+                client.nodes(),
+                object -> mapped(object, KubernetesMapping::node).ifPresent(node -> nodes.put(node.name(), node)));
+        SortedMap<String, ClusterPolicy> ofCluster = new TreeMap<>();
+        if (hasClusterPolicies()) {
+            pages(
+                    client.genericKubernetesResources(ClusterPolicyMapping.CONTEXT),
+                    object -> mapped(object, ClusterPolicyMapping::policy)
+                            .ifPresent(policy -> ofCluster.put(policy.name(), policy)));
+        }
+        return new ClusterSnapshot(pods, namespaces, policies, ofCluster, nodes, ClusterSnapshot.EMPTY.nodes());
     }
 
     private static <T extends HasMetadata, L extends KubernetesResourceList<T>> void pages(
@@ -295,6 +356,14 @@ public final class KubernetesSource implements AutoCloseable {
         return mapped(object, KubernetesMapping::policy).map(Change.PolicySet::new);
     }
 
+    private static Optional<Change> set(io.fabric8.kubernetes.api.model.Node object) {
+        return mapped(object, KubernetesMapping::node).map(Change.ClusterNodeSet::new);
+    }
+
+    private static Optional<Change> set(GenericKubernetesResource object) {
+        return mapped(object, ClusterPolicyMapping::policy).map(Change.ClusterPolicySet::new);
+    }
+
     /** An object that no API server should have let in is left out: its pod waits, nothing opens. */
     private static <T extends HasMetadata, R> Optional<R> mapped(T object, Function<T, R> mapping) {
         try {
@@ -315,6 +384,7 @@ public final class KubernetesSource implements AutoCloseable {
     public void close() {
         var _ = loop.submit(() -> {
                     watches.forEach(KindWatch::close);
+                    clusterPolicies.close();
                     return true;
                 })
                 .completeOnTimeout(false, 5, TimeUnit.SECONDS)

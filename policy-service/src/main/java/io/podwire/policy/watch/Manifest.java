@@ -1,10 +1,13 @@
 package io.podwire.policy.watch;
 
 import com.fasterxml.jackson.core.type.TypeReference;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.KubernetesResource;
 import io.fabric8.kubernetes.api.model.KubernetesResourceList;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
+import io.podwire.policy.model.ClusterNode;
+import io.podwire.policy.model.ClusterPolicy;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Pod;
@@ -20,9 +23,17 @@ import java.util.Set;
  * @param pods its pods
  * @param namespaces its namespaces
  * @param policies its policies
+ * @param clusterPolicies its cluster-wide policies
+ * @param nodes its nodes
  * @param ignored its other objects, "kind name"
  */
-record Manifest(List<Pod> pods, List<Namespace> namespaces, List<NetworkPolicy> policies, List<String> ignored) {
+record Manifest(
+        List<Pod> pods,
+        List<Namespace> namespaces,
+        List<NetworkPolicy> policies,
+        List<ClusterPolicy> clusterPolicies,
+        List<ClusterNode> nodes,
+        List<String> ignored) {
     private static final KubernetesSerialization SERIALIZATION = new KubernetesSerialization();
     /** API groups, past and present, whose NetworkPolicy must not be passed over in silence. */
     private static final Set<String> POLICY_GROUPS = Set.of("networking.k8s.io", "extensions");
@@ -31,6 +42,8 @@ record Manifest(List<Pod> pods, List<Namespace> namespaces, List<NetworkPolicy> 
         pods = List.copyOf(pods);
         namespaces = List.copyOf(namespaces);
         policies = List.copyOf(policies);
+        clusterPolicies = List.copyOf(clusterPolicies);
+        nodes = List.copyOf(nodes);
         ignored = List.copyOf(ignored);
     }
 
@@ -69,6 +82,8 @@ record Manifest(List<Pod> pods, List<Namespace> namespaces, List<NetworkPolicy> 
         private final List<Pod> pods = new ArrayList<>();
         private final List<Namespace> namespaces = new ArrayList<>();
         private final List<NetworkPolicy> policies = new ArrayList<>();
+        private final List<ClusterPolicy> clusterPolicies = new ArrayList<>();
+        private final List<ClusterNode> nodes = new ArrayList<>();
         private final List<String> ignored = new ArrayList<>();
 
         void add(Object parsed) {
@@ -81,6 +96,11 @@ record Manifest(List<Pod> pods, List<Namespace> namespaces, List<NetworkPolicy> 
                     namespaces.add(KubernetesMapping.namespace(namespace));
                 case io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy policy ->
                     policies.add(KubernetesMapping.policy(policy));
+                case io.fabric8.kubernetes.api.model.Node node -> nodes.add(KubernetesMapping.node(node));
+                case GenericKubernetesResource policy
+                when ClusterPolicyMapping.KIND.equals(policy.getKind())
+                        && ClusterPolicyMapping.API_VERSION.equals(policy.getApiVersion()) ->
+                    clusterPolicies.add(ClusterPolicyMapping.policy(policy));
                 case HasMetadata other -> ignore(other);
                 default ->
                     throw new IllegalArgumentException(
@@ -95,12 +115,16 @@ record Manifest(List<Pod> pods, List<Namespace> namespaces, List<NetworkPolicy> 
                 throw new IllegalArgumentException(
                         "NetworkPolicy must have apiVersion networking.k8s.io/v1, got " + other.getApiVersion());
             }
+            if (other.getKind().equals(ClusterPolicyMapping.KIND) && group.equals(ClusterPolicyMapping.GROUP)) {
+                throw new IllegalArgumentException(ClusterPolicyMapping.KIND + " must have apiVersion "
+                        + ClusterPolicyMapping.API_VERSION + ", got " + other.getApiVersion());
+            }
             ignored.add(other.getKind() + " "
                     + (other.getMetadata() == null ? "" : other.getMetadata().getName()));
         }
 
         Manifest done() {
-            return new Manifest(pods, namespaces, policies, ignored);
+            return new Manifest(pods, namespaces, policies, clusterPolicies, nodes, ignored);
         }
     }
 }

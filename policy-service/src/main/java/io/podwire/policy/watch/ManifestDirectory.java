@@ -4,6 +4,8 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.podwire.common.folder.LiveFolder;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.policy.model.ClusterNode;
+import io.podwire.policy.model.ClusterPolicy;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Pod;
@@ -62,11 +64,13 @@ public final class ManifestDirectory implements AutoCloseable {
     private static Manifest parse(Path file, byte[] content) {
         Manifest manifest = Manifest.parse(content);
         log.info(
-                "{} read: {} pods, {} namespaces, {} policies",
+                "{} read: {} pods, {} namespaces, {} policies, {} cluster-wide policies, {} nodes",
                 file,
                 manifest.pods().size(),
                 manifest.namespaces().size(),
-                manifest.policies().size());
+                manifest.policies().size(),
+                manifest.clusterPolicies().size(),
+                manifest.nodes().size());
         manifest.ignored().forEach(what -> log.info("{}: {} has no meaning here, ignored", file, what));
         return manifest;
     }
@@ -89,16 +93,20 @@ public final class ManifestDirectory implements AutoCloseable {
         SortedMap<PodKey, Pod> pods = new TreeMap<>();
         SortedMap<String, Namespace> namespaces = new TreeMap<>();
         SortedMap<PolicyKey, NetworkPolicy> policies = new TreeMap<>();
+        SortedMap<String, ClusterPolicy> clusterPolicies = new TreeMap<>();
+        SortedMap<String, ClusterNode> nodes = new TreeMap<>();
         Set<String> twice = new TreeSet<>();
         files.values().forEach(manifest -> {
             manifest.pods().forEach(pod -> put(pods, pod.key(), pod, twice));
             manifest.namespaces().forEach(namespace -> put(namespaces, namespace.name(), namespace, twice));
             manifest.policies().forEach(policy -> put(policies, policy.key(), policy, twice));
+            manifest.clusterPolicies().forEach(policy -> put(clusterPolicies, policy.name(), policy, twice));
+            manifest.nodes().forEach(node -> put(nodes, node.name(), node, twice));
         });
         if (!twice.isEmpty()) {
             log.warn("{} declares these more than once, the last file's one holds: {}", path, twice);
         }
-        return new ClusterSnapshot(pods, namespaces, policies, ClusterSnapshot.EMPTY.nodes());
+        return new ClusterSnapshot(pods, namespaces, policies, clusterPolicies, nodes, ClusterSnapshot.EMPTY.nodes());
     }
 
     private static <K, V> void put(Map<K, V> map, K key, V value, Set<String> twice) {

@@ -21,13 +21,17 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /**
- * An API server of three kinds that lists and watches, and that does on request what real ones do at bad times: a watch
- * falls silent, is told that its version is gone, or a list comes back empty. Watches are plain HTTP streams.
+ * An API server of some kinds that lists and watches, and that does on request what real ones do at bad times: a watch
+ * falls silent, is told that its version is gone, or a list comes back empty. Watches are plain HTTP streams. It has
+ * ClusterNetworkPolicies where it is told to.
  */
 final class FakeApiServer implements AutoCloseable {
     static final String PODS = "/api/v1/pods";
     static final String NAMESPACES = "/api/v1/namespaces";
+    static final String NODES = "/api/v1/nodes";
     static final String POLICIES = "/apis/networking.k8s.io/v1/networkpolicies";
+    static final String CLUSTER_POLICIES = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies";
+    private static final String CLUSTER_POLICIES_API = "/apis/policy.networking.k8s.io/v1alpha2";
 
     /** A kind, and the version of its API. */
     private record Kind(String version, String name) {}
@@ -35,7 +39,16 @@ final class FakeApiServer implements AutoCloseable {
     private static final Map<String, Kind> KINDS = Map.of(
             PODS, new Kind("v1", "Pod"),
             NAMESPACES, new Kind("v1", "Namespace"),
-            POLICIES, new Kind("networking.k8s.io/v1", "NetworkPolicy"));
+            NODES, new Kind("v1", "Node"),
+            POLICIES, new Kind("networking.k8s.io/v1", "NetworkPolicy"),
+            CLUSTER_POLICIES, new Kind("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy"));
+
+    /** What it says when it is asked whether it has ClusterNetworkPolicies. */
+    enum Has {
+        YES,
+        NO,
+        FAILS
+    }
 
     private final KubernetesSerialization json = new KubernetesSerialization();
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
@@ -46,6 +59,8 @@ final class FakeApiServer implements AutoCloseable {
     private final Map<String, Integer> empty = new TreeMap<>();
     private long version = 100;
     private boolean silent;
+    private Has clusterPolicies = Has.NO;
+    private int asked;
     private boolean closed;
 
     FakeApiServer() {
@@ -59,6 +74,7 @@ final class FakeApiServer implements AutoCloseable {
             watches.put(path, new ArrayList<>());
             server.createContext(path, this::handle);
         });
+        server.createContext(CLUSTER_POLICIES_API, this::resources);
         server.setExecutor(threads);
         server.start();
     }
@@ -169,8 +185,47 @@ final class FakeApiServer implements AutoCloseable {
         return object.getMetadata().getNamespace() + "/" + object.getMetadata().getName();
     }
 
+    /** Whether it has ClusterNetworkPolicies from now on. */
+    synchronized void clusterPolicies(Has has) {
+        clusterPolicies = has;
+    }
+
+    /** How often somebody asked whether it has them. */
+    synchronized int asked() {
+        return asked;
+    }
+
+    private synchronized Has has() {
+        return clusterPolicies;
+    }
+
+    private void resources(HttpExchange exchange) throws IOException {
+        synchronized (this) {
+            asked++;
+        }
+        byte[] list = """
+                {"apiVersion":"v1","kind":"APIResourceList","groupVersion":"policy.networking.k8s.io/v1alpha2",\
+                "resources":[{"name":"clusternetworkpolicies","kind":"ClusterNetworkPolicy","namespaced":false,"verbs":[]}]}
+                """.getBytes(StandardCharsets.UTF_8);
+        exchange.getResponseHeaders().set("Content-Type", "application/json");
+        switch (has()) {
+            case YES -> {
+                exchange.sendResponseHeaders(200, list.length);
+                exchange.getResponseBody().write(list);
+            }
+            case NO -> exchange.sendResponseHeaders(404, -1);
+            case FAILS -> exchange.sendResponseHeaders(403, -1);
+        }
+        exchange.close();
+    }
+
     private void handle(HttpExchange exchange) throws IOException {
         String path = exchange.getRequestURI().getPath();
+        if (path.equals(CLUSTER_POLICIES) && has() == Has.NO) {
+            exchange.sendResponseHeaders(404, -1);
+            exchange.close();
+            return;
+        }
         String query = String.valueOf(exchange.getRequestURI().getQuery());
         exchange.getResponseHeaders().set("Content-Type", "application/json");
         if (!query.contains("watch=true")) {

@@ -3,7 +3,10 @@ package io.podwire.policy.watch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyBuilder;
@@ -47,6 +50,17 @@ class KubernetesFaultsTest {
                         .withNewPodSelector()
                         .endPodSelector()
                         .endSpec()
+                        .build());
+        server.put(
+                FakeApiServer.NODES,
+                new NodeBuilder()
+                        .withNewMetadata()
+                        .withName("node-a")
+                        .withLabels(Map.of("role", "db"))
+                        .endMetadata()
+                        .withNewStatus()
+                        .addNewAddress("192.0.2.1", "InternalIP")
+                        .endStatus()
                         .build());
         for (String name : List.of("a", "b", "c", "d")) {
             server.put(FakeApiServer.PODS, pod(name));
@@ -102,6 +116,8 @@ class KubernetesFaultsTest {
                 .as("deletions")
                 .noneMatch(change -> change instanceof Change.PodGone
                         || change instanceof Change.PolicyGone
+                        || change instanceof Change.ClusterPolicyGone
+                        || change instanceof Change.ClusterNodeGone
                         || change instanceof Change.NamespaceGone);
     }
 
@@ -186,6 +202,74 @@ class KubernetesFaultsTest {
             server.put(FakeApiServer.PODS, pod("late"));
             server.delete(FakeApiServer.PODS, "x", "a");
             await().until(() -> sees("late") && !sees("a"));
+        }
+    }
+
+    private static GenericKubernetesResource clusterPolicy(String name) {
+        GenericKubernetesResource policy = new GenericKubernetesResource();
+        policy.setApiVersion("policy.networking.k8s.io/v1alpha2");
+        policy.setKind("ClusterNetworkPolicy");
+        policy.setMetadata(new ObjectMetaBuilder().withName(name).build());
+        policy.setAdditionalProperty(
+                "spec",
+                Map.of(
+                        "tier",
+                        "Admin",
+                        "priority",
+                        7,
+                        "subject",
+                        Map.of("namespaces", Map.of()),
+                        "egress",
+                        List.of(Map.of("action", "Deny", "to", List.of(Map.of("networks", List.of("192.0.2.0/24")))))));
+        return policy;
+    }
+
+    private boolean seesClusterPolicy(String name) {
+        return seen().clusterPolicies().containsKey(name);
+    }
+
+    @Test
+    void aKindThatTheClusterGetsLaterIsWatchedFromThenOn() {
+        try (var _ = startWatching(NEVER, Duration.ofSeconds(2))) {
+            assertThat(seen().clusterNodes().get("node-a").addresses())
+                    .as("addresses of a node")
+                    .hasSize(1);
+            server.put(FakeApiServer.CLUSTER_POLICIES, clusterPolicy("early"));
+            server.clusterPolicies(FakeApiServer.Has.YES);
+            await().until(() -> seesClusterPolicy("early") && server.watching(FakeApiServer.CLUSTER_POLICIES) >= 1);
+            assertThat(seen().clusterPolicies().get("early").invalid())
+                    .as("why it would be closed")
+                    .isEmpty();
+            server.put(FakeApiServer.CLUSTER_POLICIES, clusterPolicy("late"));
+            server.delete(FakeApiServer.CLUSTER_POLICIES, null, "early");
+            await().until(() -> seesClusterPolicy("late") && !seesClusterPolicy("early"));
+        }
+    }
+
+    @Test
+    void nothingIsReportedBeforeItIsKnownWhichClusterPoliciesThereAre() {
+        server.clusterPolicies(FakeApiServer.Has.FAILS);
+        server.put(FakeApiServer.CLUSTER_POLICIES, clusterPolicy("deny"));
+        try (var source = start(NEVER, NEVER)) {
+            await().until(() -> server.asked() >= 3 && server.watching(FakeApiServer.PODS) >= 1);
+            assertThat(source.synced()).as("synced").isFalse();
+            server.clusterPolicies(FakeApiServer.Has.YES);
+            await().until(source::synced);
+            await().until(() -> !deltas.isEmpty());
+            assertThat(deltas.getFirst().changes())
+                    .as("the first report has the policy")
+                    .anyMatch(Change.ClusterPolicySet.class::isInstance);
+        }
+    }
+
+    @Test
+    void clusterPoliciesGoWithTheirKindWhenTwoListsAgree() {
+        server.clusterPolicies(FakeApiServer.Has.YES);
+        server.put(FakeApiServer.CLUSTER_POLICIES, clusterPolicy("deny"));
+        try (var _ = startWatching(SOON, NEVER)) {
+            assertThat(seesClusterPolicy("deny")).as("at first").isTrue();
+            server.clusterPolicies(FakeApiServer.Has.NO);
+            await().until(() -> !seesClusterPolicy("deny"));
         }
     }
 }
