@@ -16,6 +16,7 @@ import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.journal.JournalException.Reason;
 import io.podwire.node.plan.AddressSet;
+import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
 import io.podwire.node.plan.ExpectedPod;
@@ -23,6 +24,7 @@ import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.NodeProgramDelta;
 import io.podwire.node.plan.PodName;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.TierRule;
 import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -64,7 +66,15 @@ public final class Journal implements AutoCloseable {
                     .recyclerPool(JsonRecyclerPools.newBoundedPool(BUFFERS))
                     .build())
             .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
+            .addMixIn(DirectionPolicy.class, DirectionPolicyRow.class)
             .build();
+
+    /** Directions without tiers are written as releases wrote them that knew none, and theirs are read. */
+    private interface DirectionPolicyRow {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        @JsonSetter(nulls = Nulls.AS_EMPTY)
+        List<TierRule> tiers();
+    }
 
     private static final String DAMAGED = ". See \"A damaged journal\" in docs/operating.md";
     private static final String USED = ". Is another node-shim running on this --state-dir?";

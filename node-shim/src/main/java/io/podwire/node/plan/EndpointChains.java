@@ -31,6 +31,8 @@ import java.util.stream.Collectors;
 final class EndpointChains {
     private static final Verdict PASS = new Verdict.Return();
     private static final Value.Span ALL_PORTS = new Value.Span(0, 65535);
+    private static final List<TierRule.Tier> BACKWARDS =
+            List.of(TierRule.Tier.BASELINE, TierRule.Tier.NETWORK_POLICY, TierRule.Tier.ADMIN);
 
     private final Map<String, Map<IpFamily, String>> setNames;
     private final List<Chain> chains = new ArrayList<>();
@@ -64,24 +66,95 @@ final class EndpointChains {
     }
 
     private Verdict direction(String prefix, Function<FamilyTerms, Field> peer, DirectionPolicy policy) {
+        if (!policy.tiers().isEmpty()) {
+            return tiers(prefix, peer, policy);
+        }
         if (!policy.isolated()) {
             return PASS;
         }
         List<Rule> rules = new ArrayList<>();
         for (PolicyRule rule : policy.rules()) {
             String comment = Identifiers.comment(rule.policy() + ":" + rule.index());
-            for (List<Match> peers : peers(peer, rule)) {
-                for (List<Match> ports : ports(rule)) {
-                    List<Match> both = new ArrayList<>(peers);
-                    both.addAll(ports);
-                    rules.add(new Rule(both, false, PASS, comment));
-                }
+            matches(peer, rule).forEach(both -> rules.add(new Rule(both, false, PASS, comment)));
+        }
+        return isolating(prefix, rules, policy);
+    }
+
+    /** A chain that drops what none of these rules lets pass. */
+    private Verdict isolating(String prefix, List<Rule> rules, DirectionPolicy policy) {
+        rules.add(Rule.drop(denied(policy.isolatedBy())));
+        return chain(prefix, rules);
+    }
+
+    /**
+     * A chain for each tier that has a say, made from the last to the first, as each names the next one. Where
+     * NetworkPolicies isolate the pod, their chain is the one that pods have which no other tier is about.
+     */
+    private Verdict tiers(String prefix, Function<FamilyTerms, Field> peer, DirectionPolicy policy) {
+        Verdict next = PASS;
+        for (TierRule.Tier tier : BACKWARDS) {
+            List<TierRule> own =
+                    policy.tiers().stream().filter(rule -> rule.tier() == tier).toList();
+            if (!own.isEmpty()) {
+                next = tier(prefix, peer, policy, own, next);
             }
         }
-        rules.add(Rule.drop(denied(policy.isolatedBy())));
+        return next;
+    }
+
+    private Verdict tier(
+            String prefix,
+            Function<FamilyTerms, Field> peer,
+            DirectionPolicy policy,
+            List<TierRule> own,
+            Verdict next) {
+        List<Rule> rules = new ArrayList<>();
+        for (TierRule step : own) {
+            PolicyRule rule = step.rule();
+            if (step.tier() == TierRule.Tier.NETWORK_POLICY && step.action() == TierRule.RuleAction.DENY) {
+                return isolating(prefix, rules, policy);
+            }
+            String comment = comment(step);
+            matches(peer, rule)
+                    .forEach(both -> rules.add(
+                            switch (step.action()) {
+                                case ACCEPT -> new Rule(both, false, PASS, comment);
+                                case DENY -> Rule.drop(comment, both.toArray(Match[]::new));
+                                case PASS -> new Rule(both, false, next, comment);
+                            }));
+        }
+        rules.add(Rule.of(next));
+        return chain(prefix, rules);
+    }
+
+    /** "ns/name:0" as ever; "admin:name:0" of a cluster-wide policy. */
+    private static String comment(TierRule step) {
+        String place = step.rule().policy() + ":" + step.rule().index();
+        return Identifiers.comment(
+                switch (step.tier()) {
+                    case ADMIN -> "admin:" + place;
+                    case NETWORK_POLICY -> place;
+                    case BASELINE -> "baseline:" + place;
+                });
+    }
+
+    private Verdict chain(String prefix, List<Rule> rules) {
         String name = prefix + NftWriter.digest(new Chain.Regular(prefix, rules));
         chains.add(new Chain.Regular(name, rules));
         return new Verdict.Goto(name);
+    }
+
+    /** Peers AND ports, each as the matches of one rule: any of them. */
+    private List<List<Match>> matches(Function<FamilyTerms, Field> peer, PolicyRule rule) {
+        List<List<Match>> all = new ArrayList<>();
+        for (List<Match> peers : peers(peer, rule)) {
+            for (List<Match> ports : ports(rule)) {
+                List<Match> both = new ArrayList<>(peers);
+                both.addAll(ports);
+                all.add(both);
+            }
+        }
+        return all;
     }
 
     private List<List<Match>> peers(Function<FamilyTerms, Field> peer, PolicyRule rule) {

@@ -92,10 +92,11 @@ final class StreamMapping {
                 .setIsolated(policy.isolated())
                 .addAllRules(policy.rules().stream().map(StreamMapping::rule).toList())
                 .addAllIsolatedBy(policy.isolatedBy())
+                .addAllTiers(policy.tiers().stream().map(TierMapping::toProto).toList())
                 .build();
     }
 
-    private static Rule rule(PolicyRule rule) {
+    static Rule rule(PolicyRule rule) {
         return Rule.newBuilder()
                 .setPolicy(rule.policy())
                 .setIndex(rule.index())
@@ -226,10 +227,11 @@ final class StreamMapping {
         return new DirectionPolicy(
                 message.getIsolated(),
                 message.getRulesList().stream().map(StreamMapping::rule).toList(),
-                message.getIsolatedByList());
+                message.getIsolatedByList(),
+                message.getTiersList().stream().map(TierMapping::fromProto).toList());
     }
 
-    private static PolicyRule rule(Rule message) {
+    static PolicyRule rule(Rule message) {
         return new PolicyRule(
                 message.getPolicy(),
                 message.getIndex(),

@@ -27,6 +27,7 @@ import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
 import io.podwire.node.plan.RateLimit;
 import io.podwire.node.plan.Shaping;
+import io.podwire.node.plan.TierRule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -712,7 +713,12 @@ final class JournalTest {
                 false,
                 List.of(new PortRange(IpProtocol.TCP, 80, 90), new PortRange(IpProtocol.SCTP, 0, 65_535)));
         EndpointPolicy policy = new EndpointPolicy(
-                new DirectionPolicy(true, List.of(rule), List.of("default/web")), DirectionPolicy.OPEN);
+                new DirectionPolicy(
+                        true,
+                        List.of(rule),
+                        List.of("default/web"),
+                        List.of(new TierRule(TierRule.Tier.ADMIN, TierRule.RuleAction.PASS, rule, 10, "some"))),
+                DirectionPolicy.OPEN);
         return new NodeProgram(
                 revision,
                 new TreeMap<>(Map.of(

@@ -36,8 +36,59 @@ final class GoldenCases {
         cases.put("dual-no-policy-service", input(BOTH, 2, Optional.empty()));
         cases.put("dual-web-from-client", dualWebFromClient(BOTH));
         cases.put("ipv6-web-from-client", dualWebFromClient(Set.of(IpFamily.V6)));
+        cases.put("tiers", tiers());
         cases.put("unbridged", unbridged());
         return cases;
+    }
+
+    /** Cluster-wide policies over a pod that a NetworkPolicy isolates, over one that none does, and none over a third. */
+    private static RulesetInput tiers() {
+        PolicyRule web = new PolicyRule(
+                "shop/web", 0, false, List.of("clients"), false, List.of(new PortRange(IpProtocol.TCP, 80, 80)));
+        PolicyRule all = new PolicyRule("", 0, true, List.of(), true, List.of());
+        TierRule monitoring =
+                admin(TierRule.RuleAction.ACCEPT, 0, List.of("monitoring"), new PortRange(IpProtocol.TCP, 9100, 9100));
+        TierRule pass = admin(TierRule.RuleAction.PASS, 1, List.of("clients"), new PortRange(IpProtocol.TCP, 0, 65535));
+        TierRule deny = admin(TierRule.RuleAction.DENY, 2, List.of("clients", "monitoring"));
+        TierRule baseline = new TierRule(
+                TierRule.Tier.BASELINE,
+                TierRule.RuleAction.DENY,
+                new PolicyRule("closed", 0, true, List.of(), true, List.of()),
+                1000,
+                "");
+        DirectionPolicy isolated = new DirectionPolicy(
+                true,
+                List.of(monitoring.rule()),
+                List.of("shop/web"),
+                List.of(
+                        monitoring,
+                        pass,
+                        deny,
+                        new TierRule(TierRule.Tier.NETWORK_POLICY, TierRule.RuleAction.ACCEPT, web, 0, ""),
+                        new TierRule(TierRule.Tier.NETWORK_POLICY, TierRule.RuleAction.DENY, all, 0, "")));
+        DirectionPolicy open = new DirectionPolicy(
+                true, List.of(monitoring.rule()), List.of(), List.of(monitoring, pass, deny, baseline));
+        DirectionPolicy without = new DirectionPolicy(true, List.of(web), List.of("shop/web"));
+        SortedMap<EndpointKey, EndpointPolicy> endpoints = new TreeMap<>();
+        endpoints.put(ONE, new EndpointPolicy(isolated, DirectionPolicy.OPEN));
+        endpoints.put(TWO, new EndpointPolicy(open, DirectionPolicy.OPEN));
+        endpoints.put(THREE, new EndpointPolicy(without, DirectionPolicy.OPEN));
+        return input(
+                BOTH,
+                3,
+                program(
+                        endpoints,
+                        set("clients", "clients", "10.2.0.1/32", "fd00::1/128"),
+                        set("monitoring", "monitoring", "10.3.0.0/16")));
+    }
+
+    private static TierRule admin(TierRule.RuleAction action, int index, List<String> sets, PortRange... ports) {
+        return new TierRule(
+                TierRule.Tier.ADMIN,
+                action,
+                new PolicyRule("watch", index, false, sets, ports.length == 0, List.of(ports)),
+                10,
+                "rule-" + index);
     }
 
     /** A pod on the bridge, a denied one with a link of its own, two on a device, and one that the node does not see. */

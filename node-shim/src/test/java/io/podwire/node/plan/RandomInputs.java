@@ -167,12 +167,18 @@ public final class RandomInputs {
         if (random.nextInt(3) == 0) {
             return DirectionPolicy.OPEN;
         }
+        List<PolicyRule> rules = rules(sets, "ns/policy-", 3);
+        return new DirectionPolicy(
+                true, rules, List.of("ns/policy-0"), random.nextInt(4) == 0 ? tiers(sets, rules) : List.of());
+    }
+
+    private List<PolicyRule> rules(SortedMap<String, AddressSet> sets, String policy, int fewerThan) {
         List<PolicyRule> rules = new ArrayList<>();
-        for (int i = random.nextInt(3); i > 0; i--) {
+        for (int i = random.nextInt(fewerThan); i > 0; i--) {
             boolean anyPeer = sets.isEmpty() || random.nextInt(4) == 0;
             boolean anyPort = random.nextInt(3) == 0;
             rules.add(new PolicyRule(
-                    "ns/policy-" + random.nextInt(3),
+                    policy + random.nextInt(3),
                     i,
                     anyPeer,
                     anyPeer
@@ -183,7 +189,30 @@ public final class RandomInputs {
                     anyPort,
                     anyPort ? List.of() : ports()));
         }
-        return new DirectionPolicy(true, rules, List.of("ns/policy-0"));
+        return rules;
+    }
+
+    private List<TierRule> tiers(SortedMap<String, AddressSet> sets, List<PolicyRule> networkPolicies) {
+        List<TierRule> tiers = new ArrayList<>();
+        rules(sets, "cluster-", 4).forEach(rule -> tiers.add(clusterRule(TierRule.Tier.ADMIN, rule)));
+        if (random.nextBoolean()) {
+            networkPolicies.forEach(rule ->
+                    tiers.add(new TierRule(TierRule.Tier.NETWORK_POLICY, TierRule.RuleAction.ACCEPT, rule, 0, "")));
+            tiers.add(new TierRule(
+                    TierRule.Tier.NETWORK_POLICY,
+                    TierRule.RuleAction.DENY,
+                    new PolicyRule("", 0, true, List.of(), true, List.of()),
+                    0,
+                    ""));
+        } else {
+            rules(sets, "cluster-", 4).forEach(rule -> tiers.add(clusterRule(TierRule.Tier.BASELINE, rule)));
+        }
+        return tiers;
+    }
+
+    private TierRule clusterRule(TierRule.Tier tier, PolicyRule rule) {
+        TierRule.RuleAction[] actions = TierRule.RuleAction.values();
+        return new TierRule(tier, actions[random.nextInt(actions.length)], rule, random.nextInt(1001), "rule");
     }
 
     private List<PortRange> ports() {

@@ -21,6 +21,7 @@ import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
 import io.podwire.node.plan.RandomInputs;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.TierRule;
 import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.proto.common.v1.Protocol;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
@@ -29,6 +30,8 @@ import io.podwire.proto.policy.v1.EndpointPolicy;
 import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramDelta;
 import io.podwire.proto.policy.v1.Rule;
+import io.podwire.proto.policy.v1.RuleAction;
+import io.podwire.proto.policy.v1.Tier;
 import io.podwire.proto.route.v1.NodeRoute;
 import java.util.List;
 import java.util.Map;
@@ -154,6 +157,48 @@ final class StreamMappingTest {
                                     .build()))
                     .withMessageContaining("protocol");
         }
+    }
+
+    @Test
+    void tiersArriveAndOneThatIsNotKnownFailsClosed() {
+        io.podwire.proto.policy.v1.TierRule known = io.podwire.proto.policy.v1.TierRule.newBuilder()
+                .setTier(Tier.TIER_BASELINE)
+                .setAction(RuleAction.RULE_ACTION_PASS)
+                .setRule(rule())
+                .setPriority(1000)
+                .setName("some")
+                .build();
+        assertThat(StreamMapping.program(1, tiers(known))
+                        .endpoints()
+                        .get(new EndpointKey("c1", "eth0"))
+                        .ingress()
+                        .tiers())
+                .containsExactly(new TierRule(
+                        TierRule.Tier.BASELINE,
+                        TierRule.RuleAction.PASS,
+                        StreamMapping.rule(rule().build()),
+                        1000,
+                        "some"));
+        for (io.podwire.proto.policy.v1.TierRule wrong : List.of(
+                known.toBuilder().setTierValue(9).build(),
+                known.toBuilder().clearTier().build(),
+                known.toBuilder().setActionValue(9).build(),
+                known.toBuilder().clearAction().build())) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> StreamMapping.program(1, tiers(wrong)))
+                    .withMessageContaining("node-shim does not know");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> StreamMapping.program(
+                        1,
+                        tiers(known, known.toBuilder().setTier(Tier.TIER_ADMIN).build())))
+                .withMessageContaining("order");
+    }
+
+    private static Program tiers(io.podwire.proto.policy.v1.TierRule... tiers) {
+        EndpointPolicy.Builder endpoint = endpoint(rule().build()).toBuilder();
+        endpoint.getIngressBuilder().addAllTiers(List.of(tiers));
+        return Program.newBuilder().addEndpoints(endpoint).build();
     }
 
     @Test
