@@ -290,7 +290,8 @@ class ManifestsTest {
                 "podwire-policy-service",
                         Map.of(
                                 "", Set.of("namespaces", "nodes", "pods"),
-                                "networking.k8s.io", Set.of("networkpolicies")),
+                                "networking.k8s.io", Set.of("networkpolicies"),
+                                "policy.networking.k8s.io", Set.of("clusternetworkpolicies")),
                 "podwire-ipam-service",
                         Map.of(
                                 "", Set.of("namespaces", "nodes", "pods", "pods/eviction"),
