@@ -10,6 +10,7 @@ import io.podwire.common.testing.Seeds;
 import io.podwire.e2e.mesh.Mesh;
 import io.podwire.e2e.mesh.PingRun;
 import io.podwire.e2e.mesh.SharedMesh;
+import io.podwire.e2e.mesh.Shell;
 import io.podwire.e2e.policy.ProbedWorld.Expected;
 import io.podwire.e2e.policy.ProbedWorld.Objects;
 import io.podwire.policy.PolicyOracle;
@@ -18,6 +19,7 @@ import io.podwire.policy.RandomCluster;
 import io.podwire.proto.policy.v1.ExplainTrafficRequest;
 import io.podwire.proto.policy.v1.FlowExplanation;
 import io.podwire.proto.policy.v1.SimulatePoliciesResponse;
+import io.podwire.proto.policy.v1.Tier;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -431,6 +433,119 @@ final class NetworkPolicyCasesLabTest {
                     expect(before, (from, to, _, _, _) -> !in("x", from) && !in("x", to));
                     expect(before.without("x/p"), all());
                 }));
+    }
+
+    private void expect(Objects objects, String clusterPolicies, Expected expected) throws IOException {
+        world.apply(objects, clusterPolicies);
+        world.probe(expected);
+    }
+
+    /** A ClusterNetworkPolicy about all pods of namespace x. */
+    private static String overX(String name, String tier, int priority, String rules) {
+        return """
+                ---
+                apiVersion: policy.networking.k8s.io/v1alpha2
+                kind: ClusterNetworkPolicy
+                metadata: {name: %s}
+                spec: {tier: %s, priority: %d, subject: {namespaces: {matchLabels: {ns: x}}}, %s}
+                """.formatted(name, tier, priority, rules);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> clusterNetworkPolicies() {
+        String fromY = "from: [{namespaces: {matchLabels: {ns: y}}}]";
+        String fromAll = "from: [{namespaces: {}}]";
+        String fromB = "from: [{pods: {namespaceSelector: {}, podSelector: {matchLabels: {pod: b}}}}]";
+        String denyAll = overX("deny", "Admin", 20, "ingress: [{action: Deny, " + fromAll + "}]");
+        return Stream.of(
+                should(
+                        "deny in tier Admin what a NetworkPolicy allows",
+                        () -> expect(
+                                policy("x/p", "{podSelector: {}, ingress: [{" + FROM_Y + "}]}"),
+                                overX("c", "Admin", 10, "ingress: [{action: Deny, " + fromB + "}]"),
+                                (from, to, _, _, _) -> !in("x", to) || (in("y", from) && !named("b", from)))),
+                should(
+                        "accept in tier Admin what a NetworkPolicy isolates, by protocol and port",
+                        () -> expect(
+                                policy("x/p", "{podSelector: {}, policyTypes: [Ingress]}"),
+                                overX(
+                                        "c",
+                                        "Admin",
+                                        10,
+                                        "ingress: [{action: Accept, " + fromY
+                                                + ", protocols: [{tcp: {destinationPort: {number: 80}}},"
+                                                + " {destinationNamedPort: dns}]}]"),
+                                (from, to, protocol, port, _) ->
+                                        !in("x", to) || (in("y", from) && protocol.equals("TCP") == (port == 80)))),
+                should(
+                        "leave to NetworkPolicies what tier Admin passes, and cut the rest",
+                        () -> expect(
+                                policy("x/p", "{" + A + ", policyTypes: [Ingress]}"),
+                                overX("c", "Admin", 10, "ingress: [{action: Pass, " + fromY + "}]") + denyAll,
+                                (from, to, _, _, _) -> !in("x", to) || (in("y", from) && !to.equals("x/a")))),
+                should(
+                        "deny in tier Baseline unless a NetworkPolicy isolates the pod",
+                        () -> expect(
+                                policy("x/p", "{" + A + ", ingress: [{" + FROM_Y + "}]}"),
+                                overX("c", "Baseline", 10, "ingress: [{action: Deny, " + fromAll + "}]"),
+                                (from, to, _, _, _) -> !in("x", to) || (to.equals("x/a") && in("y", from)))),
+                should(
+                        "deny egress to networks of both families",
+                        () -> expect(
+                                new Objects(),
+                                overX(
+                                        "c",
+                                        "Admin",
+                                        10,
+                                        "egress: [{action: Deny, to: [{networks: ['"
+                                                + String.join("', '", world.cidrs("y/b")) + "']}]}]"),
+                                (from, to, _, _, _) -> !in("x", from) || !to.equals("y/b"))),
+                should(
+                        "close a rule that names domains",
+                        () -> expect(
+                                new Objects(),
+                                overX("c", "Admin", 10, "egress: [{action: Deny, to: [{domainNames: [example.com]}]}]"),
+                                (from, _, _, _, _) -> !in("x", from))),
+                should("stop enforcing them after they are deleted", () -> {
+                    expect(new Objects(), denyAll, (_, to, _, _, _) -> !in("x", to));
+                    expect(new Objects(), all());
+                }));
+    }
+
+    /** A node's own addresses, which its pods reach by its input hook. */
+    @Test
+    void nodesAreDestinationsOfClusterNetworkPolicies() throws IOException {
+        String six = "fd00:9::1";
+        String four = Shell.output("ip", "-n", "netpol-1", "-4", "-o", "addr", "show", "dev", "eth0")
+                .replaceAll("(?s).*inet ([0-9.]+)/.*", "$1");
+        var _ = Shell.output("ip", "-n", "netpol-1", "addr", "add", six + "/64", "dev", "eth0", "nodad");
+        String node = """
+                ---
+                apiVersion: v1
+                kind: Node
+                metadata: {name: netpol-1, labels: {role: %s}}
+                status: {addresses: [{type: InternalIP, address: %s}, {type: InternalIP, address: '%s'}]}
+                """;
+        String deny = overX("c", "Admin", 10, "egress: [{action: Deny, to: [{nodes: {matchLabels: {role: db}}}]}]");
+        for (String role : List.of("db", "web", "db")) {
+            world.apply(new Objects(), node.formatted(role, four, six) + deny);
+            for (String address : List.of(four, six)) {
+                assertThat(world.pings("x/a", address))
+                        .as("x/a to %s with role %s", address, role)
+                        .isEqualTo(role.equals("web"));
+                assertThat(world.pings("y/b", address))
+                        .as("y/b, whom it is not about, to %s", address)
+                        .isTrue();
+            }
+        }
+        FlowExplanation flow = new PolicyCommand(mesh)
+                .explain("x/a", four, "TCP", 22)
+                .getFlowsList()
+                .getFirst();
+        assertThat(flow.getAllowed()).as("what explain says").isFalse();
+        assertThat(flow.getEgress().getPoliciesList()).containsExactly("c");
+        assertThat(flow.getEgress().getTier()).isEqualTo(Tier.TIER_ADMIN);
+        world.apply(new Objects());
     }
 
     /** policy-service dies and comes back: not one packet of what is allowed between nodes is lost. */

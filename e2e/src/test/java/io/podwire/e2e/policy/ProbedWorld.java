@@ -187,6 +187,25 @@ final class ProbedWorld implements AutoCloseable {
         return PingRun.start(pods.get(from), address(to, false), interval);
     }
 
+    /** True when an address answers one of three pings from a pod. */
+    boolean pings(String from, String address) {
+        return Shell.attempt(
+                                "nsenter",
+                                "--net=" + pods.get(from).netns(),
+                                "--",
+                                "ping",
+                                "-n",
+                                "-c",
+                                "3",
+                                "-i",
+                                "0.05",
+                                "-W",
+                                "1",
+                                address)
+                        .exitCode()
+                == 0;
+    }
+
     private boolean enforced(long before) {
         Rollout rollout = mesh.rollout();
         Set<String> here = new HashSet<>();

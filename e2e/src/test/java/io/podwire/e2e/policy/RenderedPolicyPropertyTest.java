@@ -2,6 +2,7 @@ package io.podwire.e2e.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fabric8.kubernetes.api.model.NodeAddress;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
@@ -20,9 +21,9 @@ import io.podwire.node.plan.PodName;
 import io.podwire.node.plan.RulesetInput;
 import io.podwire.node.plan.RulesetPlan;
 import io.podwire.node.upstream.ReceivedProgram;
-import io.podwire.policy.PolicyOracle;
 import io.podwire.policy.PolicyOracle.Party;
 import io.podwire.policy.RandomCluster;
+import io.podwire.policy.TieredOracle;
 import io.podwire.policy.compile.IncrementalCompiler;
 import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.compile.UndeclaredPods;
@@ -39,6 +40,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -56,9 +58,16 @@ final class RenderedPolicyPropertyTest {
     void rulesetsAgreeWithTheDocumentation() {
         int[] passed = new int[2];
         Seeds.forEach(RenderedPolicyPropertyTest.class, CLUSTERS, random -> {
-            RandomCluster cluster = new RandomCluster(random);
-            PolicyOracle oracle = new PolicyOracle(cluster.namespaces, cluster.policies, cluster.malformed);
-            List<Node> nodes = nodes(cluster.snapshot());
+            // Every second cluster has ClusterNetworkPolicies, too.
+            RandomCluster cluster = random.nextBoolean() ? RandomCluster.withTiers(random) : new RandomCluster(random);
+            TieredOracle oracle = TieredOracle.of(cluster);
+            List<Program> programs = programs(cluster.snapshot());
+            List<Node> nodes = nodes(cluster.snapshot(), programs);
+            List<Node> older = nodes(
+                    cluster.snapshot(),
+                    programs.stream()
+                            .map(RenderedPolicyPropertyTest::withoutTiers)
+                            .toList());
             for (int i = 0; i < PACKETS; i++) {
                 boolean six = random.nextBoolean();
                 Party from = party(cluster, six, random);
@@ -70,16 +79,25 @@ final class RenderedPolicyPropertyTest {
                 int port = List.of(53, 79, 80, 8080, 9000).get(random.nextInt(5));
                 boolean want = allows(oracle, from, to, protocol, port);
                 passed[want ? 1 : 0]++;
-                assertThat(passes(nodes, IpAddress.parse(from.ip()), IpAddress.parse(to.ip()), protocol, port))
-                        .as("%s -> %s %s %d under %s", from, to, protocol, port, cluster.policies)
+                String what = "%s -> %s %s %d under %s and %s"
+                        .formatted(from, to, protocol, port, cluster.clusterPolicies, cluster.policies);
+                IpAddress source = IpAddress.parse(from.ip());
+                IpAddress destination = IpAddress.parse(to.ip());
+                assertThat(passes(nodes, source, destination, protocol, port))
+                        .as(what)
                         .isEqualTo(want);
+                if (!want) {
+                    assertThat(passes(older, source, destination, protocol, port))
+                            .as("by nodes whose node-shim is a release older: %s", what)
+                            .isFalse();
+                }
             }
         });
         assertThat(passed[0]).as("packets that are denied").isGreaterThan(CLUSTERS);
         assertThat(passed[1]).as("packets that are allowed").isGreaterThan(CLUSTERS);
     }
 
-    private static boolean allows(PolicyOracle oracle, Party from, Party to, String protocol, int port) {
+    private static boolean allows(TieredOracle oracle, Party from, Party to, String protocol, int port) {
         boolean out = from.pod() == null
                 || RandomCluster.onSilentNode(from.pod())
                 || oracle.egressAllows(from, to, protocol, port);
@@ -92,6 +110,11 @@ final class RenderedPolicyPropertyTest {
     private static Party party(RandomCluster cluster, boolean six, RandomGenerator random) {
         List<Party> parties = new ArrayList<>();
         parties.add(new Party(six ? "2001:db8:1::7" : "192.168.1.7", null));
+        cluster.nodes.stream()
+                .flatMap(node -> node.getStatus().getAddresses().stream())
+                .map(NodeAddress::getAddress)
+                .filter(ip -> six ? ip.indexOf(':') >= 0 : ip.indexOf('.') >= 0)
+                .forEach(ip -> parties.add(new Party(ip, null)));
         for (Pod pod : cluster.pods) {
             if (!RandomCluster.terminated(pod)) {
                 RandomCluster.ips(pod).stream()
@@ -103,14 +126,31 @@ final class RenderedPolicyPropertyTest {
     }
 
     /** Each node's own program, compiled as it is in production. */
-    private static List<Node> nodes(ClusterSnapshot snapshot) {
+    private static List<Program> programs(ClusterSnapshot snapshot) {
         IncrementalCompiler compiler = new PolicyCompiler(UndeclaredPods.WAIT).incremental();
         compiler.apply(ClusterDelta.ofObjects(ClusterSnapshot.EMPTY, snapshot));
         snapshot.nodes()
                 .forEach((node, endpoints) -> compiler.apply(ClusterDelta.of(new Change.NodeSet(node, endpoints))));
         return snapshot.nodes().keySet().stream()
-                .map(node -> node(snapshot, node, received(ProgramMapping.toProto(compiler.program(node), 1))))
+                .map(node -> ProgramMapping.toProto(compiler.program(node), 1))
                 .toList();
+    }
+
+    private static List<Node> nodes(ClusterSnapshot snapshot, List<Program> programs) {
+        List<NodeName> names = List.copyOf(snapshot.nodes().keySet());
+        return IntStream.range(0, names.size())
+                .mapToObj(i -> node(snapshot, names.get(i), received(programs.get(i))))
+                .toList();
+    }
+
+    /** What a node-shim reads that does not know the field. */
+    private static Program withoutTiers(Program program) {
+        Program.Builder out = program.toBuilder();
+        out.getEndpointsBuilderList().forEach(endpoint -> {
+            endpoint.getIngressBuilder().clearTiers();
+            endpoint.getEgressBuilder().clearTiers();
+        });
+        return out.build();
     }
 
     private static NodeProgram received(Program sent) {
