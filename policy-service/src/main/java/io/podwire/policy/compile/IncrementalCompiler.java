@@ -10,6 +10,7 @@ import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -98,6 +99,10 @@ public final class IncrementalCompiler {
             case Change.NamespaceGone(var name) -> live.hasNamespace(name);
             case Change.PolicySet(var policy) -> !live.has(policy);
             case Change.PolicyGone(var key) -> live.hasPolicy(key);
+            case Change.ClusterPolicySet(var policy) -> !live.has(policy);
+            case Change.ClusterPolicyGone(var name) -> live.hasClusterPolicy(name);
+            case Change.ClusterNodeSet(var node) -> !live.has(node);
+            case Change.ClusterNodeGone(var name) -> live.hasClusterNode(name);
             case Change.NodeSet(NodeName node, Map<String, Endpoint> endpoints) -> !endpoints.equals(nodes.get(node));
             case Change.EndpointSet(NodeName node, Endpoint endpoint) ->
                 !nodes.containsKey(node) || !endpoint.equals(nodes.get(node).get(endpoint.key()));
@@ -139,6 +144,11 @@ public final class IncrementalCompiler {
         Set<String> names = new HashSet<>(podsByNode.keySet());
         names.remove("");
         return names;
+    }
+
+    /** A node's endpoints by their keys, a view; empty for one that has not come. */
+    public Map<String, Endpoint> endpoints(NodeName node) {
+        return Collections.unmodifiableMap(nodes.getOrDefault(node, Collections.emptySortedMap()));
     }
 
     /** How many kinds of pods it tells apart. */

@@ -149,6 +149,22 @@ final class LiveKinds {
         return namespaces.containsKey(name);
     }
 
+    boolean has(ClusterPolicy policy) {
+        return policy.equals(clusterPolicies.get(policy.name()));
+    }
+
+    boolean hasClusterPolicy(String name) {
+        return clusterPolicies.containsKey(name);
+    }
+
+    boolean has(ClusterNode node) {
+        return node.equals(clusterNodes.get(node.name()));
+    }
+
+    boolean hasClusterNode(String name) {
+        return clusterNodes.containsKey(name);
+    }
+
     /** A policy is there; true when none of its name was. */
     boolean policySet(NetworkPolicy policy) {
         NetworkPolicy before = policies.computeIfAbsent(policy.key().namespace(), _ -> new TreeMap<>())

@@ -31,6 +31,11 @@ final class NodeSession {
 
     /** Revision of the update under way; 0: none is. */
     private long underWay;
+    /** What it changes, where the node's program is known. */
+    private ProgramChange sent = ProgramChange.NONE;
+
+    /** What {@link #rest} said last; empty: something has happened since. */
+    private Optional<Settling> rest = Optional.empty();
 
     private boolean held;
     private long acked;
@@ -56,6 +61,8 @@ final class NodeSession {
     private void forget() {
         known = false;
         pending = ProgramChange.NONE;
+        sent = ProgramChange.NONE;
+        rest = Optional.empty();
         underWay = 0;
     }
 
@@ -71,6 +78,7 @@ final class NodeSession {
         }
         if (known || underWay != 0) {
             pending = pending.then(change);
+            rest = Optional.empty();
         }
     }
 
@@ -99,6 +107,7 @@ final class NodeSession {
         underWay = latestRevision;
         if (known) {
             Update delta = new Update.Delta(latestRevision, pending.delta(setDeltas));
+            sent = pending;
             pending = ProgramChange.NONE;
             return Optional.of(delta);
         }
@@ -114,6 +123,8 @@ final class NodeSession {
             return false;
         }
         known = true;
+        sent = ProgramChange.NONE;
+        rest = Optional.empty();
         underWay = 0;
         failure = "";
         reached(revision);
@@ -155,6 +166,15 @@ final class NodeSession {
 
     String failure() {
         return failure;
+    }
+
+    /** Where what the node enforces differs from its program; empty while it is not known what it enforces. */
+    Optional<Settling> rest() {
+        if (known && rest.isEmpty()) {
+            ProgramChange all = sent.then(pending);
+            rest = Optional.of(Settling.between(all.before(), all.now()));
+        }
+        return known ? rest : Optional.empty();
     }
 
     long latestRevision() {

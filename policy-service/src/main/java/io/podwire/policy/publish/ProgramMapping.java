@@ -2,6 +2,7 @@ package io.podwire.policy.publish;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.common.net.NodeName;
 import io.podwire.policy.compile.AddressSet;
 import io.podwire.policy.compile.AddressSetDelta;
 import io.podwire.policy.compile.DirectionPolicy;
@@ -15,9 +16,12 @@ import io.podwire.policy.model.Endpoint;
 import io.podwire.policy.model.PodKey;
 import io.podwire.policy.model.Protocol;
 import io.podwire.proto.common.v1.PodRef;
+import io.podwire.proto.policy.v1.AwaitEndpointRequest;
+import io.podwire.proto.policy.v1.AwaitEndpointResponse;
 import io.podwire.proto.policy.v1.LocalEndpoint;
 import io.podwire.proto.policy.v1.Program;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -247,5 +251,31 @@ public final class ProgramMapping {
 
     private static List<IpPrefix> prefixes(Collection<String> texts) {
         return texts.stream().map(IpPrefix::parse).toList();
+    }
+
+    /**
+     * Who is waited for.
+     *
+     * @throws IllegalArgumentException when that is no endpoint
+     */
+    static StartBarriers.Question fromProto(AwaitEndpointRequest request) {
+        if (request.getKey().isEmpty() || request.getAddressesCount() == 0) {
+            throw new IllegalArgumentException("key and addresses must be set");
+        }
+        Set<IpAddress> addresses = new LinkedHashSet<>();
+        request.getAddressesList().forEach(address -> addresses.add(IpAddress.parse(address)));
+        return new StartBarriers.Question(new NodeName(request.getNode()), request.getKey(), addresses);
+    }
+
+    /** To the wire. */
+    static AwaitEndpointResponse toProto(StartBarriers.Answer answer) {
+        AwaitEndpointResponse.Builder out = AwaitEndpointResponse.newBuilder()
+                .setServedNodes(answer.servedNodes())
+                .setRevision(answer.revision());
+        answer.laggards().stream()
+                .sorted(Comparator.comparing(laggard -> laggard.node().value()))
+                .forEach(laggard ->
+                        out.addLaggardsBuilder().setNode(laggard.node().value()).setReason(laggard.reason()));
+        return out.build();
     }
 }

@@ -9,6 +9,9 @@ import io.podwire.common.net.NodeName;
 import io.podwire.common.service.Handshakes;
 import io.podwire.policy.model.Endpoint;
 import io.podwire.proto.common.v1.NodeEpoch;
+import io.podwire.proto.policy.v1.AnnounceResponse;
+import io.podwire.proto.policy.v1.AwaitEndpointRequest;
+import io.podwire.proto.policy.v1.AwaitEndpointResponse;
 import io.podwire.proto.policy.v1.GetProgramRequest;
 import io.podwire.proto.policy.v1.GetRolloutRequest;
 import io.podwire.proto.policy.v1.Hello;
@@ -19,14 +22,18 @@ import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramUpdate;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
 import io.podwire.proto.policy.v1.Rollout;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 
 /** podwire.policy.v1.Programs: checks what comes in and hands it to the publisher. */
 public final class ProgramsService extends ProgramsGrpc.ProgramsImplBase {
     private static final int PROTOCOL = 1;
+    /** More than an ADD waits. */
+    private static final Duration MAX_WAIT = Duration.ofSeconds(10);
 
     private final Publisher publisher;
     private final String epoch = UUID.randomUUID().toString();
@@ -76,6 +83,71 @@ public final class ProgramsService extends ProgramsGrpc.ProgramsImplBase {
         out.onCompleted();
     }
 
+    @Override
+    public StreamObserver<NodeMessage> announce(StreamObserver<AnnounceResponse> out) {
+        var call = (ServerCallStreamObserver<AnnounceResponse>) out;
+        AnnounceReceiver receiver = new AnnounceReceiver(publisher, new AnnounceStream(call));
+        call.setOnCancelHandler(receiver::end);
+        return receiver;
+    }
+
+    @Override
+    public void awaitEndpoint(AwaitEndpointRequest request, StreamObserver<AwaitEndpointResponse> out) {
+        StartBarriers.Question question;
+        Duration longest;
+        try {
+            question = ProgramMapping.fromProto(request);
+            longest = longest(request);
+        } catch (IllegalArgumentException e) {
+            throw new ServiceException(ErrorReason.INVALID_ARGUMENT, "awaiting an endpoint: " + e.getMessage(), e);
+        }
+        CompletableFuture<StartBarriers.Answer> answer = publisher.awaitEndpoint(question, longest);
+        // Who does not wait any more needs no answer.
+        ((ServerCallStreamObserver<AwaitEndpointResponse>) out).setOnCancelHandler(() -> answer.cancel(false));
+        var _ = answer.thenAccept(found -> {
+            out.onNext(ProgramMapping.toProto(found));
+            out.onCompleted();
+        });
+    }
+
+    private static Duration longest(AwaitEndpointRequest request) {
+        Duration longest = Duration.ofSeconds(
+                request.getMaxWait().getSeconds(), request.getMaxWait().getNanos());
+        if (longest.isNegative() || longest.compareTo(MAX_WAIT) > 0) {
+            throw new IllegalArgumentException(
+                    "max_wait must be 0 s to " + MAX_WAIT.toSeconds() + " s, got " + longest);
+        }
+        return longest;
+    }
+
+    /**
+     * Who a Hello is of.
+     *
+     * @param endpoints by key
+     */
+    record Introduction(NodeName name, NodeLife life, Map<String, Endpoint> endpoints) {
+        Introduction {
+            endpoints = Map.copyOf(endpoints);
+        }
+    }
+
+    /**
+     * Reads a Hello.
+     *
+     * @throws IllegalArgumentException when it is wrong
+     * @throws ServiceException when node and service do not understand each other
+     */
+    static Introduction introduction(Hello hello) {
+        Handshakes.check(hello.getHandshake(), PROTOCOL);
+        NodeEpoch epochOfNode = hello.getNode();
+        NodeName name = new NodeName(epochOfNode.getNode());
+        Map<String, Endpoint> endpoints = new TreeMap<>();
+        for (LocalEndpoint endpoint : hello.getEndpointsList()) {
+            endpoints.put(endpoint.getKey(), ProgramMapping.fromProto(endpoint));
+        }
+        return new Introduction(name, new NodeLife(epochOfNode.getNodeUid(), epochOfNode.getCounter()), endpoints);
+    }
+
     /** The receiving half of a node's stream. gRPC calls it from one thread at a time. */
     private final class Receiver implements StreamObserver<NodeMessage> {
         private final NodeStream stream;
@@ -113,20 +185,9 @@ public final class ProgramsService extends ProgramsGrpc.ProgramsImplBase {
             if (node.isPresent()) {
                 throw new IllegalArgumentException("a stream has one Hello");
             }
-            Handshakes.check(hello.getHandshake(), PROTOCOL);
-            NodeEpoch epochOfNode = hello.getNode();
-            NodeName name = new NodeName(epochOfNode.getNode());
-            Map<String, Endpoint> endpoints = new TreeMap<>();
-            for (LocalEndpoint endpoint : hello.getEndpointsList()) {
-                endpoints.put(endpoint.getKey(), ProgramMapping.fromProto(endpoint));
-            }
-            node = Optional.of(name);
-            publisher.hello(
-                    stream,
-                    name,
-                    new NodeLife(epochOfNode.getNodeUid(), epochOfNode.getCounter()),
-                    endpoints,
-                    hello.getProgramSha256());
+            Introduction said = introduction(hello);
+            node = Optional.of(said.name());
+            publisher.hello(stream, said.name(), said.life(), said.endpoints(), hello.getProgramSha256());
         }
 
         private void later(NodeName name, NodeMessage message) {

@@ -15,11 +15,13 @@ import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.compile.ProgramChange;
 import io.podwire.policy.compile.SetDeltas;
 import io.podwire.policy.model.Endpoint;
+import io.podwire.policy.publish.StartBarriers.Standing;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
 import io.podwire.policy.snapshot.LateSnapshot;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +31,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -55,6 +58,9 @@ public final class Publisher {
     /** Nodes try to connect every 3 s at least. */
     private static final Duration REUNION = Duration.ofSeconds(4);
 
+    /** What a node told by both its streams has come by either after that. */
+    private static final Duration BOTH_TOLD = Duration.ofSeconds(1);
+
     private final EventLoop loop;
     private final IncrementalCompiler compiler;
     private final RandomGenerator random;
@@ -65,9 +71,16 @@ public final class Publisher {
     private final Set<NodeName> urgent = new LinkedHashSet<>();
     private final LateSnapshot snapshot = new LateSnapshot();
     private final SetDeltas setDeltas = new SetDeltas();
+    private final StartBarriers barriers = new StartBarriers();
     private boolean synced;
     private boolean reunited;
     private boolean flushPosted;
+    /** True for a while after the first node came to a replica that served none: others are on their way. */
+    private boolean moving;
+
+    private boolean lookPosted;
+
+    private int moves;
     // Written by the loop, read by metrics.
     private final AtomicLong revision = new AtomicLong();
     private volatile int connected;
@@ -80,6 +93,11 @@ public final class Publisher {
         private final Backoff backoff;
         private NodeLife life;
         private Optional<NodeStream> stream = Optional.empty();
+        private Optional<Announcer> announcer = Optional.empty();
+        /** How many times it left. */
+        private int departures;
+
+        private boolean lost;
 
         Node(NodeLife life, Backoff backoff, NodeSession session) {
             this.session = session;
@@ -90,7 +108,14 @@ public final class Publisher {
         boolean isOn(NodeStream other) {
             return stream.isPresent() && stream.get().equals(other);
         }
+
+        boolean isAnnouncedBy(AnnounceStream other) {
+            return announcer.isPresent() && announcer.get().stream().equals(other);
+        }
     }
+
+    /** What a node tells that may be served elsewhere. */
+    private record Announcer(AnnounceStream stream, SortedMap<String, Endpoint> endpoints) {}
 
     /** The state that the last change led to. */
     record Current(ClusterSnapshot snapshot, long revision) {}
@@ -197,8 +222,12 @@ public final class Publisher {
             }
             node.stream.ifPresent(older -> older.fail(new ServiceException(
                     ErrorReason.CONTENTION, "node " + name + " opened another stream; that one is served")));
+            if (connected == 0) {
+                othersMayFollow();
+            }
             node.life = life;
             node.stream = Optional.of(stream);
+            node.lost = false;
             node.session.connected(programSha256);
             node.backoff.reset();
             countConnected();
@@ -229,6 +258,7 @@ public final class Publisher {
             if (node.session.acked(acked)) {
                 node.backoff.reset();
                 push(name, node);
+                lookAtBarriers();
             }
         });
     }
@@ -266,7 +296,169 @@ public final class Publisher {
             stream.complete();
             node.stream = Optional.empty();
             countConnected();
+            departed(name, node);
         });
+    }
+
+    /** A node tells all its endpoints by the stream that it has to every replica; where it is served here, that one counts. */
+    void announced(AnnounceStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints) {
+        loop.execute(() -> {
+            Node node =
+                    nodes.computeIfAbsent(name, _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random)));
+            if (node.life.supersedes(life)) {
+                stream.fail(new ServiceException(
+                        ErrorReason.STALE_EPOCH,
+                        "node " + name + " announced as start " + life.counter() + " of installation " + life.uid()
+                                + ", but start " + node.life.counter() + " has been here"));
+                return;
+            }
+            node.announcer.ifPresent(older -> older.stream()
+                    .fail(new ServiceException(
+                            ErrorReason.CONTENTION, "node " + name + " announces by another stream now")));
+            node.life = life;
+            node.announcer = Optional.of(new Announcer(stream, new TreeMap<>(endpoints)));
+            stream.taken();
+            takeAnnounced(name, node);
+        });
+    }
+
+    void announcedUp(AnnounceStream stream, NodeName name, Endpoint endpoint) {
+        onAnnouncement(stream, name, node -> {
+            node.announcer.orElseThrow().endpoints().put(endpoint.key(), endpoint);
+            if (node.stream.isEmpty()) {
+                change(ClusterDelta.of(new Change.EndpointSet(name, endpoint)));
+            }
+        });
+    }
+
+    void announcedDown(AnnounceStream stream, NodeName name, String key) {
+        onAnnouncement(stream, name, node -> {
+            node.announcer.orElseThrow().endpoints().remove(key);
+            if (node.stream.isEmpty()) {
+                change(ClusterDelta.of(new Change.EndpointGone(name, key)));
+            }
+        });
+    }
+
+    /** Such a stream ended. The node's endpoints stay as they are. */
+    void announcerGone(AnnounceStream stream, NodeName name) {
+        onAnnouncement(stream, name, node -> {
+            stream.complete();
+            node.announcer = Optional.empty();
+            if (node.stream.isEmpty()) {
+                departed(name, node);
+            }
+        });
+    }
+
+    void refuse(AnnounceStream stream, ServiceException reason) {
+        loop.execute(() -> {
+            log.warn("refused an announcement: {}", reason.getMessage());
+            stream.fail(reason);
+        });
+    }
+
+    private void takeAnnounced(NodeName name, Node node) {
+        if (node.stream.isEmpty()) {
+            node.announcer.ifPresent(
+                    announcer -> change(ClusterDelta.of(new Change.NodeSet(name, announcer.endpoints()))));
+        }
+    }
+
+    /** It may come back at once, or be served elsewhere: then what it announces counts. */
+    private void departed(NodeName name, Node node) {
+        int departure = ++node.departures;
+        // One of the streams may have brought a little less than the other until now.
+        loop.schedule(BOTH_TOLD, () -> takeAnnounced(name, node));
+        loop.schedule(REUNION, () -> {
+            node.lost = node.stream.isEmpty() && departure == node.departures;
+            lookAtBarriers();
+        });
+    }
+
+    /** The first node comes to a replica that serves none: the others' replica has died, it may be. */
+    private void othersMayFollow() {
+        int move = ++moves;
+        moving = true;
+        loop.schedule(REUNION, () -> {
+            moving = moving && move != moves;
+            lookAtBarriers();
+        });
+        if (reunited && someoneIsMissing()) {
+            reunited = false;
+            loop.schedule(REUNION, this::waitNoLonger);
+        }
+    }
+
+    /**
+     * Who does not enforce an endpoint.
+     *
+     * @param longest how long to wait for them
+     * @return done once all do, or after that time; its cancellation ends the wait
+     */
+    CompletableFuture<StartBarriers.Answer> awaitEndpoint(StartBarriers.Question question, Duration longest) {
+        CompletableFuture<StartBarriers.Answer> answer = new CompletableFuture<>();
+        loop.execute(() -> {
+            StartBarriers.Waiting one = barriers.add(question, answer);
+            lookAtBarriers();
+            loop.schedule(longest, () -> {
+                flush();
+                barriers.over(one, view());
+            });
+        });
+        return answer;
+    }
+
+    /** After what waits already: acks mostly come in numbers. */
+    private void lookAtBarriers() {
+        if (!barriers.isEmpty() && !lookPosted) {
+            lookPosted = true;
+            loop.execute(() -> {
+                lookPosted = false;
+                barriers.look(view());
+            });
+        }
+    }
+
+    private StartBarriers.View view() {
+        Map<NodeName, Standing> standings = new HashMap<>();
+        nodes.forEach((name, node) -> standing(name, node).ifPresent(standing -> standings.put(name, standing)));
+        return new StartBarriers.View(
+                synced && !flushPosted,
+                question -> Optional.ofNullable(compiler.endpoints(question.node()).get(question.key()))
+                        .map(Endpoint::addresses),
+                standings,
+                connected,
+                revision.get());
+    }
+
+    /** Empty for one that enforces its program, and for one that another replica serves. */
+    private Optional<Standing> standing(NodeName name, Node node) {
+        NodeSession session = node.session;
+        if (node.stream.isPresent()) {
+            Optional<Settling> rest = session.rest();
+            if (rest.isEmpty()) {
+                return Optional.of(new Standing.Unknown(
+                        session.failure().isEmpty()
+                                ? "it has not acknowledged a program yet"
+                                : "it could not apply its program: " + session.failure()));
+            }
+            return rest.get().differing().isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(new Standing.Behind(rest.get(), session.acked(), session.latestRevision()));
+        }
+        if (node.announcer.isPresent()) {
+            return moving
+                    ? Optional.of(
+                            new Standing.Unknown("its replica may have died, and it has not come to this one yet"))
+                    : Optional.empty();
+        }
+        if (!node.lost) {
+            return Optional.of(new Standing.Unknown("its connection broke a moment ago"));
+        }
+        return compiler.endpoints(name).isEmpty()
+                ? Optional.empty()
+                : Optional.of(new Standing.Away("it is not connected"));
     }
 
     /** Ends a stream that broke the protocol. */
@@ -390,6 +582,7 @@ public final class Publisher {
         }
         kinds = compiler.kinds();
         peers = compiler.peers();
+        lookAtBarriers();
     }
 
     private void update(NodeName name, Node node) {
@@ -408,6 +601,10 @@ public final class Publisher {
     private boolean allAreHere() {
         Set<String> named = compiler.nodesOfPods();
         return !named.isEmpty() && named.stream().allMatch(name -> nodes.containsKey(new NodeName(name)));
+    }
+
+    private boolean someoneIsMissing() {
+        return compiler.nodesOfPods().stream().anyMatch(name -> !nodes.containsKey(new NodeName(name)));
     }
 
     private void push(NodeName name, Node node) {
@@ -433,6 +630,16 @@ public final class Publisher {
         loop.execute(() -> {
             Node node = nodes.get(name);
             if (node != null && node.isOn(stream)) {
+                step.accept(node);
+            }
+        });
+    }
+
+    /** The same for the stream by which a node announces. */
+    private void onAnnouncement(AnnounceStream stream, NodeName name, Consumer<Node> step) {
+        loop.execute(() -> {
+            Node node = nodes.get(name);
+            if (node != null && node.isAnnouncedBy(stream)) {
                 step.accept(node);
             }
         });
