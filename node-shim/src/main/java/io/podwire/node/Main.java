@@ -177,8 +177,8 @@ public final class Main {
                 task -> upkeep.schedule(forgetting(book.shortestCoolDown()), task));
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
-        RulesetReconciler ruleset =
-                new RulesetReconciler(context.own(KernelNft.open()), rules, served, options.vxlanPort());
+        RulesetReconciler ruleset = new RulesetReconciler(
+                context.own(KernelNft.open()), rules, served, options.vxlanPort(), options.establishedFlows());
         VxlanDevice.Settings vxlan =
                 new VxlanDevice.Settings(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
         RouteReconciler routes =

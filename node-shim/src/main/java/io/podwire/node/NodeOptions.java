@@ -5,6 +5,7 @@ import io.podwire.common.net.NodeName;
 import io.podwire.common.service.CommonOptions;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceOptions;
+import io.podwire.node.plan.EstablishedFlows;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -53,6 +54,13 @@ public final class NodeOptions implements ServiceOptions {
             description = "Where programs come from: the first that answers of these, and of a name with several"
                     + " addresses. Without it no policy is enforced")
     private String policyService = "";
+
+    @Option(
+            names = "--established-flows",
+            paramLabel = "judge|finish",
+            description = "What becomes of open flows when policy changes: they are judged anew and cut where they are"
+                    + " not allowed any more, or they go on to their end. Default: ${DEFAULT-VALUE}")
+    private String establishedFlows = "judge";
 
     @Option(
             names = "--route-reflector",
@@ -145,6 +153,7 @@ public final class NodeOptions implements ServiceOptions {
         if (!(ListenAddress.parse("--ipam-replicas", ipamReplicas()) instanceof ListenAddress.Tcp)) {
             throw new IllegalArgumentException("--ipam-replicas needs HOST:PORT, got '" + ipamReplicas() + "'");
         }
+        var _ = establishedFlows();
         range("--vxlan-vni", vxlanVni, 1, (1 << 24) - 1);
         range("--vxlan-port", vxlanPort, 1, 65_535);
         range("--low-water", lowWater, 1, 1024);
@@ -211,6 +220,17 @@ public final class NodeOptions implements ServiceOptions {
     /** HOST:PORT of policy-service, several with commas between, where one is. */
     public Optional<String> policyService() {
         return policyService.isEmpty() ? Optional.empty() : Optional.of(policyService);
+    }
+
+    /**
+     * What becomes of open flows when policy changes.
+     *
+     * @throws IllegalArgumentException when it is neither
+     */
+    public EstablishedFlows establishedFlows() {
+        return EstablishedFlows.of(establishedFlows)
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "--established-flows must be judge or finish, got '" + establishedFlows + "'"));
     }
 
     /** HOST:PORT of route-reflector, where one is. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceRunner;
+import io.podwire.node.plan.EstablishedFlows;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -29,6 +30,7 @@ final class NodeOptionsTest {
         assertThat(options.underlayInterface()).isEmpty();
         assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/run/podwire/cni.sock")));
         assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(60));
+        assertThat(options.establishedFlows()).isEqualTo(EstablishedFlows.JUDGE);
         assertThat(options.failPoints()).isEmpty();
     }
 
@@ -50,6 +52,7 @@ final class NodeOptionsTest {
                         Map.entry("PODWIRE_POOL", "blue"),
                         Map.entry("PODWIRE_LOW_WATER", "3"),
                         Map.entry("PODWIRE_COOL_DOWN", "PT5S"),
+                        Map.entry("PODWIRE_ESTABLISHED_FLOWS", "finish"),
                         Map.entry("PODWIRE_LISTEN", "unix:/x/y.sock")),
                 "--pool=red");
         options.check();
@@ -65,6 +68,7 @@ final class NodeOptionsTest {
         assertThat(options.vxlanPort()).isEqualTo(8472);
         assertThat(options.lowWater()).isEqualTo(3);
         assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(options.establishedFlows()).isEqualTo(EstablishedFlows.FINISH);
         assertThat(options.families()).containsExactly(IpFamily.V4);
         assertThat(options.pools()).as("the command line wins").isEqualTo(Map.of(IpFamily.V4, "red"));
         assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/x/y.sock")));
@@ -88,6 +92,7 @@ final class NodeOptionsTest {
                 "--ip-families=ipv6,ipv4",
                 "--ip-families=",
                 "--ip-families=4",
+                "--established-flows=drop",
                 "--pool=red,blue",
                 "--node-name=UPPER",
                 "--node-name=a_b"

@@ -12,6 +12,7 @@ import io.podwire.node.nft.model.Ruleset;
 import io.podwire.node.nft.model.Table;
 import io.podwire.node.nft.model.TableId;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.EstablishedFlows;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RulesetInput;
@@ -45,6 +46,7 @@ public final class RulesetReconciler {
     private final EventLoop loop;
     private final Set<IpFamily> families;
     private final int vxlanPort;
+    private final EstablishedFlows established;
 
     private final RulesetPlanner planner = new RulesetPlanner();
     private final Map<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
@@ -72,10 +74,21 @@ public final class RulesetReconciler {
      * @param vxlanPort UDP port whose packets pods must not send
      */
     public RulesetReconciler(NftBackend backend, EventLoop loop, Set<IpFamily> families, int vxlanPort) {
+        this(backend, loop, families, vxlanPort, EstablishedFlows.JUDGE);
+    }
+
+    /**
+     * The same.
+     *
+     * @param established what becomes of open flows when policy changes
+     */
+    public RulesetReconciler(
+            NftBackend backend, EventLoop loop, Set<IpFamily> families, int vxlanPort, EstablishedFlows established) {
         this.backend = backend;
         this.loop = loop;
         this.families = Set.copyOf(families);
         this.vxlanPort = vxlanPort;
+        this.established = established;
     }
 
     /**
@@ -369,7 +382,7 @@ public final class RulesetReconciler {
 
     private RulesetInput input(List<LocalEndpoint> of) {
         Optional<NodeProgram> enforced = program.map(p -> p.withArrived(endpoints.values()));
-        return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort, unbridged);
+        return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort, unbridged, established);
     }
 
     /** What is asked from another thread meanwhile, as CHECK does, is told of the last change that has ended. */

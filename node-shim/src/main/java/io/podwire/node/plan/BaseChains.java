@@ -26,6 +26,9 @@ import java.util.stream.Stream;
  * of the rules as they are now. Nothing passes for being "established": a changed policy cuts
  * what is open at once, replies too, and no conntrack entry has to be deleted for it. Only ICMP errors
  * about a flow pass by themselves: their own protocol is ICMP, so rules with ports could not judge them.
+ *
+ * <p>Where open flows are to finish, one that both ends have agreed to passes before that, of either direction, and
+ * policy is for those that begin.
  */
 final class BaseChains {
     /** All host ends of veths are named so. The kernel's "meta ibrname" would need a module that is not everywhere. */
@@ -53,6 +56,8 @@ final class BaseChains {
     private static final Verdict RETURN = new Verdict.Return();
     private static final Rule NO_FLOW = Rule.drop("no-flow", is(Field.FLOW_STATE, "invalid", "untracked"));
 
+    private static final Rule OPEN_FLOW = Rule.of(RETURN, is(Field.FLOW_STATE, "established"));
+
     private static final int DHCP_SERVER = 67;
     private static final int DHCPV6_SERVER = 547;
     private static final int VXLAN = 4789;
@@ -67,10 +72,12 @@ final class BaseChains {
      * Chains of the inet table of a node that serves these families.
      *
      * @param unbridged true when pods may be wired without the bridge, too
+     * @param established what becomes of open flows
      */
-    static List<Chain> inet(String bridge, int vxlanPort, Set<IpFamily> families, boolean unbridged) {
+    static List<Chain> inet(
+            String bridge, int vxlanPort, Set<IpFamily> families, boolean unbridged, EstablishedFlows established) {
         BaseChains chains = new BaseChains(families);
-        List<Chain> all = new ArrayList<>(chains.inet(podSides(bridge, unbridged), unbridged));
+        List<Chain> all = new ArrayList<>(chains.inet(podSides(bridge, unbridged), unbridged, established));
         if (unbridged) {
             all.add(new Chain.Base(
                     "prerouting", Hook.PREROUTING, BEFORE_CONNTRACK, chains.unbridgedSenders(vxlanPort)));
@@ -89,7 +96,7 @@ final class BaseChains {
         return new BaseChains(families).bridge(vxlanPort);
     }
 
-    private List<Chain> inet(List<Value> podSides, boolean unbridged) {
+    private List<Chain> inet(List<Value> podSides, boolean unbridged, EstablishedFlows established) {
         Match in = new Match.OneOf(Field.IIFNAME, podSides);
         Match out = new Match.OneOf(Field.OIFNAME, podSides);
         Match notIn = new Match.Not(Field.IIFNAME, podSides);
@@ -101,6 +108,11 @@ final class BaseChains {
         List<Rule> pass = new ArrayList<>(notServed(Field.FAMILY, FamilyTerms::protocol));
         pass.addAll(flowErrors());
         pass.add(NO_FLOW);
+        List<Rule> finishing = switch (established) {
+            case JUDGE -> List.of();
+            case FINISH -> List.of(OPEN_FLOW);
+        };
+        pass.addAll(finishing);
 
         // Between pods, and between pods and elsewhere. A flow between two pods of this node is
         // judged by both ends: a chain that lets it pass returns here.
@@ -128,6 +140,7 @@ final class BaseChains {
         output.addAll(notServed(Field.FAMILY, FamilyTerms::protocol));
         output.addAll(redirects());
         output.addAll(flowErrors());
+        output.addAll(finishing);
         output.add(Rule.of(fromPods, reply));
 
         return List.of(

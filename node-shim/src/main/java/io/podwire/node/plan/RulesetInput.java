@@ -23,6 +23,7 @@ import java.util.Set;
  *     anti-spoofing is
  * @param vxlanPort UDP port of the overlay, 1 to 65535, which no pod may send to
  * @param unbridged true: pods off the bridge are expected, and what comes from them is judged too
+ * @param established what becomes of open flows when policy changes
  */
 @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of input, not a missing argument
 public record RulesetInput(
@@ -31,7 +32,8 @@ public record RulesetInput(
         List<LocalEndpoint> endpoints,
         Optional<NodeProgram> program,
         int vxlanPort,
-        boolean unbridged) {
+        boolean unbridged,
+        EstablishedFlows established) {
     /** Of a node whose pods are all on the bridge. */
     public RulesetInput(
             String bridge,
@@ -39,7 +41,7 @@ public record RulesetInput(
             List<LocalEndpoint> endpoints,
             Optional<NodeProgram> program,
             int vxlanPort) {
-        this(bridge, families, endpoints, program, vxlanPort, false);
+        this(bridge, families, endpoints, program, vxlanPort, false, EstablishedFlows.JUDGE);
     }
 
     /** Checks that nothing has two owners, and copies. */

@@ -32,7 +32,7 @@ public final class RulesetPlanner {
     /** Anti-spoofing, in the hooks of bridges. */
     public static final TableId SPOOF_TABLE = new TableId(TableFamily.BRIDGE, "podwire");
 
-    private Fixed fixed = new Fixed("", Set.of(), 0, false, List.of(), List.of());
+    private Fixed fixed = new Fixed("", Set.of(), 0, false, EstablishedFlows.JUDGE, List.of(), List.of());
     private Map<String, AddressSet> addressSets = Map.of();
     private Map<String, Map<IpFamily, NftSet.Prefixes>> nftSets = Map.of();
     private Map<String, Map<IpFamily, String>> setNames = Map.of();
@@ -44,6 +44,7 @@ public final class RulesetPlanner {
             Set<IpFamily> families,
             int vxlanPort,
             boolean unbridged,
+            EstablishedFlows established,
             List<Chain> inetChains,
             List<Chain> bridgeChains) {}
 
@@ -141,7 +142,8 @@ public final class RulesetPlanner {
         boolean same = input.bridge().equals(fixed.bridge())
                 && input.families().equals(fixed.families())
                 && input.vxlanPort() == fixed.vxlanPort()
-                && input.unbridged() == fixed.unbridged();
+                && input.unbridged() == fixed.unbridged()
+                && input.established() == fixed.established();
         if (same) {
             return;
         }
@@ -156,13 +158,14 @@ public final class RulesetPlanner {
                 input.families(),
                 input.vxlanPort(),
                 input.unbridged(),
+                input.established(),
                 inetChains(input),
                 BaseChains.bridge(input.vxlanPort(), input.families()));
     }
 
     private static List<Chain> inetChains(RulesetInput input) {
-        List<Chain> chains = new ArrayList<>(
-                BaseChains.inet(input.bridge(), input.vxlanPort(), input.families(), input.unbridged()));
+        List<Chain> chains = new ArrayList<>(BaseChains.inet(
+                input.bridge(), input.vxlanPort(), input.families(), input.unbridged(), input.established()));
         chains.addAll(HostPortChains.chains(BaseChains.podSides(input.bridge(), input.unbridged()), input.families()));
         return chains;
     }

@@ -109,7 +109,8 @@ final class GoldenCases {
                         seen(5, "pwabcdefghijklm", HostSide.NONE)),
                 program(endpoints),
                 8472,
-                true);
+                true,
+                EstablishedFlows.JUDGE);
     }
 
     private static LocalEndpoint seen(int number, String hostIfname, HostSide hostSide) {

@@ -1,5 +1,7 @@
 package io.podwire.node.plan;
 
+import static io.podwire.node.plan.EstablishedFlows.FINISH;
+import static io.podwire.node.plan.EstablishedFlows.JUDGE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -153,6 +155,45 @@ abstract class PacketContract {
                         .isNotEmpty();
             }
         }
+    }
+
+    @Test
+    void whereOpenFlowsAreToFinishAChangedPolicyIsForThoseThatBegin() throws Exception {
+        PodLab.Agent caller = lab.agents().get(a);
+        PodLab.Agent called = lab.agents().get(b);
+        for (IpFamily family : families) {
+            for (String proto : List.of("tcp", "udp")) {
+                apply(program(Map.of(2, new EndpointPolicy(fromA(80, 80), DirectionPolicy.OPEN))), FINISH);
+                String id = "finish-" + proto + family;
+                Map<String, Object> call =
+                        Map.of("op", "call", "id", id, "proto", proto, "ip", b.address(family), "port", 80);
+                caller.tell(call);
+                assertThat(echo(caller, id, "one", 5)).as("%s: open", id).isEqualTo("one");
+
+                apply(
+                        program(Map.of(1, new EndpointPolicy(CLOSED, CLOSED), 2, new EndpointPolicy(CLOSED, CLOSED))),
+                        FINISH);
+                assertThat(echo(caller, id, "two", 5)).as("%s: it goes on", id).isEqualTo("two");
+                called.tell(Map.of("op", "shout", "text", "three"));
+                // By UDP it comes once for each packet that was answered before.
+                assertThat(heard(caller, id, 5)).as("%s: so do replies", id).startsWith("three");
+                assertThat(reaches(a, b, family, proto))
+                        .as("%s: another flow of the same pods", id)
+                        .isFalse();
+
+                apply(
+                        program(Map.of(1, new EndpointPolicy(CLOSED, CLOSED), 2, new EndpointPolicy(CLOSED, CLOSED))),
+                        JUDGE);
+                assertThat(echo(caller, id, "four", QUIET_SECONDS))
+                        .as("%s: the switch holds for flows that are open", id)
+                        .doesNotContain("four");
+            }
+        }
+    }
+
+    private boolean reaches(PodLab.Host from, PodLab.Host to, IpFamily family, String proto) throws Exception {
+        lab.agents().get(from).ask(Map.of("op", "probe", "targets", List.of(List.of(proto, to.address(family), 80))));
+        return lab.agents().get(from).reply().get(0).asBoolean();
     }
 
     @Test
@@ -323,11 +364,19 @@ abstract class PacketContract {
     }
 
     private Ruleset plan(Optional<NodeProgram> program) {
-        return RulesetPlan.plan(new RulesetInput("pw0", families, endpoints, program, 8472));
+        return plan(program, JUDGE);
+    }
+
+    private Ruleset plan(Optional<NodeProgram> program, EstablishedFlows established) {
+        return RulesetPlan.plan(new RulesetInput("pw0", families, endpoints, program, 8472, false, established));
     }
 
     private void apply(Optional<NodeProgram> program) throws Exception {
-        Ruleset desired = plan(program);
+        apply(program, JUDGE);
+    }
+
+    private void apply(Optional<NodeProgram> program, EstablishedFlows established) throws Exception {
+        Ruleset desired = plan(program, established);
         lab.nft().apply(NftDiff.between(applied, desired));
         applied = desired;
     }
