@@ -59,8 +59,10 @@ import io.podwire.node.netns.Netns;
 import io.podwire.node.nft.backend.KernelNft;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.NodeProgram;
+import io.podwire.node.upstream.BarrierClient;
 import io.podwire.node.upstream.BindingClient;
 import io.podwire.node.upstream.Channels;
+import io.podwire.node.upstream.EndpointAnnouncer;
 import io.podwire.node.upstream.IpamClient;
 import io.podwire.node.upstream.NodeIdentity;
 import io.podwire.node.upstream.PolicyClient;
@@ -192,9 +194,22 @@ public final class Main {
                 options.policyService().map(_ -> journal.program().orElse(NodeProgram.EMPTY)));
 
         // The services.
-        Optional<PolicyClient> policy = options.policyService()
-                .map(target ->
-                        new PolicyClient(owned(context, Channels.openFirstOf(target)), rules, self, journal, ruleset));
+        Optional<ManagedChannel> programs =
+                options.policyService().map(target -> owned(context, Channels.openFirstOf(target)));
+        Optional<EndpointAnnouncer> announcer =
+                options.policyService().map(target -> context.own(new EndpointAnnouncer(rules, self, target)));
+        Optional<PolicyClient> policy = programs.map(
+                channel -> new PolicyClient(channel, rules, self, journal, ruleset, announcer.orElseThrow()::tell));
+        Optional<BarrierClient> barrier = programs.map(channel -> new BarrierClient(
+                rules,
+                time,
+                self.name(),
+                () -> {
+                    Map<String, ManagedChannel> several =
+                            announcer.orElseThrow().channels();
+                    return several.isEmpty() ? Map.of(options.policyService().orElseThrow(), channel) : several;
+                },
+                context.meters()));
         Optional<RouteClient> route = options.routeReflector()
                 .map(target -> new RouteClient(
                         channel(context, target),
@@ -208,7 +223,8 @@ public final class Main {
                 context.own(new EventLoop("bindings")), time, self, options.ipamReplicas(), book, attachments::get));
         attachments.afterSettling(bindings::changed);
         Upstreams upstreams = new Upstreams(
-                options, self, journal, book, time, underlay, vxlan, routes, ruleset, bridge, bindings, policy, route);
+                options, self, journal, book, time, underlay, vxlan, routes, ruleset, bridge, bindings, policy, barrier,
+                route);
         ManagedChannel ipamChannel = channel(context, options.ipamService());
         IpamClient ipam = new IpamClient(
                 ipamChannel,
@@ -257,7 +273,7 @@ public final class Main {
         LifoThreads adds = context.own(threads("add-", ADD_THREADS));
         LifoThreads others = context.own(threads("cni-", OTHER_THREADS));
         CniGrpcService cni = new CniGrpcService(
-                new AddFlow(node),
+                new AddFlow(node, options.startBarrier()),
                 del,
                 new CheckFlow(node),
                 new GcFlow(node, del),
@@ -294,6 +310,7 @@ public final class Main {
             upkeep.every(options.reapPeriod(), reaper::look);
         }
         upstreams.start(attachments.all());
+        announcer.ifPresent(one -> one.start(policy.orElseThrow()::endpoints));
         upkeep.every(UPKEEP, upstreams::tellWarnings);
         Set<String> uplinks = Set.of(underlay.ifname());
         DriftWatch drift = new DriftWatch(

@@ -6,6 +6,7 @@ import io.podwire.common.service.CommonOptions;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceOptions;
 import io.podwire.node.plan.EstablishedFlows;
+import io.podwire.node.plan.StartBarrier;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -54,6 +55,21 @@ public final class NodeOptions implements ServiceOptions {
             description = "Where programs come from: the first that answers of these, and of a name with several"
                     + " addresses. Without it no policy is enforced")
     private String policyService = "";
+
+    @Option(
+            names = "--start-barrier",
+            paramLabel = "node|cluster",
+            description = "Who enforces a new pod before its ADD is answered: its node, or every node whose rules name"
+                    + " it, too. The key startBarrier of a network configuration, and a pod's annotation"
+                    + " podwire.io/start-barrier, go before it. Default: ${DEFAULT-VALUE}")
+    private String startBarrier = "node";
+
+    @Option(
+            names = "--start-barrier-timeout",
+            paramLabel = "DURATION",
+            description = "How long an ADD waits for other nodes, after which the pod starts and the laggards are named"
+                    + " in log and metrics, ISO-8601, PT0.1S to PT7S. Default: ${DEFAULT-VALUE}")
+    private Duration startBarrierTimeout = StartBarrier.USUAL.longest();
 
     @Option(
             names = "--established-flows",
@@ -153,6 +169,7 @@ public final class NodeOptions implements ServiceOptions {
         if (!(ListenAddress.parse("--ipam-replicas", ipamReplicas()) instanceof ListenAddress.Tcp)) {
             throw new IllegalArgumentException("--ipam-replicas needs HOST:PORT, got '" + ipamReplicas() + "'");
         }
+        var _ = startBarrier();
         var _ = establishedFlows();
         range("--vxlan-vni", vxlanVni, 1, (1 << 24) - 1);
         range("--vxlan-port", vxlanPort, 1, 65_535);
@@ -220,6 +237,22 @@ public final class NodeOptions implements ServiceOptions {
     /** HOST:PORT of policy-service, several with commas between, where one is. */
     public Optional<String> policyService() {
         return policyService.isEmpty() ? Optional.empty() : Optional.of(policyService);
+    }
+
+    /**
+     * Who must know a new pod before its ADD is answered.
+     *
+     * @throws IllegalArgumentException naming the option that is wrong
+     */
+    public StartBarrier startBarrier() {
+        StartBarrier.Scope scope = StartBarrier.Scope.of(startBarrier)
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "--start-barrier must be node or cluster, got '" + startBarrier + "'"));
+        try {
+            return new StartBarrier(scope, startBarrierTimeout);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--start-barrier-timeout: " + e.getMessage(), e);
+        }
     }
 
     /**

@@ -16,10 +16,12 @@ import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.dataplane.VxlanDevice;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Journal;
+import io.podwire.node.plan.BarrierOutcome;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.RemoteNode;
 import io.podwire.node.plan.SingleAnswer;
 import io.podwire.node.plan.SingleWish;
+import io.podwire.node.upstream.BarrierClient;
 import io.podwire.node.upstream.BindingClient;
 import io.podwire.node.upstream.IpamClient;
 import io.podwire.node.upstream.NodeIdentity;
@@ -69,6 +71,7 @@ final class Upstreams implements Node.Services {
 
     private final BindingClient bindings;
     private final Optional<PolicyClient> policy;
+    private final Optional<BarrierClient> barrier;
     private final Optional<RouteClient> route;
 
     Upstreams(
@@ -84,6 +87,7 @@ final class Upstreams implements Node.Services {
             BridgeWiring wiring,
             BindingClient bindings,
             Optional<PolicyClient> policy,
+            Optional<BarrierClient> barrier,
             Optional<RouteClient> route) {
         this.options = options;
         this.self = self;
@@ -97,6 +101,7 @@ final class Upstreams implements Node.Services {
         this.wiring = wiring;
         this.bindings = bindings;
         this.policy = policy;
+        this.barrier = barrier;
         this.route = route;
     }
 
@@ -199,6 +204,12 @@ final class Upstreams implements Node.Services {
     @Override
     public void upSoon(Attachment a) {
         policy.ifPresent(p -> p.announceSoon(a.key(), a.pod(), a.addresses()));
+    }
+
+    @Override
+    public CompletableFuture<BarrierOutcome> enforcedElsewhere(Attachment a, Duration longest) {
+        return barrier.map(b -> b.await(a.key(), a.addresses(), longest))
+                .orElseGet(() -> CompletableFuture.completedFuture(new BarrierOutcome.Complete()));
     }
 
     @Override

@@ -7,6 +7,8 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.node.plan.EstablishedFlows;
+import io.podwire.node.plan.StartBarrier;
+import io.podwire.node.plan.StartBarrier.Scope;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -30,6 +32,7 @@ final class NodeOptionsTest {
         assertThat(options.underlayInterface()).isEmpty();
         assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/run/podwire/cni.sock")));
         assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(60));
+        assertThat(options.startBarrier()).isEqualTo(StartBarrier.USUAL);
         assertThat(options.establishedFlows()).isEqualTo(EstablishedFlows.JUDGE);
         assertThat(options.failPoints()).isEmpty();
     }
@@ -52,6 +55,8 @@ final class NodeOptionsTest {
                         Map.entry("PODWIRE_POOL", "blue"),
                         Map.entry("PODWIRE_LOW_WATER", "3"),
                         Map.entry("PODWIRE_COOL_DOWN", "PT5S"),
+                        Map.entry("PODWIRE_START_BARRIER", "cluster"),
+                        Map.entry("PODWIRE_START_BARRIER_TIMEOUT", "PT1.5S"),
                         Map.entry("PODWIRE_ESTABLISHED_FLOWS", "finish"),
                         Map.entry("PODWIRE_LISTEN", "unix:/x/y.sock")),
                 "--pool=red");
@@ -68,6 +73,7 @@ final class NodeOptionsTest {
         assertThat(options.vxlanPort()).isEqualTo(8472);
         assertThat(options.lowWater()).isEqualTo(3);
         assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(options.startBarrier()).isEqualTo(new StartBarrier(Scope.CLUSTER, Duration.ofMillis(1500)));
         assertThat(options.establishedFlows()).isEqualTo(EstablishedFlows.FINISH);
         assertThat(options.families()).containsExactly(IpFamily.V4);
         assertThat(options.pools()).as("the command line wins").isEqualTo(Map.of(IpFamily.V4, "red"));
@@ -92,6 +98,9 @@ final class NodeOptionsTest {
                 "--ip-families=ipv6,ipv4",
                 "--ip-families=",
                 "--ip-families=4",
+                "--start-barrier=all",
+                "--start-barrier-timeout=PT0.09S",
+                "--start-barrier-timeout=PT8S",
                 "--established-flows=drop",
                 "--pool=red,blue",
                 "--node-name=UPPER",
@@ -114,6 +123,8 @@ final class NodeOptionsTest {
                 "--vxlan-vni=16777215",
                 "--vxlan-port=65535",
                 "--low-water=1024",
+                "--start-barrier-timeout=PT0.1S",
+                "--start-barrier-timeout=PT7S",
                 "--cool-down=PT0S"
             })
     void theEdgesAreAllowed(String edge) {

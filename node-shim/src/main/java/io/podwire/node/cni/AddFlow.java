@@ -19,6 +19,8 @@ import io.podwire.node.netns.NetnsException;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.StartBarrier;
+import io.podwire.node.plan.StartBarrier.Scope;
 import io.podwire.node.plan.WiringMode;
 import io.podwire.node.plan.WiringMode.HostSide;
 import java.nio.file.Path;
@@ -47,6 +49,8 @@ public final class AddFlow {
     static final Duration DEADLINE = Duration.ofSeconds(8);
     /** Longer than rules take when all is well, a hundred ADDs at once on two processors included. */
     private static final Duration BRIEF = Duration.ofMillis(300);
+    /** What an ADD has left at least when it stops waiting for other nodes. */
+    private static final Duration ANSWERING = Duration.ofMillis(500);
 
     private static final Logger log = LoggerFactory.getLogger(AddFlow.class);
 
@@ -54,6 +58,7 @@ public final class AddFlow {
     private final RequestRules rules;
     private final SingleFlow singles;
     private final PodAddressing addressing;
+    private final StartBarrier usual;
 
     /** Who waits for an ADD. */
     @FunctionalInterface
@@ -69,9 +74,14 @@ public final class AddFlow {
      */
     private record Wired(Attachment attachment, Set<IpFamily> routed) {}
 
-    /** The flow of one node. */
-    public AddFlow(Node node) {
+    /**
+     * The flow of one node.
+     *
+     * @param usual who must know a pod before the answer, where neither the configuration nor the pod says so
+     */
+    public AddFlow(Node node, StartBarrier usual) {
         this.node = node;
+        this.usual = usual;
         this.rules = new RequestRules(node.families(), PodNames::gateway);
         this.singles = new SingleFlow(node);
         this.addressing = new PodAddressing(node, singles);
@@ -156,9 +166,10 @@ public final class AddFlow {
     private Wired attach(CniCall call, PodRequest request, Path path, Netns pod, Duration began, Caller caller)
             throws CniException {
         WiringMode mode = call.config().mode();
+        StartBarrier barrier = call.config().startBarrier(usual);
         rules.check(request, mode, pod.sameAs(node.own()));
         try (Entrance entrance = node.wiring().enter(pod)) {
-            return attach(intent(call, request, mode, path, pod, began), entrance, pod, began, caller);
+            return attach(intent(call, request, mode, path, pod, began), entrance, pod, barrier, began, caller);
         }
     }
 
@@ -218,7 +229,8 @@ public final class AddFlow {
      * Two things run beside each other: this thread wires the pod, and the loop of the rules brings them into the kernel.
      * A program mostly expects the pod; only where it does not is policy-service told now, and waited for.
      */
-    private Wired attach(Attachment intent, Entrance entrance, Netns pod, Duration began, Caller caller)
+    private Wired attach(
+            Attachment intent, Entrance entrance, Netns pod, StartBarrier barrier, Duration began, Caller caller)
             throws CniException {
         EndpointKey key = intent.key();
         CompletableFuture<Long> covered = new CompletableFuture<>();
@@ -233,7 +245,8 @@ public final class AddFlow {
             }
             boolean expected = node.ruleset().expects(endpoint);
             node.ruleset().attach(endpoint, covered);
-            if (!expected) {
+            boolean others = barrier.scope() == Scope.CLUSTER;
+            if (!expected || others) {
                 node.services().up(intent);
             }
             node.failPoints().reach("add.announce");
@@ -249,11 +262,14 @@ public final class AddFlow {
                 node.connections().takeOver(intent.request().hostPorts(), intent.addresses());
             }
             awaitRoutes(routed, began);
+            if (others) {
+                awaitOthers(intent, barrier, began);
+            }
             checkAwaited(caller);
             checkEnforceable(endpoint, attached);
             node.attachments().finish(attached);
             node.failPoints().reach("add.commit");
-            if (expected) {
+            if (expected && !others) {
                 node.services().upSoon(intent);
             }
             log.debug(
@@ -365,6 +381,27 @@ public final class AddFlow {
                     "it is of ipam-service's own blocks, so its route has to be announced, and route-reflector did not"
                             + " take it within " + DEADLINE.toSeconds() + " s: " + e.getMessage(),
                     e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CniException(Code.TRY_AGAIN, "node-shim is stopping", "try again when it is back", e);
+        }
+    }
+
+    /**
+     * Waits for the nodes whose rules name the pod. At the bound it starts nevertheless: a node that is away must not keep
+     * a cluster from starting pods, and what is not allowed yet does not pass there.
+     */
+    private void awaitOthers(Attachment intent, StartBarrier barrier, Duration began) throws CniException {
+        Duration left = left(began).minus(ANSWERING);
+        Duration longest = left.compareTo(barrier.longest()) < 0 ? left : barrier.longest();
+        if (!longest.isPositive()) {
+            log.warn("pod {} starts without waiting for other nodes: the ADD has taken too long already", intent.key());
+            return;
+        }
+        try {
+            var _ = within(node.services().enforcedElsewhere(intent, longest), left(began), () -> {});
+        } catch (TimeoutException | ExecutionException e) {
+            log.error("waiting for other nodes to enforce {} did not end", intent.key(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CniException(Code.TRY_AGAIN, "node-shim is stopping", "try again when it is back", e);

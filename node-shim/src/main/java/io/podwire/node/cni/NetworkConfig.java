@@ -13,8 +13,10 @@ import io.podwire.node.cni.CniException.Code;
 import io.podwire.node.cni.request.PodRequestReader;
 import io.podwire.node.cni.request.RequestArgs;
 import io.podwire.node.cni.request.RequestException;
+import io.podwire.node.cni.request.StartBarrierReader;
 import io.podwire.node.cni.request.WiringModeReader;
 import io.podwire.node.plan.PodRequest;
+import io.podwire.node.plan.StartBarrier;
 import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
 import java.util.List;
@@ -153,6 +155,16 @@ public final class NetworkConfig {
      */
     WiringMode mode() throws CniException {
         return reading(() -> WiringModeReader.read(raw));
+    }
+
+    /**
+     * Who must know the pod before the ADD is answered.
+     *
+     * @param usual where nothing is said
+     * @throws CniException code 7, naming the key or the annotation and what is allowed
+     */
+    StartBarrier startBarrier(StartBarrier usual) throws CniException {
+        return reading(() -> StartBarrierReader.read(raw, usual));
     }
 
     private interface Reading<T> {

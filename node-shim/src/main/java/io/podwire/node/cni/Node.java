@@ -15,6 +15,7 @@ import io.podwire.node.dataplane.StaleConnections;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.AttachmentTable;
 import io.podwire.node.netns.Netns;
+import io.podwire.node.plan.BarrierOutcome;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.PodName;
@@ -72,6 +73,14 @@ public record Node(
          * for other nodes, and needs this one's processors, which an ADD is using.
          */
         void upSoon(Attachment attachment);
+
+        /**
+         * Waits until every node whose rules name a pod enforces its addresses, once policy-service was told of it.
+         *
+         * @param longest how long
+         * @return never fails, and is done soon after that time
+         */
+        CompletableFuture<BarrierOutcome> enforcedElsewhere(Attachment attachment, Duration longest);
 
         /** Tells policy-service that an endpoint is gone. */
         void down(EndpointKey key);

@@ -22,10 +22,13 @@ import io.podwire.proto.policy.v1.NodeMessage;
 import io.podwire.proto.policy.v1.ProgramUpdate;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +47,9 @@ public final class PolicyClient {
     private final Journal journal;
     private final RulesetReconciler ruleset;
     private final ReconnectingStream<NodeMessage, ProgramUpdate> stream;
+    /** Is told of endpoints, too. */
+    private final Consumer<NodeMessage> others;
+
     private final Map<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
     /** Those that wait to be announced; any thread. A hello leaves them out: their turn comes. */
     private final Map<EndpointKey, LocalEndpoint> soon = new ConcurrentHashMap<>();
@@ -56,6 +62,22 @@ public final class PolicyClient {
     /** A client that is not connected yet. */
     public PolicyClient(
             ManagedChannel channel, EventLoop loop, NodeIdentity self, Journal journal, RulesetReconciler ruleset) {
+        this(channel, loop, self, journal, ruleset, _ -> {});
+    }
+
+    /**
+     * The same.
+     *
+     * @param others is told of each endpoint that comes or goes, on the loop
+     */
+    public PolicyClient(
+            ManagedChannel channel,
+            EventLoop loop,
+            NodeIdentity self,
+            Journal journal,
+            RulesetReconciler ruleset,
+            Consumer<NodeMessage> others) {
+        this.others = others;
         this.loop = loop;
         this.self = self;
         this.journal = journal;
@@ -93,9 +115,19 @@ public final class PolicyClient {
 
     private void up(EndpointKey key, LocalEndpoint endpoint) {
         endpoints.put(key, endpoint);
-        stream.send(NodeMessage.newBuilder()
+        tell(NodeMessage.newBuilder()
                 .setEndpointUp(EndpointUp.newBuilder().setEndpoint(endpoint))
                 .build());
+    }
+
+    private void tell(NodeMessage message) {
+        stream.send(message);
+        others.accept(message);
+    }
+
+    /** All endpoints of the node as they are now. On the loop only. */
+    public Collection<LocalEndpoint> endpoints() {
+        return Collections.unmodifiableCollection(endpoints.values());
     }
 
     private static LocalEndpoint endpoint(EndpointKey key, PodIdentity pod, PodAddresses addresses) {
@@ -115,7 +147,7 @@ public final class PolicyClient {
         soon.remove(key);
         loop.execute(() -> {
             if (endpoints.remove(key) != null) {
-                stream.send(NodeMessage.newBuilder()
+                tell(NodeMessage.newBuilder()
                         .setEndpointDown(EndpointDown.newBuilder().setKey(key.toString()))
                         .build());
             }

@@ -27,6 +27,7 @@ import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.backend.KernelNft;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.StartBarrier;
 import io.podwire.node.testing.ManualTime;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
@@ -128,7 +129,7 @@ final class FlowNode implements AutoCloseable {
                 failPoints);
         DelFlow del = new DelFlow(node);
         cni = new CniGrpcService(
-                new AddFlow(node),
+                new AddFlow(node, StartBarrier.USUAL),
                 del,
                 new CheckFlow(node),
                 new GcFlow(node, del),

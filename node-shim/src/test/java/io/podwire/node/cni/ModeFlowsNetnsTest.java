@@ -36,6 +36,7 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RulesetPlanner;
+import io.podwire.node.plan.StartBarrier;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import io.podwire.proto.cni.v1.CniReply;
@@ -142,7 +143,7 @@ final class ModeFlowsNetnsTest {
                 failPoints);
         DelFlow del = new DelFlow(node);
         cni = new CniGrpcService(
-                new AddFlow(node),
+                new AddFlow(node, StartBarrier.USUAL),
                 del,
                 new CheckFlow(node),
                 new GcFlow(node, del),

@@ -1,6 +1,7 @@
 package io.podwire.node.cni;
 
 import io.podwire.node.journal.Attachment;
+import io.podwire.node.plan.BarrierOutcome;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.SingleAnswer;
 import io.podwire.node.plan.SingleWish;
@@ -18,6 +19,11 @@ class NoServices implements Node.Services {
     @Override
     public void upSoon(Attachment attachment) {
         up(attachment);
+    }
+
+    @Override
+    public CompletableFuture<BarrierOutcome> enforcedElsewhere(Attachment attachment, Duration longest) {
+        return CompletableFuture.completedFuture(new BarrierOutcome.Complete());
     }
 
     @Override

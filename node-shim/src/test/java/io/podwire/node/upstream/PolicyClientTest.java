@@ -3,6 +3,7 @@ package io.podwire.node.upstream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.google.protobuf.UnknownFieldSet;
 import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import io.podwire.common.loop.EventLoop;
@@ -314,6 +315,23 @@ final class PolicyClientTest {
         send(2, delta(10, "later/eth0"));
         assertThat(received(2, 2).getAck().getRevision()).isEqualTo(10);
         assertThat(journal.program().orElseThrow().endpoints()).hasSize(3);
+    }
+
+    /** A service of the next release may say more than this node knows of. */
+    @Test
+    void whatIsNotKnownInAProgramIsPassedOver() {
+        UnknownFieldSet later = UnknownFieldSet.newBuilder()
+                .addField(1000, UnknownFieldSet.Field.newBuilder().addVarint(7).build())
+                .build();
+        client.start();
+        received(0, 0);
+        send(0, full(5).toBuilder().setUnknownFields(later).build());
+        assertThat(received(0, 1).getAck().getRevision()).isEqualTo(5);
+        ProgramUpdate.Builder delta = delta(6, "late/eth0").toBuilder();
+        delta.getDeltaBuilder().setUnknownFields(later).getEndpointsBuilder(0).setUnknownFields(later);
+        send(0, delta.build());
+        assertThat(received(0, 2).getAck().getRevision()).isEqualTo(6);
+        assertThat(journal.program().orElseThrow().endpoints()).hasSize(2);
     }
 
     @Test

@@ -18,9 +18,10 @@ final class Annotations {
     static final String MAC = PREFIX + "mac";
     static final String POOL = PREFIX + "pool";
     static final String RESERVE = PREFIX + "reserve";
+    static final String START_BARRIER = PREFIX + "start-barrier";
 
     private static final Set<String> KNOWN =
-            Set.of(IP, MAC, POOL, RESERVE, PREFIX + "ingress-bandwidth", PREFIX + "egress-bandwidth");
+            Set.of(IP, MAC, POOL, RESERVE, START_BARRIER, PREFIX + "ingress-bandwidth", PREFIX + "egress-bandwidth");
 
     private Annotations() {}
 

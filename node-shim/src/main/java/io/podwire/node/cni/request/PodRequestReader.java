@@ -60,7 +60,7 @@ public final class PodRequestReader {
     }
 
     /** A runtime sends what the configuration declares; where it leaves the declaration in, it is held to it. */
-    private static CaselessObject declared(CaselessObject config) throws RequestException {
+    static CaselessObject declared(CaselessObject config) throws RequestException {
         CaselessObject given = config.object("runtimeConfig");
         CaselessObject declared = config.object("capabilities");
         boolean declares = config.get("capabilities").isPresent();
