@@ -1,6 +1,8 @@
 package io.podwire.node;
 
 import io.micrometer.core.instrument.Gauge;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
@@ -45,7 +47,16 @@ final class DamagedNode {
         DamagedNode node = new DamagedNode(options, host, why);
         log.error("no pod is attached, and pods that run keep what they have: {}", why);
         context.serve(new RefusingCniService(node::reason));
-        context.serve(new NodeGrpcService(List::of, node::status, node::audit));
+        context.serve(new NodeGrpcService(
+                List::of,
+                node::status,
+                node::audit,
+                _ -> {
+                    throw node.refused();
+                },
+                () -> {
+                    throw node.refused();
+                }));
         context.readyWhen("journal", () -> false);
         Gauge.builder("podwire.journal.damaged", () -> 1)
                 .description("1 while the journal must not be believed and no pod is attached")
@@ -67,6 +78,10 @@ final class DamagedNode {
     private String reason() {
         return why + "; " + pods().size() + " pods run and keep what they have; drain or reboot the node: once the"
                 + " last pod is gone a new journal is begun";
+    }
+
+    private ServiceException refused() {
+        return new ServiceException(ErrorReason.FAILED_PRECONDITION, "asking the kernel about pods: " + reason());
     }
 
     private NodeStatus status() {

@@ -51,33 +51,53 @@ import io.podwire.node.journal.NodeIdentityFile;
 import io.podwire.node.journal.SingleHold;
 import io.podwire.node.netlink.Conntrack;
 import io.podwire.node.netlink.LinkEvents;
+import io.podwire.node.netlink.NetlinkException;
+import io.podwire.node.netlink.NftLog;
 import io.podwire.node.netlink.NftMonitor;
+import io.podwire.node.netlink.NftRules;
+import io.podwire.node.netlink.NftTables;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkMonitor;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.nft.backend.KernelNft;
+import io.podwire.node.nft.backend.NftException;
+import io.podwire.node.nft.diff.Transaction;
+import io.podwire.node.nft.model.Action;
+import io.podwire.node.nft.model.Chain;
+import io.podwire.node.nft.model.Rule;
+import io.podwire.node.nft.model.TableFamily;
+import io.podwire.node.nft.model.TableId;
+import io.podwire.node.plan.DenialLog;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.upstream.BarrierClient;
 import io.podwire.node.upstream.BindingClient;
 import io.podwire.node.upstream.Channels;
 import io.podwire.node.upstream.EndpointAnnouncer;
 import io.podwire.node.upstream.IpamClient;
+import io.podwire.node.upstream.KernelAnswers;
 import io.podwire.node.upstream.NodeIdentity;
 import io.podwire.node.upstream.PolicyClient;
+import io.podwire.node.upstream.QuestionClient;
 import io.podwire.node.upstream.RouteClient;
 import io.podwire.node.upstream.SingleAddresses;
+import io.podwire.node.witness.DeniedPackets;
+import io.podwire.node.witness.Drops;
+import io.podwire.node.witness.KernelWitness;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,6 +105,9 @@ import org.slf4j.LoggerFactory;
 /** node-shim: the daemon of a node. */
 public final class Main {
     private static final Logger log = LoggerFactory.getLogger(Main.class);
+    /** Of denied packets alone, so that they can be sent elsewhere. */
+    private static final Logger denials = LoggerFactory.getLogger("podwire.denied");
+
     /** A link's removal waits some 20 ms in the kernel: so many can wait at the same time. */
     private static final int KERNEL_THREADS = 24;
     /** That work; those that wait for a service step aside. With a hundred at once 48 were no faster, with 4 MiB more of stacks. */
@@ -105,6 +128,9 @@ public final class Main {
     private static final Duration SWEEP = Duration.ofMinutes(1);
     /** From a DEL to the look at the kernel's connections that it shares with others, at most. */
     private static final Duration FORGETTING = Duration.ofSeconds(1);
+
+    /** Counters of rules that go meanwhile are lost. */
+    private static final Duration DROPS = Duration.ofSeconds(10);
 
     private static final String BLOCKS =
             "blocks of this node: owned, those of them whose pool drains, and those on their way back";
@@ -179,8 +205,16 @@ public final class Main {
                 task -> upkeep.schedule(forgetting(book.shortestCoolDown()), task));
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
+        KernelNft nft = context.own(KernelNft.open());
+        Supplier<List<LocalEndpoint>> endpoints =
+                () -> attachments.all().stream().map(Node::endpoint).toList();
         RulesetReconciler ruleset = new RulesetReconciler(
-                context.own(KernelNft.open()), rules, served, options.vxlanPort(), options.establishedFlows());
+                nft,
+                rules,
+                served,
+                options.vxlanPort(),
+                options.establishedFlows(),
+                denialLog(options, context, nft, endpoints, time));
         VxlanDevice.Settings vxlan =
                 new VxlanDevice.Settings(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
         RouteReconciler routes =
@@ -194,13 +228,13 @@ public final class Main {
                 options.policyService().map(_ -> journal.program().orElse(NodeProgram.EMPTY)));
 
         // The services.
-        Optional<ManagedChannel> programs =
+        Optional<ManagedChannel> policyChannel =
                 options.policyService().map(target -> owned(context, Channels.openFirstOf(target)));
         Optional<EndpointAnnouncer> announcer =
                 options.policyService().map(target -> context.own(new EndpointAnnouncer(rules, self, target)));
-        Optional<PolicyClient> policy = programs.map(
+        Optional<PolicyClient> policy = policyChannel.map(
                 channel -> new PolicyClient(channel, rules, self, journal, ruleset, announcer.orElseThrow()::tell));
-        Optional<BarrierClient> barrier = programs.map(channel -> new BarrierClient(
+        Optional<BarrierClient> barrier = policyChannel.map(channel -> new BarrierClient(
                 rules,
                 time,
                 self.name(),
@@ -247,6 +281,22 @@ public final class Main {
                 ipam::fenced,
                 upstreams::blocksChanged);
         upstreams.use(ipam, singles);
+
+        // What people and policy-service ask about the kernel.
+        NftRules kernelRules = context.own(NftRules.open());
+        Drops drops = new Drops(kernelRules, time, context.meters());
+        KernelAnswers kernel = new KernelAnswers(
+                new KernelWitness(
+                        kernelRules,
+                        context.own(NftTables.open()),
+                        endpoints,
+                        address -> host.addresses().stream()
+                                .anyMatch(one -> one.address().equals(address)),
+                        PodNames.BRIDGE,
+                        ruleset::revision),
+                drops,
+                context.own(Conntrack.open()),
+                endpoints);
 
         // The flows. Unfinished ADDs are undone and waiting DELs are done before the socket opens.
         Node node = new Node(
@@ -336,6 +386,10 @@ public final class Main {
         context.own(NftMonitor.open(drift::told));
         drift.start();
 
+        drops.look();
+        upkeep.every(DROPS, drops::look);
+        policyChannel.ifPresent(
+                channel -> new QuestionClient(channel, context.own(new EventLoop("questions")), self, kernel).start());
         AuditLoop audits = new AuditLoop(node::audit, bindings::audited);
         upkeep.every(OWN_AUDIT, audits::look);
         Gauge.builder("podwire.audit.findings", audits, AuditLoop::total)
@@ -348,7 +402,9 @@ public final class Main {
                 attachments::all,
                 upstreams::status,
                 () -> Stream.concat(node.audit().stream(), ipam.audit(attachments.all(), AUDIT).stream())
-                        .toList()));
+                        .toList(),
+                kernel::verdict,
+                kernel::drops));
         context.readyWhen("ruleset", ruleset::healthy);
         context.readyWhen("addresses", upstreams::hasAddresses);
         context.readyWhen("policy", upstreams::policyReady);
@@ -373,6 +429,38 @@ public final class Main {
     static Duration forgetting(Duration coolDown) {
         Duration half = coolDown.dividedBy(2);
         return half.compareTo(FORGETTING) < 0 ? half : FORGETTING;
+    }
+
+    /** What the rules shall log, where that is wanted and this kernel can: rules that it refuses would protect nobody. */
+    @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // as in RulesetPlanner
+    private static Optional<DenialLog> denialLog(
+            NodeOptions options,
+            ServiceContext context,
+            KernelNft nft,
+            Supplier<List<LocalEndpoint>> endpoints,
+            TimeSource time) {
+        Optional<DenialLog> wanted = options.denialLog();
+        if (wanted.isEmpty()) {
+            return wanted;
+        }
+        DeniedPackets denied = new DeniedPackets(endpoints, wanted.get().perSecond(), time, denials::info);
+        try {
+            nft.apply(Transaction.trial(
+                    new TableId(TableFamily.INET, "podwire-trial"),
+                    new Chain.Regular(
+                            "log",
+                            List.of(Rule.of(new Action.Log(
+                                    wanted.get().group(), wanted.get().perSecond(), "trial"))))));
+            context.own(NftLog.open(wanted.get().group(), denied::denied));
+            return wanted;
+        } catch (NftException | NetlinkException e) {
+            log.error(
+                    "--log-denied: no denied packet is logged, they are counted all the same; the kernel needs nft_log,"
+                            + " nft_limit and nfnetlink_log, and group {} to itself: {}",
+                    wanted.get().group(),
+                    e.getMessage());
+            return Optional.empty();
+        }
     }
 
     private static int podMtu(NodeOptions options, Underlay underlay) {

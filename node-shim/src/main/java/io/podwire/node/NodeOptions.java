@@ -5,6 +5,7 @@ import io.podwire.common.net.NodeName;
 import io.podwire.common.service.CommonOptions;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceOptions;
+import io.podwire.node.plan.DenialLog;
 import io.podwire.node.plan.EstablishedFlows;
 import io.podwire.node.plan.StartBarrier;
 import java.net.InetAddress;
@@ -143,6 +144,25 @@ public final class NodeOptions implements ServiceOptions {
     private Duration reapPeriod = Duration.ofSeconds(30);
 
     @Option(
+            names = "--log-denied",
+            description = "Write a line for packets that policies deny: who, whom, which port, and by which policy.")
+    private boolean logDenied;
+
+    @Option(
+            names = "--log-denied-rate",
+            paramLabel = "COUNT",
+            description = "Lines a second at most, 1 to 100000, of this node and of each chain of rules. Default:"
+                    + " ${DEFAULT-VALUE}")
+    private int logDeniedRate = 10;
+
+    @Option(
+            names = "--log-denied-group",
+            paramLabel = "NUMBER",
+            description = "Group of nfnetlink_log that denied packets come by, 0 to 65535; no other program may listen"
+                    + " to it. Default: ${DEFAULT-VALUE}")
+    private int logDeniedGroup = 7471;
+
+    @Option(
             names = "--sysctl-dir",
             paramLabel = "DIR",
             description = "Where kernel settings are files; in a container, where the host's /proc/sys/net is mounted"
@@ -174,6 +194,8 @@ public final class NodeOptions implements ServiceOptions {
         range("--vxlan-vni", vxlanVni, 1, (1 << 24) - 1);
         range("--vxlan-port", vxlanPort, 1, 65_535);
         range("--low-water", lowWater, 1, 1024);
+        range("--log-denied-rate", logDeniedRate, 1, 100_000);
+        range("--log-denied-group", logDeniedGroup, 0, 65_535);
         if (coolDown.isNegative()) {
             throw new IllegalArgumentException("--cool-down must be 0 or more, got " + coolDown);
         }
@@ -326,6 +348,11 @@ public final class NodeOptions implements ServiceOptions {
     /** How often to look for attachments whose container is gone; zero: never. */
     public Duration reapPeriod() {
         return reapPeriod;
+    }
+
+    /** How denied packets are logged; empty: they are not. */
+    public Optional<DenialLog> denialLog() {
+        return logDenied ? Optional.of(new DenialLog(logDeniedGroup, logDeniedRate)) : Optional.empty();
     }
 
     /** Armed fail points, for tests. */

@@ -82,6 +82,11 @@ final class ArchitectureTest {
             "nft.diff",
             "nft.model");
 
+    /** A second opinion: it must not see what the rules were made with. */
+    @ArchTest
+    static final ArchRule WITNESS_SEES_THE_KERNEL =
+            only("witness", "plan", "netlink", "netlink.nft", "netlink.wire", "nft.model");
+
     /** Pure: from JSON to values. */
     @ArchTest
     static final ArchRule REQUEST_SEES_PLAN = only("cni.request", "plan");
@@ -91,7 +96,8 @@ final class ArchitectureTest {
             only("cni", "cni.request", "dataplane", "journal", "address", "plan", "netns", "netlink");
 
     @ArchTest
-    static final ArchRule UPSTREAM_SEES_DATAPLANE = only("upstream", "dataplane", "journal", "address", "plan");
+    static final ArchRule UPSTREAM_SEES_DATAPLANE =
+            only("upstream", "dataplane", "witness", "journal", "address", "plan", "netlink", "netlink.ct");
 
     @ArchTest
     static final ArchRule API_SEES_JOURNAL = only("api", "dataplane", "journal", "plan");

@@ -12,12 +12,20 @@ import io.podwire.proto.node.v1.AuditRequest;
 import io.podwire.proto.node.v1.AuditResponse;
 import io.podwire.proto.node.v1.Endpoint;
 import io.podwire.proto.node.v1.GetNodeStatusRequest;
+import io.podwire.proto.node.v1.ListDropsRequest;
+import io.podwire.proto.node.v1.ListDropsResponse;
 import io.podwire.proto.node.v1.ListEndpointsRequest;
 import io.podwire.proto.node.v1.ListEndpointsResponse;
 import io.podwire.proto.node.v1.NodeGrpc;
 import io.podwire.proto.node.v1.NodeStatus;
+import io.podwire.proto.node.v1.WitnessFlowRequest;
+import io.podwire.proto.node.v1.WitnessFlowResponse;
+import io.podwire.proto.policy.v1.Drops;
+import io.podwire.proto.policy.v1.FlowTuple;
+import io.podwire.proto.policy.v1.KernelVerdict;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** The edge to operators: what this node has, what it reaches, and whether the kernel agrees. */
@@ -27,6 +35,8 @@ public final class NodeGrpcService extends NodeGrpc.NodeImplBase {
     private final Supplier<List<Attachment>> attachments;
     private final Supplier<NodeStatus> status;
     private final Supplier<List<Finding>> audit;
+    private final Function<FlowTuple, KernelVerdict> witness;
+    private final Supplier<Drops> drops;
 
     /**
      * The service of one node.
@@ -34,12 +44,38 @@ public final class NodeGrpcService extends NodeGrpc.NodeImplBase {
      * @param attachments all there are, in key order
      * @param status makes the node's status
      * @param audit compares journal and kernel
+     * @param witness asks the kernel about a connection; throws IllegalArgumentException when it can be none
+     * @param drops what the kernel's rules have dropped
      */
     public NodeGrpcService(
-            Supplier<List<Attachment>> attachments, Supplier<NodeStatus> status, Supplier<List<Finding>> audit) {
+            Supplier<List<Attachment>> attachments,
+            Supplier<NodeStatus> status,
+            Supplier<List<Finding>> audit,
+            Function<FlowTuple, KernelVerdict> witness,
+            Supplier<Drops> drops) {
         this.attachments = attachments;
         this.status = status;
         this.audit = audit;
+        this.witness = witness;
+        this.drops = drops;
+    }
+
+    @Override
+    public void witnessFlow(WitnessFlowRequest request, StreamObserver<WitnessFlowResponse> reply) {
+        try {
+            reply.onNext(WitnessFlowResponse.newBuilder()
+                    .setVerdict(witness.apply(request.getFlow()))
+                    .build());
+        } catch (IllegalArgumentException e) {
+            throw new ServiceException(ErrorReason.INVALID_ARGUMENT, "asking the kernel: " + e.getMessage(), e);
+        }
+        reply.onCompleted();
+    }
+
+    @Override
+    public void listDrops(ListDropsRequest request, StreamObserver<ListDropsResponse> reply) {
+        reply.onNext(ListDropsResponse.newBuilder().setDrops(drops.get()).build());
+        reply.onCompleted();
     }
 
     @Override

@@ -11,6 +11,7 @@ import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Ruleset;
 import io.podwire.node.nft.model.Table;
 import io.podwire.node.nft.model.TableId;
+import io.podwire.node.plan.DenialLog;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EstablishedFlows;
 import io.podwire.node.plan.LocalEndpoint;
@@ -48,7 +49,8 @@ public final class RulesetReconciler {
     private final int vxlanPort;
     private final EstablishedFlows established;
 
-    private final RulesetPlanner planner = new RulesetPlanner();
+    private final Optional<DenialLog> denials;
+    private final RulesetPlanner planner;
     private final Map<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
     private final Map<EndpointKey, CompletableFuture<Long>> uncovered = new TreeMap<>();
     private final List<CompletableFuture<Long>> nextApply = new ArrayList<>();
@@ -74,16 +76,25 @@ public final class RulesetReconciler {
      * @param vxlanPort UDP port whose packets pods must not send
      */
     public RulesetReconciler(NftBackend backend, EventLoop loop, Set<IpFamily> families, int vxlanPort) {
-        this(backend, loop, families, vxlanPort, EstablishedFlows.JUDGE);
+        this(backend, loop, families, vxlanPort, EstablishedFlows.JUDGE, Optional.empty());
     }
 
     /**
      * The same.
      *
      * @param established what becomes of open flows when policy changes
+     * @param denials where packets that policies deny are told; empty: nowhere
      */
+    @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // as in RulesetPlanner
     public RulesetReconciler(
-            NftBackend backend, EventLoop loop, Set<IpFamily> families, int vxlanPort, EstablishedFlows established) {
+            NftBackend backend,
+            EventLoop loop,
+            Set<IpFamily> families,
+            int vxlanPort,
+            EstablishedFlows established,
+            Optional<DenialLog> denials) {
+        this.denials = denials;
+        this.planner = new RulesetPlanner(denials);
         this.backend = backend;
         this.loop = loop;
         this.families = Set.copyOf(families);
@@ -246,7 +257,7 @@ public final class RulesetReconciler {
     /** The ruleset as it was if this endpoint was alone on the node: a part of what is applied. */
     private Ruleset part(EndpointKey key) {
         List<LocalEndpoint> one = endpoints.containsKey(key) ? List.of(endpoints.get(key)) : List.of();
-        return new RulesetPlanner().plan(input(one));
+        return new RulesetPlanner(denials).plan(input(one));
     }
 
     private List<Finding> differences(Ruleset part) {
@@ -421,7 +432,8 @@ public final class RulesetReconciler {
             inSteps(Rewrite.of(found, desired));
         } catch (NftException e) {
             log.warn(
-                    "the tables cannot become what they must be, they are replaced; a packet inside them may be lost: {}",
+                    "the tables cannot become what they must be, they are replaced; a packet inside them may be lost:"
+                            + " {}",
                     e.getMessage());
             backend.apply(Transaction.replaceAll(desired));
         }

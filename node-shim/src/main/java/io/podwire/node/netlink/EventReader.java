@@ -3,6 +3,7 @@ package io.podwire.node.netlink;
 import io.podwire.node.ffm.Errno;
 import io.podwire.node.ffm.Libc;
 import io.podwire.node.netlink.wire.NlMessage;
+import io.podwire.node.netlink.wire.NlWriter;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsThread;
 import java.nio.ByteBuffer;
@@ -11,6 +12,7 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,8 @@ final class EventReader implements AutoCloseable {
     private static final int SOCKET_BYTES = 4 << 20;
     /** Larger than any message to a group. */
     private static final int RECEIVE_BYTES = 64 * 1024;
+    /** Larger than any request on such a socket. */
+    private static final int REQUEST_BYTES = 256;
     /** struct sockaddr_nl, linux/netlink.h, and where its groups are. */
     private static final int SOCKADDR_BYTES = 12;
 
@@ -64,6 +68,33 @@ final class EventReader implements AutoCloseable {
     static Calls only(int type, Calls calls) {
         if (calls instanceof KernelCalls kernel) {
             check("SO_ATTACH_FILTER", Libc.attachFilter(kernel.fd(), TypeFilter.of(type)));
+        }
+        return calls;
+    }
+
+    /**
+     * Asks the kernel for something on the socket itself, which it tells messages to from then on.
+     *
+     * @param asked the request in words, for the exception
+     * @param body writes the message's header and attributes
+     * @throws NetlinkException when the kernel refuses
+     */
+    static Calls request(Calls calls, String asked, int type, Consumer<NlWriter> body) {
+        if (calls instanceof KernelCalls kernel) {
+            NlWriter writer = new NlWriter(ByteBuffer.allocateDirect(REQUEST_BYTES));
+            writer.begin(type, NlMessage.REQUEST | NlMessage.ACK, 1);
+            body.accept(writer);
+            check(asked, Libc.send(kernel.fd(), writer.finish(), 0));
+            ByteBuffer answer = ByteBuffer.allocateDirect(RECEIVE_BYTES);
+            // The kernel has answered within send; what it tells already comes before or behind that.
+            for (int i = 0; i < FAILURES; i++) {
+                check(asked, kernel.receive(answer.clear()));
+                NlMessage message = NlMessage.take(answer.order(ByteOrder.nativeOrder()));
+                if (message.type() == NlMessage.ERROR) {
+                    check(asked, message.i32(0));
+                    return calls;
+                }
+            }
         }
         return calls;
     }

@@ -1,6 +1,7 @@
 package io.podwire.node.plan;
 
 import io.podwire.common.net.IpFamily;
+import io.podwire.node.nft.model.Action;
 import io.podwire.node.nft.model.Chain;
 import io.podwire.node.nft.model.Field;
 import io.podwire.node.nft.model.Identifiers;
@@ -15,11 +16,13 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 
 /**
@@ -29,17 +32,26 @@ import java.util.stream.Collectors;
  * its rules about peers, those of the other family match nothing.
  */
 final class EndpointChains {
+    /** How the chains of each direction begin, and the comments of their last rules. */
+    static final String INGRESS = "ingress-";
+
+    static final String EGRESS = "egress-";
+    static final String DENIED = "denied";
+
     private static final Verdict PASS = new Verdict.Return();
     private static final Value.Span ALL_PORTS = new Value.Span(0, 65535);
     private static final List<TierRule.Tier> BACKWARDS =
             List.of(TierRule.Tier.BASELINE, TierRule.Tier.NETWORK_POLICY, TierRule.Tier.ADMIN);
 
     private final Map<String, Map<IpFamily, String>> setNames;
+    private final Optional<DenialLog> log;
     private final List<Chain> chains = new ArrayList<>();
     private final SortedMap<String, NftSet.Ports> portSets = new TreeMap<>();
 
-    private EndpointChains(Map<String, Map<IpFamily, String>> setNames) {
+    @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // as below
+    private EndpointChains(Map<String, Map<IpFamily, String>> setNames, Optional<DenialLog> log) {
         this.setNames = setNames;
+        this.log = log;
     }
 
     /**
@@ -57,11 +69,13 @@ final class EndpointChains {
      *
      * @param setNames nft names of each address set by id, one for each family that the node serves; a
      *     rule about any other set matches nothing
+     * @param log where what is denied is told; empty: nowhere
      */
-    static Part of(EndpointPolicy policy, Map<String, Map<IpFamily, String>> setNames) {
-        EndpointChains maker = new EndpointChains(setNames);
-        Verdict ingress = maker.direction("ingress-", FamilyTerms::flowSource, policy.ingress());
-        Verdict egress = maker.direction("egress-", FamilyTerms::flowDestination, policy.egress());
+    @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of chains, not a missing argument
+    static Part of(EndpointPolicy policy, Map<String, Map<IpFamily, String>> setNames, Optional<DenialLog> log) {
+        EndpointChains maker = new EndpointChains(setNames, log);
+        Verdict ingress = maker.direction(INGRESS, FamilyTerms::flowSource, policy.ingress());
+        Verdict egress = maker.direction(EGRESS, FamilyTerms::flowDestination, policy.egress());
         return new Part(ingress, egress, List.copyOf(maker.chains), List.copyOf(maker.portSets.values()));
     }
 
@@ -82,7 +96,7 @@ final class EndpointChains {
 
     /** A chain that drops what none of these rules lets pass. */
     private Verdict isolating(String prefix, List<Rule> rules, DirectionPolicy policy) {
-        rules.add(Rule.drop(denied(policy.isolatedBy())));
+        deny(prefix, rules, name -> denied(policy.isolatedBy(), name), List.of());
         return chain(prefix, rules);
     }
 
@@ -115,16 +129,35 @@ final class EndpointChains {
                 return isolating(prefix, rules, policy);
             }
             String comment = comment(step);
-            matches(peer, rule)
-                    .forEach(both -> rules.add(
-                            switch (step.action()) {
-                                case ACCEPT -> new Rule(both, false, PASS, comment);
-                                case DENY -> Rule.drop(comment, both.toArray(Match[]::new));
-                                case PASS -> new Rule(both, false, next, comment);
-                            }));
+            for (List<Match> both : matches(peer, rule)) {
+                switch (step.action()) {
+                    case ACCEPT -> rules.add(new Rule(both, false, PASS, comment));
+                    case DENY -> deny(prefix, rules, most -> shortened(comment, most), both);
+                    case PASS -> rules.add(new Rule(both, false, next, comment));
+                }
+            }
         }
         rules.add(Rule.of(next));
         return chain(prefix, rules);
+    }
+
+    /**
+     * Drops, and tells where that is wanted. What is accepted never comes here.
+     *
+     * @param why names the cause, in so many characters
+     */
+    private void deny(String prefix, List<Rule> rules, IntFunction<String> why, List<Match> matches) {
+        log.ifPresent(to -> rules.add(new Rule(
+                matches,
+                false,
+                new Action.Log(
+                        to.group(), to.perSecond(), prefix + why.apply(Action.Log.MAX_PREFIX - prefix.length())),
+                "")));
+        rules.add(Rule.drop(why.apply(Identifiers.MAX_COMMENT), matches.toArray(Match[]::new)));
+    }
+
+    private static String shortened(String comment, int most) {
+        return comment.substring(0, Math.min(comment.length(), most));
     }
 
     /** "ns/name:0" as ever; "admin:name:0" of a cluster-wide policy. */
@@ -217,17 +250,17 @@ final class EndpointChains {
         return merged;
     }
 
-    /** "denied:ns/a:ns/b", shortened at a name's end to what a comment holds. */
-    private static String denied(List<String> policies) {
-        StringBuilder text = new StringBuilder("denied");
+    /** "denied:ns/a:ns/b", shortened at a name's end to so many characters. */
+    private static String denied(List<String> policies, int most) {
+        StringBuilder text = new StringBuilder(DENIED);
         for (int i = 0; i < policies.size(); i++) {
             String more = ":and-" + (policies.size() - i) + "-more";
-            if (i > 0 && text.length() + 1 + policies.get(i).length() + more.length() > Identifiers.MAX_COMMENT) {
+            if (i > 0 && text.length() + 1 + policies.get(i).length() + more.length() > most) {
                 text.append(more);
                 break;
             }
             text.append(':').append(policies.get(i));
         }
-        return Identifiers.comment(text.toString());
+        return shortened(Identifiers.comment(text.toString()), most);
     }
 }

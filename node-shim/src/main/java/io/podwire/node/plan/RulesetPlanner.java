@@ -32,6 +32,7 @@ public final class RulesetPlanner {
     /** Anti-spoofing, in the hooks of bridges. */
     public static final TableId SPOOF_TABLE = new TableId(TableFamily.BRIDGE, "podwire");
 
+    private final Optional<DenialLog> log;
     private Fixed fixed = new Fixed("", Set.of(), 0, false, EstablishedFlows.JUDGE, List.of(), List.of());
     private Map<String, AddressSet> addressSets = Map.of();
     private Map<String, Map<IpFamily, NftSet.Prefixes>> nftSets = Map.of();
@@ -47,6 +48,21 @@ public final class RulesetPlanner {
             EstablishedFlows established,
             List<Chain> inetChains,
             List<Chain> bridgeChains) {}
+
+    /** Plans rules that tell nobody what they deny. */
+    public RulesetPlanner() {
+        this(Optional.empty());
+    }
+
+    /**
+     * A planner.
+     *
+     * @param log where what policies deny is told; empty: nowhere
+     */
+    @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of rules, not a missing argument
+    public RulesetPlanner(Optional<DenialLog> log) {
+        this.log = log;
+    }
 
     /** The ruleset for this input. */
     public Ruleset plan(RulesetInput input) {
@@ -134,7 +150,7 @@ public final class RulesetPlanner {
     private EndpointChains.Part part(EndpointPolicy policy, Map<EndpointPolicy, EndpointChains.Part> next) {
         return next.computeIfAbsent(policy, _ -> {
             EndpointChains.Part before = known.get(policy);
-            return before != null ? before : EndpointChains.of(policy, setNames);
+            return before != null ? before : EndpointChains.of(policy, setNames, log);
         });
     }
 

@@ -15,9 +15,17 @@ import io.podwire.node.testing.Attachments;
 import io.podwire.proto.node.v1.AuditRequest;
 import io.podwire.proto.node.v1.Endpoint;
 import io.podwire.proto.node.v1.GetNodeStatusRequest;
+import io.podwire.proto.node.v1.ListDropsRequest;
+import io.podwire.proto.node.v1.ListDropsResponse;
 import io.podwire.proto.node.v1.ListEndpointsRequest;
 import io.podwire.proto.node.v1.ListEndpointsResponse;
 import io.podwire.proto.node.v1.NodeStatus;
+import io.podwire.proto.node.v1.WitnessFlowRequest;
+import io.podwire.proto.node.v1.WitnessFlowResponse;
+import io.podwire.proto.policy.v1.DropCount;
+import io.podwire.proto.policy.v1.Drops;
+import io.podwire.proto.policy.v1.FlowTuple;
+import io.podwire.proto.policy.v1.KernelVerdict;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -46,7 +54,16 @@ final class NodeGrpcServiceTest {
         service = new NodeGrpcService(
                 table::all,
                 () -> NodeStatus.newBuilder().setRelease("9").build(),
-                () -> List.of(new Finding("route", "10.1.0.5/32", "is gone")));
+                () -> List.of(new Finding("route", "10.1.0.5/32", "is gone")),
+                flow -> {
+                    if (flow.getPort() == 0) {
+                        throw new IllegalArgumentException("port must be 1 to 65535, got 0");
+                    }
+                    return KernelVerdict.newBuilder().setRule(flow.getSource()).build();
+                },
+                () -> Drops.newBuilder()
+                        .addDrops(DropCount.newBuilder().setPackets(3))
+                        .build());
     }
 
     @AfterEach
@@ -156,5 +173,24 @@ final class NodeGrpcServiceTest {
             @Override
             public void onCompleted() {}
         };
+    }
+
+    @Test
+    void theKernelIsAsked() {
+        List<WitnessFlowResponse> verdicts = new ArrayList<>();
+        service.witnessFlow(
+                WitnessFlowRequest.newBuilder()
+                        .setFlow(FlowTuple.newBuilder().setSource("10.1.0.1").setPort(80))
+                        .build(),
+                observer(verdicts::add));
+        assertThat(verdicts.getFirst().getVerdict().getRule()).isEqualTo("10.1.0.1");
+        List<ListDropsResponse> drops = new ArrayList<>();
+        service.listDrops(ListDropsRequest.getDefaultInstance(), observer(drops::add));
+        assertThat(drops.getFirst().getDrops().getDrops(0).getPackets()).isEqualTo(3);
+        assertThatExceptionOfType(ServiceException.class)
+                .isThrownBy(() -> service.witnessFlow(WitnessFlowRequest.getDefaultInstance(), observer(verdicts::add)))
+                .withMessageContaining("asking the kernel: port")
+                .extracting(ServiceException::reason)
+                .isEqualTo(ErrorReason.INVALID_ARGUMENT);
     }
 }

@@ -15,6 +15,8 @@ import io.podwire.node.nft.diff.NftDiff;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Ruleset;
 import io.podwire.node.nft.model.TableId;
+import io.podwire.node.witness.KernelWitness;
+import io.podwire.node.witness.Testimony;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -329,15 +331,29 @@ abstract class PacketContract {
         }
         SortedMap<String, Boolean> real = new TreeMap<>();
         SortedMap<String, Boolean> traced = new TreeMap<>();
+        KernelWitness witness = lab.witness(endpoints);
         for (Map.Entry<PodLab.Host, List<PacketTracer.Flow>> of : flows.entrySet()) {
             JsonNode answers = lab.agents().get(of.getKey()).reply();
             for (int i = 0; i < answers.size(); i++) {
                 PacketTracer.Flow flow = of.getValue().get(i);
-                real.put(flow.toString(), answers.get(i).asBoolean());
+                boolean answer = answers.get(i).asBoolean();
+                real.put(flow.toString(), answer);
                 traced.put(flow.toString(), tracer.passes(flow));
+                testimony(witness, flow)
+                        .ifPresent(verdict -> assertThat(verdict instanceof Testimony.Verdict.Passes)
+                                .as("%s: %s, of which the kernel's rules say %s", name, flow, verdict)
+                                .isEqualTo(answer));
             }
         }
         assertThat(real).as("%s: %s", name, program).isEqualTo(traced);
+    }
+
+    /** What the rules read back from the kernel say; empty for ICMP, which policies do not name. */
+    private static Optional<Testimony.Verdict> testimony(KernelWitness witness, PacketTracer.Flow flow) {
+        return IpProtocol.of(flow.protocol())
+                .map(protocol -> witness.ask(
+                                new KernelWitness.Question(flow.source(), flow.destination(), protocol, flow.port()))
+                        .verdict());
     }
 
     private List<PacketTracer.Flow> flowsFrom(PodLab.Host from) {

@@ -113,7 +113,8 @@ public final class PacketTracer {
             Action action = rule.action();
             if (action instanceof Action.Translate
                     || action instanceof Action.Masquerade
-                    || action instanceof Action.Rewrite) {
+                    || action instanceof Action.Rewrite
+                    || action instanceof Action.Log) {
                 continue;
             }
             if (action instanceof Action.Lookup(Field key, String map)) {

@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.node.ffm.TestNetns;
+import io.podwire.node.netlink.NftRules;
+import io.podwire.node.netlink.NftTables;
 import io.podwire.node.nft.backend.KernelNft;
+import io.podwire.node.witness.KernelWitness;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -13,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -32,6 +36,8 @@ final class PodLab implements AutoCloseable {
     private final TestNetns node = new TestNetns();
     private final Map<Host, Agent> agents = new LinkedHashMap<>();
     private final KernelNft nft;
+    private final NftRules rules;
+    private final NftTables tables;
     private final Set<IpFamily> families;
 
     /** Someone who can be called. */
@@ -78,6 +84,8 @@ final class PodLab implements AutoCloseable {
     PodLab(int pods, Set<IpFamily> families) throws Exception {
         this.families = families;
         nft = node.call(KernelNft::open);
+        rules = node.call(NftRules::open);
+        tables = node.call(NftTables::open);
         node.sh("""
                 ip link set lo up
                 echo 1 > /proc/sys/net/ipv4/ip_forward
@@ -172,6 +180,17 @@ final class PodLab implements AutoCloseable {
         return nft;
     }
 
+    /** Says what the node's kernel has for these endpoints. */
+    KernelWitness witness(List<LocalEndpoint> endpoints) {
+        return new KernelWitness(
+                rules,
+                tables,
+                () -> endpoints,
+                address -> Set.of(NODE.v4(), NODE.v6()).contains(address.toString()),
+                "pw0",
+                () -> 1);
+    }
+
     /** Everyone. */
     Map<Host, Agent> agents() {
         return agents;
@@ -189,6 +208,8 @@ final class PodLab implements AutoCloseable {
             agent.process().onExit().join();
         }
         nft.close();
+        rules.close();
+        tables.close();
         node.close();
     }
 }

@@ -11,6 +11,8 @@ public record SetVerdict(int code, String chain) {
     public static final int DROP = 0;
     /** NF_ACCEPT. */
     public static final int ACCEPT = 1;
+    /** NFT_CONTINUE: on to the next rule. */
+    public static final int CONTINUE = -1;
     /** NFT_JUMP. */
     public static final int JUMP = -3;
     /** NFT_GOTO. */

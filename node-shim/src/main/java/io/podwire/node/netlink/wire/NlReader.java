@@ -110,6 +110,21 @@ public final class NlReader {
         return data.getLong(start);
     }
 
+    /** Its value as eight bytes in network order. */
+    public long i64be() {
+        need(8, "a u64");
+        long value = 0;
+        for (int i = 0; i < 8; i++) {
+            value = value << 8 | Byte.toUnsignedLong(data.get(start + i));
+        }
+        return value;
+    }
+
+    /** Its value as it came. */
+    public byte[] bytes() {
+        return bytes(length);
+    }
+
     /** Four bytes of the structure that is its value, native order. */
     public int i32(int offset) {
         if (offset + 4 > length) {

@@ -76,6 +76,19 @@ public record Transaction(List<Command> commands) {
         return chain instanceof Chain.Regular && !flushed.contains(new ChainId(table, chain.name()));
     }
 
+    /**
+     * Leaves nothing behind: makes a table with a chain and deletes it, so that a kernel that cannot have the chain refuses.
+     *
+     * @param table one that nobody has
+     */
+    public static Transaction trial(TableId table, Chain chain) {
+        return new Transaction(List.of(
+                new Command.AddTable(table),
+                new Command.AddChain(table, chain),
+                new Command.AddRules(table, chain),
+                new Command.DeleteTable(table)));
+    }
+
     /** True when there is nothing to do. */
     public boolean isEmpty() {
         return commands.isEmpty();

@@ -5,7 +5,8 @@ import io.podwire.common.net.IpFamily;
 import java.util.List;
 
 /** What a rule does with a packet that matches. */
-public sealed interface Action permits Verdict, Action.Lookup, Action.Translate, Action.Masquerade, Action.Rewrite {
+public sealed interface Action
+        permits Verdict, Action.Lookup, Action.Translate, Action.Masquerade, Action.Rewrite, Action.Log {
 
     /**
      * The verdict that a map has for the field; no entry: the next rule.
@@ -46,4 +47,29 @@ public sealed interface Action permits Verdict, Action.Lookup, Action.Translate,
      * @param value what
      */
     record Rewrite(Field field, IpAddress value) implements Action {}
+
+    /**
+     * Hands the packet's beginning to whoever listens to a group of nfnetlink_log, when the rule has not done so too
+     * often; on to the next rule.
+     *
+     * @param group 0 to 65535
+     * @param perSecond how often at most, and how often at once, 1 to 100000
+     * @param prefix goes with it: characters of a comment, at most 127
+     */
+    record Log(int group, int perSecond, String prefix) implements Action {
+        /** NF_LOG_PREFIXLEN, linux/netfilter/nf_log.h, without the closing NUL. */
+        public static final int MAX_PREFIX = 127;
+
+        /** Checks the ranges. */
+        public Log {
+            if (group < 0 || group > 65535 || perSecond < 1 || perSecond > 100_000) {
+                throw new IllegalArgumentException("log group " + group + " must be 0 to 65535, and " + perSecond
+                        + " a second must be 1 to 100000");
+            }
+            Identifiers.checkComment(prefix);
+            if (prefix.length() > MAX_PREFIX) {
+                throw new IllegalArgumentException("log prefix '" + prefix + "' is longer than " + MAX_PREFIX);
+            }
+        }
+    }
 }

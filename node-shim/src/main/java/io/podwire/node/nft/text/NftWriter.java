@@ -217,6 +217,9 @@ public final class NftWriter {
                 "dnat " + (family == IpFamily.V4 ? "ip" : "ip6") + " to " + concatenated(keys) + " map @" + map;
             case Action.Masquerade() -> "masquerade";
             case Action.Rewrite(Field field, IpAddress value) -> field.expression() + " set " + value;
+            case Action.Log(int group, int perSecond, String prefix) ->
+                "limit rate " + perSecond + "/second burst " + perSecond + " packets log prefix \"" + prefix
+                        + "\" group " + group;
         };
     }
 

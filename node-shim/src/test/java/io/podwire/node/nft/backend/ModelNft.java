@@ -203,6 +203,7 @@ public final class ModelNft implements NftBackend {
                     case Action.Translate _,
                             Action.Masquerade _,
                             Action.Rewrite _,
+                            Action.Log _,
                             Action.Lookup _,
                             Verdict.Jump _,
                             Verdict.Goto _,
