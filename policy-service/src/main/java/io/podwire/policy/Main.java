@@ -6,9 +6,11 @@ import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.publish.AnswersService;
+import io.podwire.policy.publish.NodeQuestions;
 import io.podwire.policy.publish.PoliciesService;
 import io.podwire.policy.publish.ProgramsService;
 import io.podwire.policy.publish.Publisher;
+import io.podwire.policy.publish.WitnessSampler;
 import io.podwire.policy.watch.CandidateManifests;
 import io.podwire.policy.watch.KubernetesSource;
 import io.podwire.policy.watch.ManifestDirectory;
@@ -35,10 +37,17 @@ public final class Main {
         Optional<Path> manifests = options.manifests();
         PolicyCompiler compiler = new PolicyCompiler(options.undeclaredPods());
         EventLoop loop = context.own(new EventLoop("policy"));
-        Publisher publisher = new Publisher(loop, compiler, new SplittableRandom(), context.meters());
+        Publisher publisher =
+                new Publisher(loop, compiler, new SplittableRandom(), context.meters(), options.keepRevisions());
         context.serve(new ProgramsService(publisher));
         context.serve(new PoliciesService(publisher, compiler));
-        context.serve(new AnswersService(publisher, compiler, CandidateManifests::parse));
+        NodeQuestions questions = new NodeQuestions();
+        context.serve(questions);
+        context.serve(new AnswersService(publisher, compiler, CandidateManifests::parse, questions));
+        if (options.witnessPeriod().isPositive()) {
+            WitnessSampler sampler = new WitnessSampler(publisher, questions, new SplittableRandom(), context.meters());
+            context.own(new EventLoop("witness")).every(options.witnessPeriod(), sampler::sample);
+        }
         if (manifests.isPresent()) {
             ManifestDirectory source = context.own(
                     new ManifestDirectory(manifests.get(), publisher::apply, TimeSource.SYSTEM, context.meters()));

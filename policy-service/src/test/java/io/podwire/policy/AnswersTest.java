@@ -319,4 +319,32 @@ class AnswersTest {
                             .containsExactly("from-y", "shut");
                 });
     }
+
+    @Test
+    void earlierRevisionsAreAnsweredFromHistory() {
+        ExplainTrafficResponse before = explain("y/b", "x/a", 80);
+        assertThat(before.getFlows(0).getAllowed()).isTrue();
+        b.up(World.endpoint("y/c"));
+        await("another revision").until(() -> explain("y/b", "x/a", 80).getRevision() > before.getRevision());
+        await("the new pod").until(() -> explain("y/c", "x/a", 80).getFlows(0).getAllowed());
+        assertThat(at("y/b", "x/a", before.getRevision())
+                        .getFlows(0)
+                        .getIngress()
+                        .getRule())
+                .isEqualTo("spec.ingress[1]");
+        assertThat(at("y/b", "x/a", before.getRevision()).getRevision()).isEqualTo(before.getRevision());
+        assertRefused(() -> at("y/c", "x/a", before.getRevision()), Status.Code.NOT_FOUND, "y/c");
+        assertRefused(() -> at("y/b", "x/a", 1_000_000), Status.Code.FAILED_PRECONDITION, "has not been reached");
+    }
+
+    private ExplainTrafficResponse at(String from, String to, long revision) {
+        return AnswersGrpc.newBlockingStub(channel)
+                .explainTraffic(ExplainTrafficRequest.newBuilder()
+                        .setSource(party(from))
+                        .setDestination(party(to))
+                        .setProtocol(Protocol.PROTOCOL_TCP)
+                        .setPort(80)
+                        .setAtRevision(revision)
+                        .build());
+    }
 }

@@ -15,7 +15,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * Who has which address in a snapshot. What nodes say of their endpoints counts first; the status of a pod only where its
@@ -98,5 +100,16 @@ public final class Ends {
     }
 
     /** A source and a destination. */
-    public record Pair(End source, End destination) {}
+    public record Pair(End source, End destination) {
+        /** The nodes whose rules packets between them meet: those of its ends that a node has told about. */
+        public SortedSet<NodeName> judges() {
+            SortedSet<NodeName> nodes = new TreeSet<>();
+            for (End end : List.of(source, destination)) {
+                if (end.place() instanceof Place.Attached attached) {
+                    nodes.add(attached.node());
+                }
+            }
+            return nodes;
+        }
+    }
 }

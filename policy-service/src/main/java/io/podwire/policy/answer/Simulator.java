@@ -1,18 +1,14 @@
 package io.podwire.policy.answer;
 
 import io.podwire.common.net.IpAddress;
-import io.podwire.common.net.NodeName;
 import io.podwire.policy.answer.Simulation.Flip;
 import io.podwire.policy.compile.DirectionPolicy;
-import io.podwire.policy.compile.IncrementalCompiler;
-import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.compile.PortRange;
 import io.podwire.policy.compile.Rule;
 import io.podwire.policy.compile.TierRule;
 import io.podwire.policy.model.Direction;
 import io.podwire.policy.model.Protocol;
-import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
 import java.util.ArrayList;
@@ -71,25 +67,21 @@ public final class Simulator {
             Collection<IpAddress> outside,
             int limit,
             BooleanSupplier cancelled) {
-        IncrementalCompiler incremental = compiler.incremental();
-        incremental.apply(ClusterDelta.ofObjects(ClusterSnapshot.EMPTY, snapshot));
-        List<Change> nodes = new ArrayList<>();
-        snapshot.nodes().forEach((node, endpoints) -> nodes.add(new Change.NodeSet(node, endpoints)));
-        incremental.apply(new ClusterDelta(nodes));
-        Judge now = judge(incremental, snapshot.nodes().keySet());
-        incremental.apply(policies);
-        Judge then = judge(incremental, snapshot.nodes().keySet());
+        return simulate(BothStates.of(compiler, snapshot, policies), snapshot, outside, limit, cancelled);
+    }
+
+    /** The same, of states that are compiled already. */
+    public static Simulation simulate(
+            BothStates states,
+            ClusterSnapshot snapshot,
+            Collection<IpAddress> outside,
+            int limit,
+            BooleanSupplier cancelled) {
         Ends known = new Ends(snapshot);
         List<End> ends = Stream.concat(known.all().stream(), outside.stream().map(known::at))
                 .distinct()
                 .toList();
-        return new Simulator(now, then, ends, limit, cancelled).compare(ends);
-    }
-
-    private static Judge judge(IncrementalCompiler compiler, Collection<NodeName> nodes) {
-        Map<NodeName, NodeProgram> programs = new HashMap<>();
-        nodes.forEach(node -> programs.put(node, compiler.program(node)));
-        return new Judge(programs::get);
+        return new Simulator(states.now(), states.then(), ends, limit, cancelled).compare(ends);
     }
 
     private Simulation compare(List<End> ends) {

@@ -18,7 +18,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * The definition of what policies mean (networking.k8s.io/v1, policy.networking.k8s.io/v1alpha2): a pure
@@ -85,6 +88,45 @@ public final class PolicyCompiler {
         policies.forEach(policy -> out.put(policy.name(), (int) cluster.pods(policy.subject()).stream()
                 .filter(pod -> !pod.terminated())
                 .count()));
+        return out;
+    }
+
+    /** The nodes that have living pods which each of these policies selects. */
+    public Map<PolicyKey, SortedSet<String>> selectedNodes(
+            ClusterSnapshot snapshot, Collection<NetworkPolicy> policies) {
+        Cluster cluster = new Cluster(snapshot, undeclared);
+        Map<PodKey, String> nodes = nodesOfPods(snapshot);
+        Map<PolicyKey, SortedSet<String>> out = new TreeMap<>();
+        policies.forEach(policy -> out.put(
+                policy.key(), nodesOf(cluster.subjects().stream().filter(pod -> selects(policy, pod)), nodes)));
+        return out;
+    }
+
+    /** The same of cluster-wide policies, by name. */
+    public Map<String, SortedSet<String>> subjectNodes(ClusterSnapshot snapshot, Collection<ClusterPolicy> policies) {
+        Cluster cluster = new Cluster(snapshot, undeclared);
+        Map<PodKey, String> nodes = nodesOfPods(snapshot);
+        Map<String, SortedSet<String>> out = new TreeMap<>();
+        policies.forEach(policy ->
+                out.put(policy.name(), nodesOf(cluster.pods(policy.subject()).stream(), nodes)));
+        return out;
+    }
+
+    private static Map<PodKey, String> nodesOfPods(ClusterSnapshot snapshot) {
+        Map<PodKey, String> nodes = new HashMap<>();
+        snapshot.pods().values().forEach(pod -> nodes.put(pod.key(), pod.node()));
+        snapshot.nodes()
+                .forEach((node, endpoints) ->
+                        endpoints.values().forEach(endpoint -> nodes.put(endpoint.pod(), node.value())));
+        return nodes;
+    }
+
+    private static SortedSet<String> nodesOf(Stream<Subject> pods, Map<PodKey, String> nodes) {
+        SortedSet<String> out = new TreeSet<>();
+        pods.filter(pod -> !pod.terminated())
+                .map(pod -> nodes.getOrDefault(pod.key(), ""))
+                .filter(node -> !node.isEmpty())
+                .forEach(out::add);
         return out;
     }
 

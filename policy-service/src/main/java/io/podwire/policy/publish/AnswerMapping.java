@@ -6,6 +6,7 @@ import io.podwire.policy.answer.End;
 import io.podwire.policy.answer.End.Place;
 import io.podwire.policy.answer.Explanation;
 import io.podwire.policy.answer.Party;
+import io.podwire.policy.answer.RecordedFlow;
 import io.podwire.policy.answer.Ruling;
 import io.podwire.policy.answer.Simulation;
 import io.podwire.policy.model.Direction;
@@ -15,6 +16,8 @@ import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.policy.v1.Flip;
 import io.podwire.proto.policy.v1.FlowEnd;
 import io.podwire.proto.policy.v1.FlowExplanation;
+import io.podwire.proto.policy.v1.FlowFlip;
+import io.podwire.proto.policy.v1.FlowTuple;
 import io.podwire.proto.policy.v1.PortRange;
 import io.podwire.proto.policy.v1.RulingReason;
 import java.util.Locale;
@@ -90,6 +93,29 @@ final class AnswerMapping {
                                 .build())
                         .toList())
                 .build();
+    }
+
+    static FlowFlip toProto(RecordedFlow.Flip flip) {
+        return FlowFlip.newBuilder()
+                .setSource(toProto(flip.source()))
+                .setDestination(toProto(flip.destination()))
+                .setProtocol(ProgramMapping.toProto(flip.protocol()))
+                .setPort(flip.port())
+                .setAllowed(flip.allowed())
+                .build();
+    }
+
+    /**
+     * A connection that a node told about.
+     *
+     * @throws IllegalArgumentException when it is none
+     */
+    static RecordedFlow fromProto(FlowTuple flow) {
+        return new RecordedFlow(
+                IpAddress.parse(flow.getSource()),
+                IpAddress.parse(flow.getDestination()),
+                ProgramMapping.fromProto(flow.getProtocol()),
+                flow.getPort());
     }
 
     private static PodRef pod(PodKey key) {

@@ -16,6 +16,7 @@ import io.podwire.proto.policy.v1.Policy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
 import java.util.stream.Stream;
 
 /** podwire.policy.v1.Policies. */
@@ -108,6 +109,8 @@ public final class PoliciesService extends PoliciesGrpc.PoliciesImplBase {
         }
         Map<PolicyKey, Integer> selected = compiler.selectedPods(snapshot, ofNamespaces);
         Map<String, Integer> subjects = compiler.subjects(snapshot, ofCluster);
+        Map<PolicyKey, SortedSet<String>> nodes = compiler.selectedNodes(snapshot, ofNamespaces);
+        Map<String, SortedSet<String>> nodesOfCluster = compiler.subjectNodes(snapshot, ofCluster);
         return page.stream()
                 .map(listed -> switch (listed) {
                     case Listed.OfNamespace(var policy) ->
@@ -117,6 +120,7 @@ public final class PoliciesService extends PoliciesGrpc.PoliciesImplBase {
                                 .setSelectedPods(selected.getOrDefault(policy.key(), 0))
                                 .setInvalid(policy.invalid())
                                 .setTier(TierMapping.toProto(Tier.NETWORK_POLICY))
+                                .addAllNodes(nodes.get(policy.key()))
                                 .build();
                     case Listed.OfCluster(var policy) ->
                         Policy.newBuilder()
@@ -125,6 +129,7 @@ public final class PoliciesService extends PoliciesGrpc.PoliciesImplBase {
                                 .setInvalid(policy.invalid())
                                 .setTier(TierMapping.toProto(policy.tier()))
                                 .setPriority(policy.priority())
+                                .addAllNodes(nodesOfCluster.get(policy.name()))
                                 .build();
                 })
                 .toList();

@@ -19,6 +19,7 @@ import io.podwire.policy.publish.StartBarriers.Standing;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
+import io.podwire.policy.snapshot.History;
 import io.podwire.policy.snapshot.LateSnapshot;
 import java.time.Duration;
 import java.util.HashMap;
@@ -70,6 +71,7 @@ public final class Publisher {
     private final SortedMap<NodeName, Node> nodes = new TreeMap<>();
     private final Set<NodeName> urgent = new LinkedHashSet<>();
     private final LateSnapshot snapshot = new LateSnapshot();
+    private final History history;
     private final SetDeltas setDeltas = new SetDeltas();
     private final StartBarriers barriers = new StartBarriers();
     private boolean synced;
@@ -144,7 +146,17 @@ public final class Publisher {
      * @param random jitter of retries
      */
     public Publisher(EventLoop loop, PolicyCompiler compiler, RandomGenerator random, MeterRegistry meters) {
+        this(loop, compiler, random, meters, 0);
+    }
+
+    /**
+     * The same with a memory.
+     *
+     * @param kept earlier revisions to answer questions from
+     */
+    public Publisher(EventLoop loop, PolicyCompiler compiler, RandomGenerator random, MeterRegistry meters, int kept) {
         this.loop = loop;
+        this.history = new History(kept);
         this.compiler = compiler.incremental();
         this.random = random;
         this.compileTime = Timer.builder("podwire.policy.compile")
@@ -175,7 +187,8 @@ public final class Publisher {
         return Counter.builder("podwire.policy.updates")
                 .tag("kind", kind)
                 .description(
-                        "Updates that were sent to nodes: whole programs, deltas, and words that a program is as it was")
+                        "Updates that were sent to nodes: whole programs, deltas, and words that a program is as it"
+                                + " was")
                 .register(meters);
     }
 
@@ -511,6 +524,25 @@ public final class Publisher {
         });
     }
 
+    /** What led to an earlier revision, and to which state. */
+    History.Kept past(long asked) {
+        return ask(() -> {
+            flush();
+            if (Long.compareUnsigned(asked, revision.get()) > 0) {
+                throw new ServiceException(
+                        ErrorReason.FAILED_PRECONDITION,
+                        "revision " + Long.toUnsignedString(asked) + " has not been reached, the newest is "
+                                + revision.get() + " (revisions start anew with policy-service)");
+            }
+            return history.at(asked)
+                    .orElseThrow(() -> new ServiceException(
+                            ErrorReason.FAILED_PRECONDITION,
+                            "revision " + Long.toUnsignedString(asked) + " is kept no more, the oldest kept is "
+                                    + Long.toUnsignedString(history.oldest())
+                                    + " (--keep-revisions of policy-service keeps more)"));
+        });
+    }
+
     /** Who enforces a revision; 0: the newest. */
     Rollout rollout(long asked) {
         return ask(() -> {
@@ -542,7 +574,7 @@ public final class Publisher {
     private void change(ClusterDelta delta) {
         if (compiler.apply(delta)) {
             snapshot.add(delta);
-            revision.incrementAndGet();
+            history.add(revision.incrementAndGet(), delta, snapshot::get);
             postFlush();
         }
     }
