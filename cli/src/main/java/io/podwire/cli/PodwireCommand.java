@@ -30,7 +30,12 @@ final class PodwireCommand {
     @Command(
             name = "node",
             description = "What this node's node-shim has; for root, on its unix socket.",
-            subcommands = {NodeStatusCommand.class, NodeEndpointsCommand.class})
+            subcommands = {
+                NodeStatusCommand.class,
+                NodeEndpointsCommand.class,
+                NodeDropsCommand.class,
+                NodeWitnessCommand.class,
+            })
     static final class Node {}
 
     @Command(
@@ -55,6 +60,7 @@ final class PodwireCommand {
                 PolicyExplainCommand.class,
                 PolicySimulateCommand.class,
                 PolicyDiffCommand.class,
+                PolicyDropsCommand.class,
             })
     static final class Policy {}
 

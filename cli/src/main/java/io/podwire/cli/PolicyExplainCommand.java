@@ -7,9 +7,11 @@ import io.podwire.proto.policy.v1.ExplainTrafficRequest;
 import io.podwire.proto.policy.v1.ExplainTrafficResponse;
 import io.podwire.proto.policy.v1.FlowEnd;
 import io.podwire.proto.policy.v1.FlowExplanation;
+import io.podwire.proto.policy.v1.KernelOutcome;
 import io.podwire.proto.policy.v1.Party;
 import io.podwire.proto.policy.v1.Ruling;
 import io.podwire.proto.policy.v1.Tier;
+import io.podwire.proto.policy.v1.Witness;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -31,6 +33,11 @@ final class PolicyExplainCommand implements Callable<Integer> {
 
         Transport(Protocol protocol) {
             this.protocol = protocol;
+        }
+
+        /** As in requests. */
+        Protocol protocol() {
+            return protocol;
         }
     }
 
@@ -67,6 +74,16 @@ final class PolicyExplainCommand implements Callable<Integer> {
             description = "policy-service's address. Default: ${DEFAULT-VALUE}")
     private String server;
 
+    @Option(
+            names = "--at",
+            paramLabel = "REVISION",
+            defaultValue = "0",
+            description = "Answer as of this earlier revision, as long as policy-service keeps it. Default: the newest")
+    private long revision;
+
+    @Option(names = "--witness", description = "Ask the nodes concerned, too, what the rules in their kernels say.")
+    private boolean witness;
+
     @Mixin
     private Output output;
 
@@ -77,6 +94,8 @@ final class PolicyExplainCommand implements Callable<Integer> {
                 .setDestination(party(destination))
                 .setProtocol(protocol.protocol)
                 .setPort(port)
+                .setAtRevision(revision)
+                .setWitness(witness)
                 .build();
         ExplainTrafficResponse answer = Calls.call(
                 "--server",
@@ -87,6 +106,7 @@ final class PolicyExplainCommand implements Callable<Integer> {
         for (FlowExplanation flow : answer.getFlowsList()) {
             row(table, flow, "egress", flow.getEgress());
             row(table, flow, "ingress", flow.getIngress());
+            flow.getWitnessesList().forEach(kernel -> row(table, flow, kernel));
         }
         output.print(answer, table);
         return 0;
@@ -113,6 +133,26 @@ final class PolicyExplainCommand implements Callable<Integer> {
                 direction,
                 ruling.getNode() + (late ? " (not yet)" : ""),
                 (ruling.getAllowed() ? "allowed: " : "denied: ") + because(ruling));
+    }
+
+    private static void row(Table table, FlowExplanation flow, Witness kernel) {
+        table.row(
+                end(flow.getSource()),
+                end(flow.getDestination()),
+                !kernel.getSilent().isEmpty() ? "unknown" : NodeWitnessCommand.verdict(kernel.getVerdict()),
+                "kernel",
+                kernel.getNode(),
+                because(kernel));
+    }
+
+    private static String because(Witness kernel) {
+        if (!kernel.getSilent().isEmpty()) {
+            return "no answer: " + kernel.getSilent();
+        }
+        String why = NodeWitnessCommand.because(kernel.getVerdict());
+        return kernel.getAgrees() || kernel.getVerdict().getOutcome() == KernelOutcome.KERNEL_OUTCOME_UNKNOWN
+                ? why
+                : "DIFFERS from what was compiled: " + why;
     }
 
     /** "namespace/pod address", or the address alone. */

@@ -10,8 +10,14 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code podwire policy list}. */
-@Command(name = "list", description = "Network policies, cluster-wide ones first, and which of them are invalid.")
+@Command(
+        name = "list",
+        description =
+                "Network policies, cluster-wide ones first, how many pods they select on which nodes, and which of"
+                        + " them are invalid.")
 final class PolicyListCommand implements Callable<Integer> {
+    private static final int MOST_NODES = 4;
+
     @Option(
             names = "--server",
             paramLabel = "HOST:PORT",
@@ -43,13 +49,14 @@ final class PolicyListCommand implements Callable<Integer> {
                                         .setPageToken(token)
                                         .build()),
                         ListPoliciesResponse::getNextPageToken));
-        Table table = new Table("NAMESPACE", "NAME", "TIER", "PODS", "STATUS");
+        Table table = new Table("NAMESPACE", "NAME", "TIER", "PODS", "NODES", "STATUS");
         answer.getPoliciesList()
                 .forEach(policy -> table.row(
                         policy.getNamespace().isEmpty() ? "-" : policy.getNamespace(),
                         policy.getName(),
                         tier(policy),
                         policy.getSelectedPods(),
+                        nodes(policy),
                         policy.getInvalid().isEmpty() ? "valid" : "closed: " + policy.getInvalid()));
         output.print(answer, table);
         return 0;
@@ -59,5 +66,12 @@ final class PolicyListCommand implements Callable<Integer> {
     private static String tier(Policy policy) {
         String tier = PolicyExplainCommand.tier(policy.getTier(), policy.getPriority());
         return tier.isEmpty() ? "-" : tier;
+    }
+
+    /** All of few, else how many; -o json names them all. */
+    private static String nodes(Policy policy) {
+        return policy.getNodesCount() > MOST_NODES
+                ? policy.getNodesCount() + " nodes"
+                : String.join(",", policy.getNodesList());
     }
 }

@@ -9,12 +9,21 @@ import io.grpc.stub.StreamObserver;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.common.v1.Protocol;
 import io.podwire.proto.policy.v1.AnswersGrpc;
+import io.podwire.proto.policy.v1.DropCount;
+import io.podwire.proto.policy.v1.DropReason;
+import io.podwire.proto.policy.v1.Drops;
 import io.podwire.proto.policy.v1.ExplainTrafficRequest;
 import io.podwire.proto.policy.v1.ExplainTrafficResponse;
 import io.podwire.proto.policy.v1.Flip;
 import io.podwire.proto.policy.v1.FlowEnd;
 import io.podwire.proto.policy.v1.FlowExplanation;
+import io.podwire.proto.policy.v1.FlowFlip;
 import io.podwire.proto.policy.v1.GetRolloutRequest;
+import io.podwire.proto.policy.v1.KernelOutcome;
+import io.podwire.proto.policy.v1.KernelVerdict;
+import io.podwire.proto.policy.v1.ListDropsRequest;
+import io.podwire.proto.policy.v1.ListDropsResponse;
+import io.podwire.proto.policy.v1.NodeDrops;
 import io.podwire.proto.policy.v1.NodeRollout;
 import io.podwire.proto.policy.v1.PolicyChange;
 import io.podwire.proto.policy.v1.PolicyChangeKind;
@@ -26,6 +35,7 @@ import io.podwire.proto.policy.v1.RulingReason;
 import io.podwire.proto.policy.v1.SimulatePoliciesRequest;
 import io.podwire.proto.policy.v1.SimulatePoliciesResponse;
 import io.podwire.proto.policy.v1.Tier;
+import io.podwire.proto.policy.v1.Witness;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
@@ -194,6 +204,131 @@ class PolicyAnswersTest {
                         x/a 10.0.0.1  x/b 10.0.0.2  denied   egress     n1    allowed: spec.egress[0] 'to nodes' of guard (Admin 7), nodes *
                         x/a 10.0.0.1  x/b 10.0.0.2  denied   ingress    n1    denied: spec.egress[0] of guard (Baseline 1000), nodes *
                         """, ""));
+    }
+
+    /** Whose kernels say other things, or nothing. */
+    private static final class Witnessing extends AnswersGrpc.AnswersImplBase {
+        @Override
+        public void explainTraffic(ExplainTrafficRequest request, StreamObserver<ExplainTrafficResponse> out) {
+            assertThat(request.getWitness()).as("--witness").isNotEqualTo(request.getAtRevision() == 12);
+            FlowExplanation.Builder flow = FlowExplanation.newBuilder()
+                    .setSource(end("a", "10.0.0.1"))
+                    .setDestination(end("b", "10.0.0.2"))
+                    .setEgress(Ruling.newBuilder()
+                            .setAllowed(true)
+                            .setReason(RulingReason.RULING_REASON_NOT_ISOLATED)
+                            .setNode("n1")
+                            .setEnforced(true))
+                    .setIngress(Ruling.newBuilder()
+                            .setReason(RulingReason.RULING_REASON_ISOLATED)
+                            .setNode("n2")
+                            .setEnforced(true)
+                            .addPolicies("x/deny"));
+            if (request.getWitness()) {
+                flow.addWitnesses(Witness.newBuilder()
+                                .setNode("n1")
+                                .setAgrees(true)
+                                .setVerdict(KernelVerdict.newBuilder()
+                                        .setOutcome(KernelOutcome.KERNEL_OUTCOME_PASSES)
+                                        .addOtherTables("ip theirs")))
+                        .addWitnesses(Witness.newBuilder()
+                                .setNode("n2")
+                                .setVerdict(KernelVerdict.newBuilder()
+                                        .setOutcome(KernelOutcome.KERNEL_OUTCOME_DROPPED)
+                                        .setChain("ingress-abc")
+                                        .setRule("denied:x/deny")
+                                        .setReply(true)))
+                        .addWitnesses(Witness.newBuilder().setNode("n3").setSilent("it is away"));
+            }
+            out.onNext(ExplainTrafficResponse.newBuilder().addFlows(flow).build());
+            out.onCompleted();
+        }
+
+        @Override
+        public void listDrops(ListDropsRequest request, StreamObserver<ListDropsResponse> out) {
+            assertThat(request.getNode()).isEqualTo("n1");
+            out.onNext(ListDropsResponse.newBuilder()
+                    .addNodes(NodeDrops.newBuilder()
+                            .setNode("n1")
+                            .setDrops(Drops.newBuilder()
+                                    .addDrops(DropCount.newBuilder()
+                                            .setReason(DropReason.DROP_REASON_DEFAULT_DENY)
+                                            .setDirection("ingress")
+                                            .addPolicies("x/a")
+                                            .addPolicies("x/b")
+                                            .setPackets(12)
+                                            .setBytes(720)
+                                            .setLastRisenAtMs(1_700_000_000_123L))
+                                    .addDrops(DropCount.newBuilder()
+                                            .setReason(DropReason.DROP_REASON_RULE)
+                                            .setDirection("egress")
+                                            .addPolicies("x/a")
+                                            .setRule("3")
+                                            .setPackets(2)
+                                            .setBytes(120))
+                                    .addDrops(DropCount.newBuilder()
+                                            .setReason(DropReason.DROP_REASON_GUARD)
+                                            .setRule("spoofed")
+                                            .setPackets(1)
+                                            .setBytes(60))))
+                    .addSilentNodes("n2: it is away")
+                    .build());
+            out.onCompleted();
+        }
+
+        @Override
+        public void simulatePolicies(SimulatePoliciesRequest request, StreamObserver<SimulatePoliciesResponse> out) {
+            assertThat(request.getRecordedFlows()).as("--flows").isTrue();
+            out.onNext(SimulatePoliciesResponse.newBuilder()
+                    .addRecordedFlips(FlowFlip.newBuilder()
+                            .setSource(FlowEnd.newBuilder().setAddress("192.0.2.1"))
+                            .setDestination(end("a", "10.0.0.1"))
+                            .setProtocol(Protocol.PROTOCOL_TCP)
+                            .setPort(443))
+                    .setRecordedFlows(9)
+                    .addSilentNodes("n2: it is away")
+                    .build());
+            out.onCompleted();
+        }
+    }
+
+    @Test
+    void theKernelsVerdictStandsBesideTheCompilers() throws Exception {
+        assertThat(run(new Witnessing(), "policy", "explain", "x/a", "x/b", "-p", "80", "--witness"))
+                .isEqualTo(new Ended(0, """
+                        SOURCE        DESTINATION   VERDICT  DIRECTION  NODE  BECAUSE
+                        x/a 10.0.0.1  x/b 10.0.0.2  denied   egress     n1    allowed: no policy isolates the pod
+                        x/a 10.0.0.1  x/b 10.0.0.2  denied   ingress    n2    denied: isolated by x/deny, and no rule allows it
+                        x/a 10.0.0.1  x/b 10.0.0.2  allowed  kernel     n1    no rule drops it; not looked at: tables of others, ip theirs
+                        x/a 10.0.0.1  x/b 10.0.0.2  denied   kernel     n2    DIFFERS from what was compiled: replies are dropped in chain ingress-abc by denied:x/deny
+                        x/a 10.0.0.1  x/b 10.0.0.2  unknown  kernel     n3    no answer: it is away
+                        """, ""));
+        assertThat(run(new Witnessing(), "policy", "explain", "x/a", "x/b", "-p", "80", "--at", "12")
+                        .out())
+                .doesNotContain("kernel");
+    }
+
+    @Test
+    void dropsAreToldByPolicyAndRule() throws Exception {
+        assertThat(run(new Witnessing(), "policy", "drops", "--node", "n1"))
+                .isEqualTo(new Ended(0, """
+                        NODE  DIRECTION  DROPPED BY                         PACKETS  BYTES  LAST RISEN
+                        n1    ingress    default deny by policies x/a, x/b  12       720    2023-11-14T22:13:20Z
+                        n1    egress     rule 3 of x/a                      2        120    -
+                        n1    -          no policy: spoofed                 1        60     -
+                        """, "did not answer: n2: it is away\n"));
+    }
+
+    @Test
+    void connectionsOfNowThatWouldFlipAreNamed() throws Exception {
+        assertThat(run(new Witnessing(), "policy", "simulate", "--remove", "x/a", "--flows"))
+                .isEqualTo(new Ended(0, """
+                        SOURCE     DESTINATION   PORTS               NOW      THEN
+                        192.0.2.1  x/a 10.0.0.1  tcp 443 (open now)  allowed  denied
+                        """, """
+                        of 9 connections that there are now, 1 would flip
+                        did not tell its connections: n2: it is away
+                        """));
     }
 
     /** Enforced at the third look, or never. */

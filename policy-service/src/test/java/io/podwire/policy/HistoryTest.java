@@ -32,7 +32,8 @@ final class HistoryTest {
                 now = delta.applyTo(now);
                 // Revisions without a change in between are of the state before.
                 revision += 1 + random.nextInt(3);
-                history.add(revision, delta, now);
+                ClusterSnapshot after = now;
+                history.add(revision, delta, () -> after);
                 was.put(revision, now);
                 for (long asked = 0; asked <= revision + 1; asked++) {
                     if (asked < history.oldest()) {
