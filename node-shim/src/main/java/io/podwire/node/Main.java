@@ -27,6 +27,7 @@ import io.podwire.node.cni.Reaper;
 import io.podwire.node.cni.Spool;
 import io.podwire.node.cni.StatusFlow;
 import io.podwire.node.dataplane.BridgeWiring;
+import io.podwire.node.dataplane.CurrentUnderlay;
 import io.podwire.node.dataplane.DeviceWiring;
 import io.podwire.node.dataplane.DriftWatch;
 import io.podwire.node.dataplane.DriftWatch.Part;
@@ -174,8 +175,8 @@ public final class Main {
 
         // The kernel.
         Netns own = context.own(Netns.own());
-        Underlay underlay = Underlay.find(host, options.underlayInterface());
-        AtomicInteger podMtu = new AtomicInteger(podMtu(options, underlay));
+        CurrentUnderlay underlay = new CurrentUnderlay(host, options.underlay());
+        AtomicInteger podMtu = new AtomicInteger(podMtu(options, underlay.last()));
         EventLoop settling = context.own(new EventLoop("journal"));
         AttachmentTable attachments = new AttachmentTable(
                 journal,
@@ -190,7 +191,7 @@ public final class Main {
         RtnetlinkPool sockets = context.own(new RtnetlinkPool());
         LinkEvents events = context.own(LinkEvents.open());
         BridgeWiring bridge = new BridgeWiring(sockets, events, kernelThreads, sysctl, served, failPoints);
-        bridge.prepare(podMtu.get(), Set.of(underlay.ifname()));
+        bridge.prepare(podMtu.get(), Set.of(underlay.last().ifname()));
         DeviceWiring device = new DeviceWiring(sockets, sysctl, served, failPoints);
         device.prepare(attachments.all());
         Wirings wiring = new Wirings(
@@ -213,12 +214,13 @@ public final class Main {
                 rules,
                 served,
                 options.vxlanPort(),
+                options.masquerade(),
                 options.establishedFlows(),
                 denialLog(options, context, nft, endpoints, time));
         VxlanDevice.Settings vxlan =
                 new VxlanDevice.Settings(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
-        RouteReconciler routes =
-                new RouteReconciler(host, context.own(new EventLoop("routes")), underlay, vxlan, served, sysctl);
+        RouteReconciler routes = new RouteReconciler(
+                host, context.own(new EventLoop("routes")), underlay, options.routeMode(), vxlan, served, sysctl);
 
         if (options.policyService().isEmpty()) {
             log.warn("no --policy-service: no policy is enforced on this node");
@@ -245,14 +247,15 @@ public final class Main {
                 },
                 context.meters()));
         Optional<RouteClient> route = options.routeReflector()
-                .map(target -> new RouteClient(
-                        channel(context, target),
+                .map(targets -> context.own(new RouteClient(
+                        targets,
                         context.own(new EventLoop("route")),
                         time,
                         self,
-                        underlay.ends(),
-                        served,
-                        routes));
+                        new RouteClient.Place(
+                                options.routeMode(), () -> underlay.last().ends(), served),
+                        options.staleRoutesAfter(),
+                        routes)));
         BindingClient bindings = context.own(new BindingClient(
                 context.own(new EventLoop("bindings")), time, self, options.ipamReplicas(), book, attachments::get));
         attachments.afterSettling(bindings::changed);
@@ -281,6 +284,7 @@ public final class Main {
                 ipam::fenced,
                 upstreams::blocksChanged);
         upstreams.use(ipam, singles);
+        underlay.whenMoved(upstreams::underlayMoved);
 
         // What people and policy-service ask about the kernel.
         NftRules kernelRules = context.own(NftRules.open());
@@ -351,7 +355,7 @@ public final class Main {
                 new PodMtus(sockets),
                 podMtu,
                 NodeOptions.leastMtu(served),
-                () -> options.mtu() == 0 ? underlay.now(host).innerMtu() : options.mtu(),
+                () -> options.mtu() == 0 ? underlay.look().podMtu(options.routeMode()) : options.mtu(),
                 routes::look);
         upkeep.every(UPKEEP, mtu::look);
         if (options.reapPeriod().isPositive()) {
@@ -362,7 +366,7 @@ public final class Main {
         upstreams.start(attachments.all());
         announcer.ifPresent(one -> one.start(policy.orElseThrow()::endpoints));
         upkeep.every(UPKEEP, upstreams::tellWarnings);
-        Set<String> uplinks = Set.of(underlay.ifname());
+        Supplier<Set<String>> uplinks = () -> Set.of(underlay.last().ifname());
         DriftWatch drift = new DriftWatch(
                 context.own(new EventLoop("drift")),
                 time,
@@ -372,13 +376,13 @@ public final class Main {
                                 .toList(),
                         bridge.bridgeIndex(),
                         bridge.bridgeMtu(),
-                        underlay.ifindex(),
+                        underlay.last().ifindex(),
                         routes.tunnelIndex(),
                         routes.destinations()),
                 ruleset,
                 Map.of(
-                        Part.SETTINGS, () -> Result.of(bridge.repairSettings(uplinks)),
-                        Part.BRIDGE, () -> Result.of(bridge.repairBridge(bridge.bridgeMtu(), uplinks)),
+                        Part.SETTINGS, () -> Result.of(bridge.repairSettings(uplinks.get())),
+                        Part.BRIDGE, () -> Result.of(bridge.repairBridge(bridge.bridgeMtu(), uplinks.get())),
                         Part.PODS, new PodRepair(node, bridge)::look,
                         Part.ROUTES, () -> Result.of(routes.resync().join())),
                 context.meters());
@@ -464,7 +468,7 @@ public final class Main {
     }
 
     private static int podMtu(NodeOptions options, Underlay underlay) {
-        int mtu = options.mtu() == 0 ? underlay.innerMtu() : options.mtu();
+        int mtu = options.mtu() == 0 ? underlay.podMtu(options.routeMode()) : options.mtu();
         int least = NodeOptions.leastMtu(options.families());
         if (mtu < least) {
             throw new IllegalArgumentException("the underlay interface " + underlay.ifname() + " has MTU "

@@ -1,6 +1,7 @@
 package io.podwire.node;
 
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.service.CommonOptions;
 import io.podwire.common.service.ListenAddress;
@@ -8,6 +9,9 @@ import io.podwire.common.service.ServiceOptions;
 import io.podwire.node.plan.DenialLog;
 import io.podwire.node.plan.EstablishedFlows;
 import io.podwire.node.plan.StartBarrier;
+import io.podwire.node.plan.Masquerade;
+import io.podwire.node.plan.RouteMode;
+import io.podwire.node.plan.UnderlayChoice;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -81,21 +85,72 @@ public final class NodeOptions implements ServiceOptions {
 
     @Option(
             names = "--route-reflector",
-            paramLabel = "HOST:PORT",
-            description = "Where routes come from. Without it other nodes' pods are not reached")
+            paramLabel = "HOST:PORT[,...]",
+            description =
+                    "Where routes come from, each replica: of a name with several addresses each is one. Without it"
+                            + " other nodes' pods are not reached")
     private String routeReflector = "";
+
+    @Option(
+            names = "--stale-routes-after",
+            paramLabel = "DURATION",
+            description = "How long routes stay that a replica of route-reflector does not name after its return,"
+                    + " ISO-8601, PT1S to PT1H. Default: ${DEFAULT-VALUE}")
+    private Duration staleRoutesAfter = Duration.ofMinutes(2);
+
+    @Option(
+            names = "--route-mode",
+            paramLabel = "MODE",
+            description = "How packets go to other nodes: direct (as they are; the network's routers know the blocks of"
+                    + " other subnets), vxlan (always in VXLAN) or cross-subnet (as they are on one subnet, else in"
+                    + " VXLAN); the same on all nodes. Default: ${DEFAULT-VALUE}")
+    private String routeMode = RouteMode.CROSS_SUBNET.label();
 
     @Option(
             names = "--underlay-interface",
             paramLabel = "NAME",
-            description = "Interface to the other nodes. Default: that of the default route")
-    private String underlayInterface = "";
+            split = ",",
+            description = "Interface to the other nodes; of several the first that there is with a global address."
+                    + " Default: that of the default route")
+    private List<String> underlayInterfaces = List.of();
+
+    @Option(
+            names = "--underlay-cidr",
+            paramLabel = "CIDR",
+            split = ",",
+            description = "Networks of the addresses that other nodes are told, the first that this node is in decides."
+                    + " Default: any")
+    private List<String> underlayCidrs = List.of();
+
+    @Option(
+            names = "--underlay-address",
+            paramLabel = "ADDRESS",
+            split = ",",
+            description = "This node's addresses that other nodes are told, one or one of each family, in place of"
+                    + " --underlay-cidr")
+    private List<String> underlayAddresses = List.of();
+
+    @Option(
+            names = "--masquerade",
+            paramLabel = "CIDR",
+            split = ",",
+            description = "Pools whose pods leave the cluster by their node's address. Default: none")
+    private List<String> masquerade = List.of();
+
+    @Option(
+            names = "--masquerade-except",
+            paramLabel = "CIDR",
+            split = ",",
+            description = "Where these pods have their own address beside those pools: other pools, the nodes' network,"
+                    + " networks that know the way back. Default: none")
+    private List<String> masqueradeExcept = List.of();
 
     @Option(
             names = "--mtu",
             paramLabel = "BYTES",
-            description = "MTU of pods, 0 or 576 to 65535, with IPv6 from 1280. 0: the underlay's less VXLAN's headers,"
-                    + " 50 over IPv4 and 70 over IPv6. Default: ${DEFAULT-VALUE}")
+            description =
+                    "MTU of pods, 0 or 576 to 65535, with IPv6 from 1280. 0: the underlay's less VXLAN's headers,"
+                            + " 50 over IPv4 and 70 over IPv6, or the underlay's own with --route-mode direct. Default: ${DEFAULT-VALUE}")
     private int mtu;
 
     @Option(
@@ -181,6 +236,15 @@ public final class NodeOptions implements ServiceOptions {
     public void check() {
         var _ = nodeName();
         Set<IpFamily> families = families();
+        var _ = routeMode();
+        var _ = underlay();
+        if (masquerade().pools().isEmpty() && !masquerade().except().isEmpty()) {
+            throw new IllegalArgumentException("--masquerade-except needs --masquerade");
+        }
+        if (staleRoutesAfter.compareTo(Duration.ofSeconds(1)) < 0
+                || staleRoutesAfter.compareTo(Duration.ofHours(1)) > 0) {
+            throw new IllegalArgumentException("--stale-routes-after must be PT1S to PT1H, got " + staleRoutesAfter);
+        }
         range("--mtu", mtu, mtu == 0 ? 0 : leastMtu(families), 65_535);
         if (!pools.isEmpty() && pools.size() != families.size()) {
             throw new IllegalArgumentException("--pool must be given once for each family of --ip-families "
@@ -288,14 +352,47 @@ public final class NodeOptions implements ServiceOptions {
                         "--established-flows must be judge or finish, got '" + establishedFlows + "'"));
     }
 
-    /** HOST:PORT of route-reflector, where one is. */
+    /** HOST:PORT of route-reflector, several with commas between, where one is. */
     public Optional<String> routeReflector() {
         return routeReflector.isEmpty() ? Optional.empty() : Optional.of(routeReflector);
     }
 
-    /** Name of the underlay interface, where given. */
-    public Optional<String> underlayInterface() {
-        return underlayInterface.isEmpty() ? Optional.empty() : Optional.of(underlayInterface);
+    /** How long routes stay that a reflector does not name after its return. */
+    public Duration staleRoutesAfter() {
+        return staleRoutesAfter;
+    }
+
+    /** How packets go to other nodes. */
+    public RouteMode routeMode() {
+        return RouteMode.parse(routeMode);
+    }
+
+    /** Which interface and which addresses of it are this node's place among the others. */
+    public UnderlayChoice underlay() {
+        if (!underlayCidrs.isEmpty() && !underlayAddresses.isEmpty()) {
+            throw new IllegalArgumentException("give --underlay-cidr or --underlay-address, not both");
+        }
+        List<IpPrefix> networks = underlayAddresses.isEmpty()
+                ? prefixes("--underlay-cidr", underlayCidrs)
+                : prefixes(
+                        "--underlay-address",
+                        underlayAddresses.stream()
+                                .map(address -> address + (address.contains(":") ? "/128" : "/32"))
+                                .toList());
+        return new UnderlayChoice(underlayInterfaces, networks);
+    }
+
+    /** Whose packets leave the cluster by the node's address. */
+    public Masquerade masquerade() {
+        return new Masquerade(prefixes("--masquerade", masquerade), prefixes("--masquerade-except", masqueradeExcept));
+    }
+
+    private static List<IpPrefix> prefixes(String option, List<String> texts) {
+        try {
+            return texts.stream().map(IpPrefix::parse).toList();
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(option + ": " + e.getMessage(), e);
+        }
     }
 
     /** MTU of pods; 0: as the underlay has it. */

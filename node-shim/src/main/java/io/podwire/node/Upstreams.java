@@ -10,9 +10,9 @@ import io.podwire.node.address.AddressBook;
 import io.podwire.node.address.BlockUse;
 import io.podwire.node.cni.Node;
 import io.podwire.node.dataplane.BridgeWiring;
+import io.podwire.node.dataplane.CurrentUnderlay;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.dataplane.RulesetReconciler;
-import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.dataplane.VxlanDevice;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.journal.Journal;
@@ -59,7 +59,7 @@ final class Upstreams implements Node.Services {
     private final Journal journal;
     private final AddressBook<EndpointKey> book;
     private final TimeSource time;
-    private final Underlay underlay;
+    private final CurrentUnderlay underlay;
     private final VxlanDevice.Settings vxlan;
     private final RouteReconciler routes;
     private final RulesetReconciler ruleset;
@@ -80,7 +80,7 @@ final class Upstreams implements Node.Services {
             Journal journal,
             AddressBook<EndpointKey> book,
             TimeSource time,
-            Underlay underlay,
+            CurrentUnderlay underlay,
             VxlanDevice.Settings vxlan,
             RouteReconciler routes,
             RulesetReconciler ruleset,
@@ -140,10 +140,11 @@ final class Upstreams implements Node.Services {
      * @return done once no other node takes another block for this one's, and the tunnel has no other address
      */
     synchronized CompletableFuture<Void> blocksChanged() {
+        routes.ownBlocks(Set.copyOf(book.blocks()));
         if (route.isEmpty()) {
             return CompletableFuture.completedFuture(null);
         }
-        Optional<PodAddresses> tunnel = tunnelAddresses();
+        Optional<PodAddresses> tunnel = options.routeMode().tunnels() ? tunnelAddresses() : Optional.empty();
         CompletableFuture<Void> moved =
                 tunnel.map(routes::tunnelAddresses).orElseGet(() -> CompletableFuture.completedFuture(null));
         List<IpPrefix> prefixes = announced(
@@ -151,11 +152,17 @@ final class Upstreams implements Node.Services {
         CompletableFuture<Void> told = route.get()
                 .announce(new RemoteNode(
                         self.name(),
-                        underlay.ends(),
+                        underlay.last().ends(),
                         tunnel.flatMap(addresses -> tunnelEnd(addresses, prefixes))
                                 .map(address -> new RemoteNode.Vtep(vxlan.mac(), address)),
                         prefixes));
         return CompletableFuture.allOf(moved, told);
+    }
+
+    /** The node is elsewhere on the underlay: the others learn it, and its ways to them are other ones. */
+    void underlayMoved() {
+        var _ = blocksChanged();
+        route.ifPresent(RouteClient::moved);
     }
 
     /**

@@ -4,13 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.service.ListenAddress;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.node.plan.EstablishedFlows;
+import io.podwire.node.plan.Masquerade;
+import io.podwire.node.plan.RouteMode;
 import io.podwire.node.plan.StartBarrier;
 import io.podwire.node.plan.StartBarrier.Scope;
+import io.podwire.node.plan.UnderlayChoice;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,7 +34,10 @@ final class NodeOptionsTest {
         assertThat(options.ipamReplicas()).as("where nobody says so").isEqualTo("ipam:1");
         assertThat(options.policyService()).isEmpty();
         assertThat(options.routeReflector()).isEmpty();
-        assertThat(options.underlayInterface()).isEmpty();
+        assertThat(options.underlay()).isEqualTo(new UnderlayChoice(List.of(), List.of()));
+        assertThat(options.routeMode()).isEqualTo(RouteMode.CROSS_SUBNET);
+        assertThat(options.masquerade()).isEqualTo(Masquerade.NONE);
+        assertThat(options.staleRoutesAfter()).isEqualTo(Duration.ofMinutes(2));
         assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/run/podwire/cni.sock")));
         assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(60));
         assertThat(options.startBarrier()).isEqualTo(StartBarrier.USUAL);
@@ -48,7 +56,11 @@ final class NodeOptionsTest {
                         Map.entry("PODWIRE_NODE_NAME", "n9"),
                         Map.entry("PODWIRE_STATE_DIR", "/s"),
                         Map.entry("PODWIRE_SPOOL_DIR", "/p"),
-                        Map.entry("PODWIRE_UNDERLAY_INTERFACE", "eth7"),
+                        Map.entry("PODWIRE_UNDERLAY_INTERFACE", "eth7,eth8"),
+                        Map.entry("PODWIRE_UNDERLAY_CIDR", "192.0.2.0/24"),
+                        Map.entry("PODWIRE_ROUTE_MODE", "direct"),
+                        Map.entry("PODWIRE_MASQUERADE", "10.1.0.0/16,fd00::/48"),
+                        Map.entry("PODWIRE_MASQUERADE_EXCEPT", "192.0.2.0/24"),
                         Map.entry("PODWIRE_MTU", "1400"),
                         Map.entry("PODWIRE_VXLAN_VNI", "5"),
                         Map.entry("PODWIRE_VXLAN_PORT", "8472"),
@@ -67,7 +79,13 @@ final class NodeOptionsTest {
         assertThat(options.routeReflector()).hasValue("r:3");
         assertThat(options.stateDir()).isEqualTo(Path.of("/s"));
         assertThat(options.spoolDir()).isEqualTo(Path.of("/p"));
-        assertThat(options.underlayInterface()).hasValue("eth7");
+        assertThat(options.underlay())
+                .isEqualTo(new UnderlayChoice(List.of("eth7", "eth8"), List.of(IpPrefix.parse("192.0.2.0/24"))));
+        assertThat(options.routeMode()).isEqualTo(RouteMode.DIRECT);
+        assertThat(options.masquerade())
+                .isEqualTo(new Masquerade(
+                        List.of(IpPrefix.parse("10.1.0.0/16"), IpPrefix.parse("fd00::/48")),
+                        List.of(IpPrefix.parse("192.0.2.0/24"))));
         assertThat(options.mtu()).isEqualTo(1400);
         assertThat(options.vxlanVni()).isEqualTo(5);
         assertThat(options.vxlanPort()).isEqualTo(8472);
@@ -84,6 +102,13 @@ final class NodeOptionsTest {
     @ValueSource(
             strings = {
                 "--mtu=575",
+                "--route-mode=ipip",
+                "--underlay-cidr=192.0.2.1/24",
+                "--underlay-address=nowhere",
+                "--masquerade=10.1.0.1/16",
+                "--masquerade-except=10.1.0.0/16",
+                "--stale-routes-after=PT0S",
+                "--stale-routes-after=PT2H",
                 "--mtu=65536",
                 "--mtu=-1",
                 "--vxlan-vni=0",

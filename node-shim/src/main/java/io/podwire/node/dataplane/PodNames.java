@@ -23,6 +23,9 @@ import java.util.regex.Pattern;
  * host link is called after its endpoint's hash and carries the endpoint in clear in its alias.
  */
 public final class PodNames {
+    /** What the names of Podwire's links begin with. */
+    static final String PREFIX = "pw";
+
     /** The bridge of all pods. */
     public static final String BRIDGE = "pw0";
     /** The VXLAN device. */

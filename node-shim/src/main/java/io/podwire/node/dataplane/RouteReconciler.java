@@ -12,6 +12,8 @@ import io.podwire.node.netlink.rt.FdbEntry;
 import io.podwire.node.netlink.rt.Neighbour;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteProtocol;
+import io.podwire.node.netlink.rt.RouteType;
+import io.podwire.node.plan.RouteMode;
 import io.podwire.node.plan.RoutePlan;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -33,14 +35,23 @@ import org.slf4j.LoggerFactory;
  * Keeps the kernel's routes to other nodes, and the VXLAN device with its neighbours and FDB, equal
  * to the plan. The loop given to the constructor owns all state.
  *
- * <p>Its own are: routes of Podwire's protocol number that leave through the underlay or the VXLAN
- * device, and every permanent neighbour and FDB entry of the VXLAN device.
+ * <p>Its own are: routes of Podwire's protocol number that have a next hop, leave through the underlay or the VXLAN
+ * device or refuse, and every permanent neighbour and FDB entry of the VXLAN device.
+ *
+ * <p>A packet to an address of the node's own blocks that no pod has is refused here: by the default route it would go
+ * to the network's router, which may have a route back. It is told to its sender, as from a link where nobody answers.
  */
 public final class RouteReconciler {
     private static final Logger log = LoggerFactory.getLogger(RouteReconciler.class);
+    /** Any other route to the same destination is better: a pod's, where a block is one address, or another node's. */
+    private static final long LAST_RESORT = 0xFFFF_FFFFL;
+    /** So many new routes at once have a line each in the log. */
+    private static final int FEW = 50;
+
     private final Rtnetlink host;
     private final EventLoop loop;
-    private final Underlay underlay;
+    private final CurrentUnderlay underlay;
+    private final RouteMode mode;
     private final VxlanDevice vxlan;
     private final Set<IpFamily> families;
     /** What others had changed and nobody has been told of yet. */
@@ -48,6 +59,7 @@ public final class RouteReconciler {
 
     private Optional<RoutePlan> plan = Optional.empty();
     private Optional<PodAddresses> tunnelAddresses = Optional.empty();
+    private Optional<Set<IpPrefix>> ownBlocks = Optional.empty();
     /** What was in the kernel when it was last as planned: what differs from that is others' doing. */
     private Optional<Planned> reached = Optional.empty();
 
@@ -60,19 +72,22 @@ public final class RouteReconciler {
     /**
      * A reconciler that has not touched the kernel yet; it looks on each change, and when told to.
      *
+     * @param mode how packets go to other nodes
      * @param families what pods have addresses of: routes of others are not its own
      */
     public RouteReconciler(
             Rtnetlink host,
             EventLoop loop,
-            Underlay underlay,
+            CurrentUnderlay underlay,
+            RouteMode mode,
             VxlanDevice.Settings vxlan,
             Set<IpFamily> families,
             Sysctl sysctl) {
         this.host = host;
         this.loop = loop;
         this.underlay = underlay;
-        this.vxlan = new VxlanDevice(host, underlay, vxlan, families, sysctl, repairs::add);
+        this.mode = mode;
+        this.vxlan = new VxlanDevice(host, vxlan, families, sysctl, repairs::add);
         this.families = Set.copyOf(families);
     }
 
@@ -96,16 +111,35 @@ public final class RouteReconciler {
         });
     }
 
-    /** Takes the next plan. Before the first one, no route is touched. */
+    /** Takes the node's own blocks: what no pod has of them is refused. Before the first call nothing is. */
+    public void ownBlocks(Set<IpPrefix> blocks) {
+        Set<IpPrefix> copy = Set.copyOf(blocks);
+        loop.execute(() -> {
+            if (!ownBlocks.equals(Optional.of(copy))) {
+                reached = ownBlocks.isPresent() ? reached : Optional.empty();
+                ownBlocks = Optional.of(copy);
+                rememberDestinations();
+                planned();
+            }
+        });
+    }
+
+    /** Takes the next plan. Before the first one, no route to another node is touched. */
     public void plan(RoutePlan next) {
         loop.execute(() -> {
             plan = Optional.of(next);
-            destinations = Stream.concat(
-                            next.direct().stream().map(RoutePlan.Direct::destination),
-                            next.tunnelled().stream().map(RoutePlan.Tunnelled::destination))
-                    .collect(Collectors.toUnmodifiableSet());
+            rememberDestinations();
             planned();
         });
+    }
+
+    private void rememberDestinations() {
+        Stream<IpPrefix> others = plan.stream()
+                .flatMap(now -> Stream.concat(
+                        now.direct().stream().map(RoutePlan.Direct::destination),
+                        now.tunnelled().stream().map(RoutePlan.Tunnelled::destination)));
+        destinations =
+                Stream.concat(others, ownBlocks.orElse(Set.of()).stream()).collect(Collectors.toUnmodifiableSet());
     }
 
     /** Looks now: the underlay has changed. */
@@ -127,7 +161,7 @@ public final class RouteReconciler {
         });
     }
 
-    /** Where routes to other nodes lead. */
+    /** Where routes to other nodes lead, and what of the node's own is refused. */
     public Set<IpPrefix> destinations() {
         return destinations;
     }
@@ -146,23 +180,43 @@ public final class RouteReconciler {
     }
 
     private void apply() throws IOException {
-        OptionalInt device =
-                tunnelAddresses.isPresent() ? OptionalInt.of(vxlan.ensure(tunnelAddresses.get())) : OptionalInt.empty();
+        Underlay now = underlay.look();
+        if (!mode.tunnels()) {
+            vxlan.remove();
+        }
+        OptionalInt device = tunnelAddresses.isPresent()
+                ? OptionalInt.of(vxlan.ensure(now, tunnelAddresses.get()))
+                : OptionalInt.empty();
         tunnelIndex = device.orElse(0);
-        if (plan.isPresent()) {
+        if (plan.isPresent() || ownBlocks.isPresent()) {
             Optional<Planned> before = reached;
             reached = Optional.empty();
-            reached = Optional.of(reconcile(plan.get(), device, before));
+            Planned done = reconcile(now, device, before);
+            // What an earlier life left, and the first plan takes away, others have not put there.
+            reached = plan.isPresent() ? Optional.of(done) : Optional.empty();
         }
     }
 
-    private Planned reconcile(RoutePlan plan, OptionalInt device, Optional<Planned> before) {
+    private Planned reconcile(Underlay now, OptionalInt device, Optional<Planned> before) {
         Set<Route> routes = new LinkedHashSet<>();
+        ownBlocks.orElse(Set.of()).stream()
+                .filter(block -> families.contains(block.family()))
+                .sorted()
+                .forEach(block -> routes.add(Route.unreachable(block).withMetric(LAST_RESORT)));
+        if (plan.isEmpty()) {
+            reconcileRoutes(now, routes, device, before);
+            return new Planned(routes, Set.of(), Set.of());
+        }
+        return reconcile(plan.get(), now, routes, device, before);
+    }
+
+    private Planned reconcile(
+            RoutePlan plan, Underlay now, Set<Route> routes, OptionalInt device, Optional<Planned> before) {
         Set<Neighbour> neighbours = new LinkedHashSet<>();
         Set<FdbEntry> fdb = new LinkedHashSet<>();
-        plan.direct().forEach(d -> routes.add(Route.via(d.destination(), d.via(), underlay.ifindex())));
+        plan.direct().forEach(d -> routes.add(Route.via(d.destination(), d.via(), now.ifindex())));
         if (device.isEmpty()) {
-            reconcileRoutes(routes, device, before);
+            reconcileRoutes(now, routes, device, before);
             return new Planned(routes, neighbours, fdb);
         }
         int index = device.getAsInt();
@@ -183,7 +237,7 @@ public final class RouteReconciler {
             host.replaceFdb(entry);
             missed(before.map(Planned::fdb), entry, "fdb", entry.mac(), " on " + VXLAN);
         });
-        reconcileRoutes(routes, device, before);
+        reconcileRoutes(now, routes, device, before);
         each(fdbNow, fdb, entry -> {
             host.deleteFdb(entry);
             extra(before.map(Planned::fdb), entry, "fdb", entry.mac(), " on " + VXLAN);
@@ -198,27 +252,53 @@ public final class RouteReconciler {
         return new Planned(routes, neighbours, fdb);
     }
 
-    private void reconcileRoutes(Set<Route> desired, OptionalInt device, Optional<Planned> before) {
-        Set<Route> now = kept(
-                ofEach(host::routes),
-                r -> r.protocol() == RouteProtocol.PODWIRE
-                        && (r.ifindex().equals(OptionalInt.of(underlay.ifindex()))
-                                || (device.isPresent() && r.ifindex().equals(device))));
+    private void reconcileRoutes(Underlay underlay, Set<Route> desired, OptionalInt device, Optional<Planned> before) {
+        Set<Route> now = kept(ofEach(host::routes), r -> isOwn(r, underlay, device));
+        boolean few = desired.stream()
+                        .filter(route -> !now.contains(route))
+                        .limit(FEW + 1L)
+                        .count()
+                <= FEW;
+        if (!few) {
+            log.info("many routes are new, of {} in all", desired.size());
+        }
         each(desired, now, route -> {
             host.replaceRoute(route);
-            log.info("route to {} via {}", route.destination(), route.gateway().orElseThrow());
+            if (few) {
+                log.info(
+                        "route to {} {}",
+                        route.destination(),
+                        route.gateway().map(via -> "via " + via).orElse("refuses what no pod has"));
+            }
             missed(before.map(Planned::routes), route, "route", route.destination(), "");
         });
-        Set<Object> wanted = new LinkedHashSet<>();
-        desired.forEach(r -> wanted.add(r.destination()));
+        Set<Place> wanted = new LinkedHashSet<>();
+        desired.forEach(r -> wanted.add(new Place(r.destination(), r.metric())));
         each(now, desired, route -> {
             // A route that was replaced in place is gone already: its destination has another next hop.
-            if (!wanted.contains(route.destination())) {
+            if (!wanted.contains(new Place(route.destination(), route.metric()))) {
                 host.deleteRoute(route);
                 log.info("no route to {} any more", route.destination());
                 extra(before.map(Planned::routes), route, "route", route.destination(), "");
             }
         });
+    }
+
+    /** Where the kernel has one route at most. */
+    private record Place(IpPrefix destination, long metric) {}
+
+    /** Whether it is one to judge now: before the first plan, or before the first blocks, those of that kind are not. */
+    private boolean isOwn(Route route, Underlay underlay, OptionalInt device) {
+        if (route.protocol() != RouteProtocol.PODWIRE) {
+            return false;
+        }
+        if (route.type() != RouteType.UNICAST) {
+            return ownBlocks.isPresent();
+        }
+        return plan.isPresent()
+                && (route.gateway().isPresent()
+                        || route.ifindex().equals(OptionalInt.of(underlay.ifindex()))
+                        || (device.isPresent() && route.ifindex().equals(device)));
     }
 
     /** Something was put into the kernel: a repair if it had been there. */

@@ -15,6 +15,7 @@ import io.podwire.node.plan.DenialLog;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EstablishedFlows;
 import io.podwire.node.plan.LocalEndpoint;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RulesetInput;
 import io.podwire.node.plan.RulesetPlanner;
@@ -48,6 +49,7 @@ public final class RulesetReconciler {
     private final Set<IpFamily> families;
     private final int vxlanPort;
     private final EstablishedFlows established;
+    private final Masquerade masquerade;
 
     private final Optional<DenialLog> denials;
     private final RulesetPlanner planner;
@@ -74,9 +76,11 @@ public final class RulesetReconciler {
      * @param backend belongs to the node's network namespace
      * @param families what pods have addresses of: that of every endpoint is among them
      * @param vxlanPort UDP port whose packets pods must not send
+     * @param masquerade whose packets leave the cluster by the node's address
      */
-    public RulesetReconciler(NftBackend backend, EventLoop loop, Set<IpFamily> families, int vxlanPort) {
-        this(backend, loop, families, vxlanPort, EstablishedFlows.JUDGE, Optional.empty());
+    public RulesetReconciler(
+            NftBackend backend, EventLoop loop, Set<IpFamily> families, int vxlanPort, Masquerade masquerade) {
+        this(backend, loop, families, vxlanPort, masquerade, EstablishedFlows.JUDGE, Optional.empty());
     }
 
     /**
@@ -91,6 +95,7 @@ public final class RulesetReconciler {
             EventLoop loop,
             Set<IpFamily> families,
             int vxlanPort,
+            Masquerade masquerade,
             EstablishedFlows established,
             Optional<DenialLog> denials) {
         this.denials = denials;
@@ -100,6 +105,7 @@ public final class RulesetReconciler {
         this.families = Set.copyOf(families);
         this.vxlanPort = vxlanPort;
         this.established = established;
+        this.masquerade = masquerade;
     }
 
     /**
@@ -393,7 +399,7 @@ public final class RulesetReconciler {
 
     private RulesetInput input(List<LocalEndpoint> of) {
         Optional<NodeProgram> enforced = program.map(p -> p.withArrived(endpoints.values()));
-        return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort, unbridged, established);
+        return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort, unbridged, established, masquerade);
     }
 
     /** What is asked from another thread meanwhile, as CHECK does, is told of the last change that has ended. */

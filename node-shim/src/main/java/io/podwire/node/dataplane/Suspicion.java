@@ -62,7 +62,12 @@ final class Suspicion {
                 part(
                         Part.PODS,
                         !port.equals(HostSide.PORT) && (!names.containsKey(index) || byLink.containsKey(name(index))));
-            case RtnetlinkEvent.AddressChanged(var address) -> part(Part.ROUTES, isOfRoutes(address.ifindex()));
+            // It may be the underlay's new place. Nobody but the node's administrator adds addresses.
+            case RtnetlinkEvent.AddressChanged(var address) ->
+                part(
+                        Part.ROUTES,
+                        isOfRoutes(address.ifindex())
+                                || !name(address.ifindex()).startsWith(PodNames.PREFIX));
             case RtnetlinkEvent.AddressGone(var address) -> ofLink(address.ifindex());
             case RtnetlinkEvent.RouteChanged(Route route) -> route(route, false);
             case RtnetlinkEvent.RouteGone(Route route) -> route(route, true);

@@ -13,6 +13,7 @@ import io.podwire.node.netlink.rt.LinkKind;
 import io.podwire.node.netlink.rt.NewLink;
 import io.podwire.node.netlink.rt.NewLinkKind;
 import io.podwire.node.netlink.rt.Scope;
+import io.podwire.node.netlink.rt.VxlanOuter;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -26,8 +27,15 @@ import org.slf4j.LoggerFactory;
 public final class VxlanDevice {
     private static final Logger log = LoggerFactory.getLogger(VxlanDevice.class);
 
+    /**
+     * Source ports, as RFC 7348 §5 recommends them: apart from those that kernel and programs choose on this node, so that
+     * a firewall can tell them.
+     */
+    static final int FIRST_SOURCE_PORT = 49_152;
+
+    static final int LAST_SOURCE_PORT = 65_535;
+
     private final Rtnetlink host;
-    private final Underlay underlay;
     private final Settings settings;
     private final Set<IpFamily> families;
     private final Sysctl sysctl;
@@ -44,22 +52,15 @@ public final class VxlanDevice {
      */
     public record Settings(int vni, int port, MacAddress mac) {}
 
-    private record Ensured(PodAddresses addresses, int mtu) {
+    private record Ensured(Underlay underlay, PodAddresses addresses, int mtu) {
         boolean had(IpAddress address) {
             return addresses.list().contains(address);
         }
     }
 
     /** A device that has not been looked at; what others changed is told to {@code repairs}. */
-    VxlanDevice(
-            Rtnetlink host,
-            Underlay underlay,
-            Settings settings,
-            Set<IpFamily> families,
-            Sysctl sysctl,
-            Consumer<Repair> repairs) {
+    VxlanDevice(Rtnetlink host, Settings settings, Set<IpFamily> families, Sysctl sysctl, Consumer<Repair> repairs) {
         this.host = host;
-        this.underlay = underlay;
         this.settings = settings;
         this.families = Set.copyOf(families);
         this.sysctl = sysctl;
@@ -70,16 +71,17 @@ public final class VxlanDevice {
      * Compares the device with what it must be, and puts right what differs. Loses nothing of what is on it, unless
      * its VNI, MAC address, port or source is another: then it is made anew.
      *
+     * @param underlay what it sends by
      * @param addresses of the node on it, and no others
      * @return its index
      * @throws io.podwire.node.netlink.NetlinkException when the kernel refuses
      * @throws IOException when a kernel setting cannot be written
      */
-    int ensure(PodAddresses addresses) throws IOException {
-        Optional<Ensured> before = ensured;
+    int ensure(Underlay underlay, PodAddresses addresses) throws IOException {
+        Optional<Ensured> before = ensured.filter(was -> was.underlay.samePlace(underlay));
         ensured = Optional.empty();
-        int mtu = underlay.now(host).innerMtu();
-        Link device = device(mtu, before);
+        int mtu = underlay.innerMtu();
+        Link device = device(underlay, mtu, before);
         if (families.contains(IpFamily.V6)) {
             host.disableIpv6LinkLocal(device.index());
             Ipv6Host.byHand(sysctl, VXLAN);
@@ -89,13 +91,22 @@ public final class VxlanDevice {
             host.setUp(device.index());
             repaired(before.isPresent(), "vxlan", VXLAN, "was down", "set up");
         }
-        ensured = Optional.of(new Ensured(addresses, mtu));
+        ensured = Optional.of(new Ensured(underlay, addresses, mtu));
         return device.index();
     }
 
-    private Link device(int mtu, Optional<Ensured> before) {
+    /** Removes what an earlier life of the node left, or this one made; what led through it goes with it. */
+    void remove() {
+        ensured = Optional.empty();
+        host.link(VXLAN).ifPresent(link -> {
+            log.info("no packets go in VXLAN: removing {}", VXLAN);
+            host.deleteLink(link.index());
+        });
+    }
+
+    private Link device(Underlay underlay, int mtu, Optional<Ensured> before) {
         Optional<Link> found = host.link(VXLAN);
-        if (found.isPresent() && !isAsPlanned(found.get())) {
+        if (found.isPresent() && !isAsPlanned(found.get(), underlay)) {
             log.warn("{} is not as it must be ({}), making it anew", VXLAN, found.get());
             host.deleteLink(found.get().index());
             found = Optional.empty();
@@ -103,12 +114,7 @@ public final class VxlanDevice {
         if (found.isEmpty()) {
             host.addLink(new NewLink(
                     VXLAN,
-                    new NewLinkKind.Vxlan(
-                            settings.vni(),
-                            underlay.address(),
-                            OptionalInt.of(underlay.ifindex()),
-                            settings.port(),
-                            false),
+                    new NewLinkKind.Vxlan(settings.vni(), underlay.address(), settings.port(), false, outer(underlay)),
                     Optional.of(settings.mac()),
                     OptionalInt.of(mtu),
                     OptionalInt.empty(),
@@ -147,12 +153,23 @@ public final class VxlanDevice {
         }
     }
 
-    private boolean isAsPlanned(Link link) {
-        return link.kind() instanceof LinkKind.Vxlan(int vni, Optional<IpAddress> local, int port, boolean learning)
+    /**
+     * With a checksum: a receiver whose network card checks the outer one need not add up the inner packet again, and
+     * the sender's kernel derives it from the inner one. Without it IPv6 refuses the packet.
+     */
+    private static VxlanOuter outer(Underlay underlay) {
+        return new VxlanOuter(OptionalInt.of(underlay.ifindex()), FIRST_SOURCE_PORT, LAST_SOURCE_PORT, true);
+    }
+
+    private boolean isAsPlanned(Link link, Underlay underlay) {
+        return link.kind()
+                        instanceof
+                        LinkKind.Vxlan(int vni, Optional<IpAddress> local, int port, boolean learning, VxlanOuter outer)
                 && vni == settings.vni()
                 && local.equals(Optional.of(underlay.address()))
                 && port == settings.port()
                 && !learning
+                && outer.equals(outer(underlay))
                 && link.mac().equals(Optional.of(settings.mac()));
     }
 

@@ -131,7 +131,7 @@ final class HostPortChains {
                     new Action.Translate(family, List.of(Field.PROTOCOL, Field.DESTINATION_PORT), terms.ports()),
                     HAS_PORTS));
             postrouting.add(Rule.of(
-                    new Action.Masquerade(),
+                    new Action.Masquerade(false),
                     new Match.InSet(List.of(terms.source(), terms.destination()), terms.selves())));
             Value loopback = new Value.Network(IpPrefix.ofHost(terms.loopback()));
             loopbackOut.add(Rule.of(

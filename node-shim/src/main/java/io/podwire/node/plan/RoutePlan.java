@@ -12,7 +12,7 @@ import java.util.Set;
 
 /**
  * Which routes lead to the other nodes' pods: through the underlay where the other node shares our
- * subnet of the same family, else through VXLAN.
+ * subnet of the same family, else through VXLAN; unless the mode says otherwise.
  *
  * @param direct routes through the underlay
  * @param tunnelled routes through the VXLAN device, with what makes their next hop resolvable
@@ -44,13 +44,15 @@ public record RoutePlan(List<Direct> direct, List<Tunnelled> tunnelled) {
 
     /**
      * The plan for one node. A prefix whose node has neither an address of its family on a subnet of
-     * ours nor a VXLAN end that we reach is left out.
+     * ours nor a VXLAN end that we reach is left out, and so is one that the mode leaves to the network's routers.
      *
+     * @param mode how packets go to other nodes
      * @param own our places on the underlay, one or one of each family; VXLAN leaves by the first
      * @param families what our pods have addresses of: prefixes of others are left out
      * @param others every other node
      */
-    public static RoutePlan plan(List<UnderlayEnd> own, Set<IpFamily> families, Collection<RemoteNode> others) {
+    public static RoutePlan plan(
+            RouteMode mode, List<UnderlayEnd> own, Set<IpFamily> families, Collection<RemoteNode> others) {
         List<Direct> direct = new ArrayList<>();
         List<Tunnelled> tunnelled = new ArrayList<>();
         for (RemoteNode other : others) {
@@ -58,16 +60,21 @@ public record RoutePlan(List<Direct> direct, List<Tunnelled> tunnelled) {
                 if (!families.contains(prefix.family())) {
                     continue;
                 }
-                own.stream()
-                        .filter(end -> end.address().family() == prefix.family())
-                        .flatMap(end -> other.in(end.subnet()).stream())
-                        .findFirst()
-                        .ifPresentOrElse(
-                                via -> direct.add(new Direct(prefix, via)),
-                                () -> tunnel(own.getFirst(), other, prefix).ifPresent(tunnelled::add));
+                Optional<IpAddress> neighbour = mode == RouteMode.VXLAN ? Optional.empty() : onLink(own, other, prefix);
+                neighbour.ifPresent(via -> direct.add(new Direct(prefix, via)));
+                if (neighbour.isEmpty() && mode.tunnels()) {
+                    tunnel(own.getFirst(), other, prefix).ifPresent(tunnelled::add);
+                }
             }
         }
         return new RoutePlan(direct, tunnelled);
+    }
+
+    private static Optional<IpAddress> onLink(List<UnderlayEnd> own, RemoteNode other, IpPrefix prefix) {
+        return own.stream()
+                .filter(end -> end.address().family() == prefix.family())
+                .flatMap(end -> other.in(end.subnet()).stream())
+                .findFirst();
     }
 
     private static Optional<Tunnelled> tunnel(UnderlayEnd own, RemoteNode other, IpPrefix prefix) {

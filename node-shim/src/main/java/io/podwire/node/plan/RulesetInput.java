@@ -24,6 +24,7 @@ import java.util.Set;
  * @param vxlanPort UDP port of the overlay, 1 to 65535, which no pod may send to
  * @param unbridged true: pods off the bridge are expected, and what comes from them is judged too
  * @param established what becomes of open flows when policy changes
+ * @param masquerade whose packets leave the cluster by the node's address
  */
 @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of input, not a missing argument
 public record RulesetInput(
@@ -33,15 +34,24 @@ public record RulesetInput(
         Optional<NodeProgram> program,
         int vxlanPort,
         boolean unbridged,
-        EstablishedFlows established) {
-    /** Of a node whose pods are all on the bridge. */
+        EstablishedFlows established,
+        Masquerade masquerade) {
+    /** Of a node whose pods are all on the bridge, and leave the cluster by their own addresses. */
     public RulesetInput(
             String bridge,
             Set<IpFamily> families,
             List<LocalEndpoint> endpoints,
             Optional<NodeProgram> program,
             int vxlanPort) {
-        this(bridge, families, endpoints, program, vxlanPort, false, EstablishedFlows.JUDGE);
+        this(
+                bridge,
+                families,
+                endpoints,
+                program,
+                vxlanPort,
+                false,
+                EstablishedFlows.JUDGE,
+                Masquerade.NONE);
     }
 
     /** Checks that nothing has two owners, and copies. */

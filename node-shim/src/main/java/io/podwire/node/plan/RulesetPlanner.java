@@ -33,7 +33,8 @@ public final class RulesetPlanner {
     public static final TableId SPOOF_TABLE = new TableId(TableFamily.BRIDGE, "podwire");
 
     private final Optional<DenialLog> log;
-    private Fixed fixed = new Fixed("", Set.of(), 0, false, EstablishedFlows.JUDGE, List.of(), List.of());
+    private Fixed fixed =
+            new Fixed("", Set.of(), 0, false, EstablishedFlows.JUDGE, Masquerade.NONE, List.of(), List.of());
     private Map<String, AddressSet> addressSets = Map.of();
     private Map<String, Map<IpFamily, NftSet.Prefixes>> nftSets = Map.of();
     private Map<String, Map<IpFamily, String>> setNames = Map.of();
@@ -46,6 +47,7 @@ public final class RulesetPlanner {
             int vxlanPort,
             boolean unbridged,
             EstablishedFlows established,
+            Masquerade masquerade,
             List<Chain> inetChains,
             List<Chain> bridgeChains) {}
 
@@ -110,6 +112,7 @@ public final class RulesetPlanner {
         }
         known = next;
         HostPortChains.sets(covered, input.families()).forEach(set -> sets.put(set.name(), set));
+        MasqueradeChain.sets(input.masquerade(), input.families()).forEach(set -> sets.put(set.name(), set));
 
         SortedMap<String, Chain> bridgeChains = new TreeMap<>();
         fixed.bridgeChains().forEach(chain -> bridgeChains.put(chain.name(), chain));
@@ -159,7 +162,8 @@ public final class RulesetPlanner {
                 && input.families().equals(fixed.families())
                 && input.vxlanPort() == fixed.vxlanPort()
                 && input.unbridged() == fixed.unbridged()
-                && input.established() == fixed.established();
+                && input.established() == fixed.established()
+                && input.masquerade().equals(fixed.masquerade());
         if (same) {
             return;
         }
@@ -175,6 +179,7 @@ public final class RulesetPlanner {
                 input.vxlanPort(),
                 input.unbridged(),
                 input.established(),
+                input.masquerade(),
                 inetChains(input),
                 BaseChains.bridge(input.vxlanPort(), input.families()));
     }
@@ -183,6 +188,7 @@ public final class RulesetPlanner {
         List<Chain> chains = new ArrayList<>(BaseChains.inet(
                 input.bridge(), input.vxlanPort(), input.families(), input.unbridged(), input.established()));
         chains.addAll(HostPortChains.chains(BaseChains.podSides(input.bridge(), input.unbridged()), input.families()));
+        MasqueradeChain.chain(input.masquerade(), input.families()).ifPresent(chains::add);
         return chains;
     }
 

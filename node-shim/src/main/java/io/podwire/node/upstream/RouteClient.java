@@ -8,80 +8,99 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.RouteMode;
 import io.podwire.node.plan.RoutePlan;
 import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.proto.route.v1.Announcement;
 import io.podwire.proto.route.v1.RouteUpdate;
 import io.podwire.proto.route.v1.RoutesGrpc;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The stream to route-reflector: announces this node's prefixes, and brings the others' routes to
- * the reconciler. The loop given to the constructor owns all state.
+ * The streams to route-reflector, one to each replica: announces this node's prefixes to all, and brings what they know
+ * together to the reconciler. The loop given to the constructor owns all state.
  */
-public final class RouteClient {
+public final class RouteClient implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(RouteClient.class);
+    private static final Duration SWEEP = Duration.ofSeconds(5);
 
     private final EventLoop loop;
     private final TimeSource time;
     private final NodeIdentity self;
-    private final List<UnderlayEnd> underlay;
-    private final Set<IpFamily> families;
+    private final Place place;
+    private final Duration staleAfter;
     private final RouteReconciler routes;
-    private final ReconnectingStream<Announcement, RouteUpdate> stream;
-    private final RouteMirror mirror = new RouteMirror();
+    private final ReplicaWatch replicas;
+    private final Map<String, Feed> feeds = new TreeMap<>();
     private Optional<RemoteNode> announced = Optional.empty();
-    private String epoch = "";
-    private long sequence;
     private boolean started;
     /** Why prefixes of the announcement are not taken, by prefix. Written by the loop alone; read by anyone. */
     private volatile SortedMap<IpPrefix, String> refused = Collections.emptySortedMap();
-    /** Those that wait until the reflector knows the newest announcement. */
+
+    private long heard;
+    private volatile boolean connected;
+    /** Those that wait until a reflector knows the newest announcement. */
     private final List<CompletableFuture<Void>> untold = new ArrayList<>();
+
+    /**
+     * What of the node decides which way leads to another one.
+     *
+     * @param mode how packets go to other nodes
+     * @param underlay asks for this node's places on the underlay as they are now
+     * @param families what its pods have addresses of
+     */
+    public record Place(RouteMode mode, Supplier<List<UnderlayEnd>> underlay, Set<IpFamily> families) {
+        /** Copies. */
+        public Place {
+            families = Set.copyOf(families);
+        }
+    }
 
     /**
      * A client that is not connected yet.
      *
-     * @param underlay this node's places on the underlay
-     * @param families what its pods have addresses of
+     * @param targets HOST:PORT, several with commas between; of a name with several addresses each is a replica
+     * @param staleAfter how long a route stays that a reflector does not name after its return, more than zero
      */
     public RouteClient(
-            ManagedChannel channel,
+            String targets,
             EventLoop loop,
             TimeSource time,
             NodeIdentity self,
-            List<UnderlayEnd> underlay,
-            Set<IpFamily> families,
+            Place place,
+            Duration staleAfter,
             RouteReconciler routes) {
         this.loop = loop;
         this.time = time;
         this.self = self;
-        this.underlay = List.copyOf(underlay);
-        this.families = Set.copyOf(families);
+        this.place = place;
+        this.staleAfter = staleAfter;
         this.routes = routes;
-        this.stream = new ReconnectingStream<>(
-                "route-reflector", channel, loop, RoutesGrpc.newStub(channel)::exchange, this::first, this::received);
-        loop.every(Duration.ofSeconds(5), () -> {
-            if (mirror.sweep(time.monotonic())) {
-                log.warn(
-                        "routes of nodes that the reflector has not named for {} are dropped", RouteMirror.STALE_AFTER);
-                program();
-            }
-        });
+        this.replicas = new ReplicaWatch(
+                "route-reflector", targets, InetAddress::getAllByName, found -> loop.execute(() -> serve(found)));
+        Duration half = staleAfter.dividedBy(2);
+        loop.every(half.compareTo(SWEEP) < 0 ? half : SWEEP, this::sweep);
     }
 
-    /** True while the stream is good. */
+    /** True while the streams to all replicas are good, one at least. */
     public boolean connected() {
-        return stream.connected();
+        return connected;
     }
 
     /** Why others are not led to prefixes that this node announces, one sentence for each prefix. */
@@ -92,7 +111,8 @@ public final class RouteClient {
     /**
      * Announces this node, whole; the first call connects.
      *
-     * @return done once this announcement or a later one was sent on a stream that the reflector answers
+     * @return done once this announcement or a later one was sent on the streams that are open, one of which has an
+     *     answer
      */
     public CompletableFuture<Void> announce(RemoteNode node) {
         CompletableFuture<Void> told = new CompletableFuture<>();
@@ -100,30 +120,60 @@ public final class RouteClient {
             untold.add(told);
             if (!announced.equals(Optional.of(node))) {
                 announced = Optional.of(node);
-                if (started) {
-                    stream.send(announcement());
-                } else {
+                feeds.values().forEach(feed -> feed.stream.send(announcement()));
+                if (!started) {
                     started = true;
-                    stream.start();
+                    replicas.start();
                 }
             }
-            told();
+            judge();
         });
         return told;
     }
 
+    /**
+     * This node has another place on the underlay: its ways to the others are other ones, and what it has connected from
+     * the place before may lead nowhere.
+     */
+    public void moved() {
+        loop.execute(() -> {
+            feeds.values().forEach(Feed::reconnect);
+            // Before the first word of a reflector, what an earlier life put into the kernel stays.
+            if (feeds.values().stream().anyMatch(feed -> feed.told)) {
+                program();
+            }
+        });
+    }
+
+    private void serve(List<String> targets) {
+        Set<String> gone = new HashSet<>(feeds.keySet());
+        targets.forEach(gone::remove);
+        List<Collection<RemoteNode>> left = new ArrayList<>();
+        gone.forEach(target -> {
+            log.info("{} is no replica of route-reflector any more", target);
+            Feed feed = feeds.remove(target);
+            left.add(feed.mirror.nodes());
+            feed.close();
+        });
+        refusals();
+        for (String target : targets) {
+            if (!feeds.containsKey(target)) {
+                Feed feed = new Feed(target);
+                feeds.put(target, feed);
+                feed.stream.start();
+            }
+        }
+        left.forEach(known -> feeds.values().forEach(feed -> feed.mirror.inherit(known, time.monotonic())));
+        judge();
+    }
+
     /** What was sent last says all: a stream's first message, and each change since. */
-    private void told() {
-        if (stream.reaches()) {
+    private void judge() {
+        connected = !feeds.isEmpty() && feeds.values().stream().allMatch(feed -> feed.stream.connected());
+        if (feeds.values().stream().anyMatch(feed -> feed.stream.reaches())) {
             untold.forEach(told -> told.complete(null));
             untold.clear();
         }
-    }
-
-    private Announcement first() {
-        // The state of an old stream is no base for the deltas of a new one.
-        epoch = "";
-        return announcement();
     }
 
     private Announcement announcement() {
@@ -134,50 +184,22 @@ public final class RouteClient {
                 .build();
     }
 
-    private void received(RouteUpdate update) {
-        try {
-            switch (update.getUpdateCase()) {
-                case FULL -> {
-                    mirror.full(
-                            update.getEpoch(),
-                            update.getFull().getRoutesList().stream()
-                                    .map(StreamMapping::remote)
-                                    .toList(),
-                            time.monotonic());
-                    refused(StreamMapping.refused(update.getRefused()));
-                }
-                case DELTA -> {
-                    if (!update.getEpoch().equals(epoch) || update.getSequence() != sequence + 1) {
-                        stream.reset("update " + update.getSequence() + " of epoch " + update.getEpoch()
-                                + " came after " + sequence + " of " + epoch + ": a full state is needed");
-                        return;
-                    }
-                    mirror.delta(
-                            update.getDelta().getUpdatedList().stream()
-                                    .map(StreamMapping::remote)
-                                    .toList(),
-                            update.getDelta().getRemovedList().stream()
-                                    .map(NodeName::new)
-                                    .toList());
-                    if (update.hasRefused()) {
-                        refused(StreamMapping.refused(update.getRefused()));
-                    }
-                }
-                case UPDATE_NOT_SET -> throw new IllegalArgumentException("an update has neither full nor delta");
-                default -> throw new AssertionError(update.getUpdateCase());
-            }
-        } catch (IllegalArgumentException e) {
-            log.error("routes from the reflector cannot be used, the last ones stay: {}", e.getMessage());
-            stream.reset(String.valueOf(e.getMessage()));
-            return;
+    private void sweep() {
+        boolean dropped = false;
+        for (Feed feed : feeds.values()) {
+            dropped |= feed.mirror.sweep(time.monotonic());
         }
-        epoch = update.getEpoch();
-        sequence = update.getSequence();
-        told();
-        program();
+        if (dropped) {
+            log.warn("routes of nodes that a reflector has not named for {} since its return are dropped", staleAfter);
+            program();
+        }
+        judge();
     }
 
-    private void refused(SortedMap<IpPrefix, String> now) {
+    /** Tells what has become of refusals: a prefix is refused where one reflector refuses it. */
+    private void refusals() {
+        SortedMap<IpPrefix, String> now = new TreeMap<>();
+        feeds.values().forEach(feed -> feed.refused.forEach(now::putIfAbsent));
         now.forEach((prefix, why) -> {
             if (!why.equals(refused.get(prefix))) {
                 log.warn("route-reflector leads nobody to {}: {}", prefix, why);
@@ -186,15 +208,123 @@ public final class RouteClient {
         refused.keySet().stream()
                 .filter(prefix -> !now.containsKey(prefix))
                 .forEach(prefix -> log.info("route-reflector does not refuse {} any more", prefix));
-        refused = now;
+        refused = Collections.unmodifiableSortedMap(now);
     }
 
     private void program() {
+        Collection<RemoteNode> known = RouteViews.merged(feeds.values().stream()
+                .map(feed -> new RouteViews.View(feed.stream.connected(), feed.mirror))
+                .toList());
         routes.plan(RoutePlan.plan(
-                underlay,
-                families,
-                mirror.nodes().stream()
-                        .filter(r -> !r.node().equals(self.name()))
-                        .toList()));
+                place.mode(),
+                place.underlay().get(),
+                place.families(),
+                known.stream().filter(r -> !r.node().equals(self.name())).toList()));
+    }
+
+    @Override
+    public void close() {
+        replicas.close();
+        var _ = loop.submit(() -> {
+                    feeds.values().forEach(Feed::close);
+                    feeds.clear();
+                    return true;
+                })
+                .completeOnTimeout(false, 5, TimeUnit.SECONDS)
+                .join();
+    }
+
+    /** One replica's stream and what it told. */
+    private final class Feed {
+        private final ManagedChannel channel;
+        private final ReconnectingStream<Announcement, RouteUpdate> stream;
+        private final RouteMirror mirror = new RouteMirror(staleAfter, () -> ++heard);
+        private String epoch = "";
+        private long sequence;
+        private boolean told;
+        /** Why it does not take prefixes of the announcement. */
+        private SortedMap<IpPrefix, String> refused = Collections.emptySortedMap();
+
+        Feed(String target) {
+            channel = Channels.open(target);
+            stream = new ReconnectingStream<>(
+                    "route-reflector at " + target,
+                    channel,
+                    loop,
+                    RoutesGrpc.newStub(channel)::exchange,
+                    this::first,
+                    this::received);
+        }
+
+        private Announcement first() {
+            // The state of an old stream is no base for the deltas of a new one.
+            epoch = "";
+            return announcement();
+        }
+
+        private void received(RouteUpdate update) {
+            try {
+                switch (update.getUpdateCase()) {
+                    case FULL -> {
+                        withdrawn(mirror.full(
+                                update.getEpoch(),
+                                update.getFull().getRoutesList().stream()
+                                        .map(StreamMapping::remote)
+                                        .toList(),
+                                time.monotonic()));
+                        refused = StreamMapping.refused(update.getRefused());
+                    }
+                    case DELTA -> {
+                        if (!update.getEpoch().equals(epoch) || update.getSequence() != sequence + 1) {
+                            stream.reset("update " + update.getSequence() + " of epoch " + update.getEpoch()
+                                    + " came after " + sequence + " of " + epoch + ": a full state is needed");
+                            return;
+                        }
+                        List<NodeName> removed = update.getDelta().getRemovedList().stream()
+                                .map(NodeName::new)
+                                .toList();
+                        mirror.delta(
+                                update.getDelta().getUpdatedList().stream()
+                                        .map(StreamMapping::remote)
+                                        .toList(),
+                                removed);
+                        withdrawn(removed);
+                        if (update.hasRefused()) {
+                            refused = StreamMapping.refused(update.getRefused());
+                        }
+                    }
+                    case UPDATE_NOT_SET -> throw new IllegalArgumentException("an update has neither full nor delta");
+                    default -> throw new AssertionError(update.getUpdateCase());
+                }
+            } catch (IllegalArgumentException e) {
+                log.error("routes from the reflector cannot be used, the last ones stay: {}", e.getMessage());
+                stream.reset(String.valueOf(e.getMessage()));
+                return;
+            }
+            epoch = update.getEpoch();
+            sequence = update.getSequence();
+            told = true;
+            refusals();
+            judge();
+            program();
+        }
+
+        /** A reflector that is away cannot say so itself, and what it said last would keep the node. */
+        private void withdrawn(List<NodeName> nodes) {
+            feeds.values().stream()
+                    .filter(other -> !other.stream.connected())
+                    .forEach(other -> nodes.forEach(other.mirror::forget));
+        }
+
+        /** By another connection: the one before would be missed after 15 s only. */
+        void reconnect() {
+            channel.enterIdle();
+            stream.reset("the node has another address");
+        }
+
+        void close() {
+            stream.close();
+            channel.shutdownNow();
+        }
     }
 }

@@ -27,6 +27,7 @@ import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.backend.KernelNft;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.StartBarrier;
 import io.podwire.node.testing.ManualTime;
 import io.podwire.node.testing.NetnsSandbox;
@@ -87,7 +88,7 @@ final class FlowNode implements AutoCloseable {
         book.addBlock(IpPrefix.parse("10.2.0.0/31"), "blue");
         book.addBlock(IpPrefix.parse("fd00:1::/125"), "six");
         nft = NetnsThread.call(host.netns(), KernelNft::open);
-        ruleset = new RulesetReconciler(nft, loop, FAMILIES, 4789);
+        ruleset = new RulesetReconciler(nft, loop, FAMILIES, 4789, Masquerade.NONE);
         ruleset.start(List.of(), Optional.empty());
         start(FailPoints.none());
     }

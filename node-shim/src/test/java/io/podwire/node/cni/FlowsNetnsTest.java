@@ -34,6 +34,7 @@ import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.nft.model.Command;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RulesetPlanner;
 import io.podwire.node.plan.StartBarrier;
@@ -84,7 +85,7 @@ final class FlowsNetnsTest {
     private final NetnsSandbox sandbox = new NetnsSandbox();
     private final ModelNft nft = new ModelNft();
     private final EventLoop loop = new EventLoop("ruleset-test");
-    private final RulesetReconciler ruleset = new RulesetReconciler(nft, loop, BOTH, 4789);
+    private final RulesetReconciler ruleset = new RulesetReconciler(nft, loop, BOTH, 4789, Masquerade.NONE);
     private final AddressBook<EndpointKey> book = new AddressBook<>(Duration.ofSeconds(60));
     private final Services services = new Services();
     private final AtomicBoolean late = new AtomicBoolean();

@@ -34,6 +34,7 @@ import io.podwire.node.nft.backend.ModelNft;
 import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RulesetPlanner;
 import io.podwire.node.plan.StartBarrier;
@@ -104,7 +105,7 @@ final class ModeFlowsNetnsTest {
         stopNode();
         nft = new ModelNft();
         loop = new EventLoop("ruleset-test");
-        ruleset = new RulesetReconciler(nft, loop, BOTH, 4789);
+        ruleset = new RulesetReconciler(nft, loop, BOTH, 4789, Masquerade.NONE);
         sockets = new RtnetlinkPool();
         events = LinkEvents.open(host.netns());
         conntrack = Conntrack.open(host.netns());

@@ -13,6 +13,7 @@ import io.podwire.node.netlink.NftEvent;
 import io.podwire.node.netlink.RtnetlinkEvent;
 import io.podwire.node.nft.backend.NftException;
 import io.podwire.node.nft.model.Command;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.RulesetPlanner;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -33,7 +34,8 @@ final class DriftWatchTest {
     private final EventLoop rules = new EventLoop("rules-test");
     private final EventLoop loop = new EventLoop("drift-test");
     private final WatchedNft nft = new WatchedNft();
-    private final RulesetReconciler ruleset = new RulesetReconciler(nft, rules, Set.of(IpFamily.V4), 4789);
+    private final RulesetReconciler ruleset =
+            new RulesetReconciler(nft, rules, Set.of(IpFamily.V4), 4789, Masquerade.NONE);
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
 
     /** What looks at pods give, in turn; nothing found when there is no more. */

@@ -18,6 +18,7 @@ import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
 import io.podwire.node.plan.IpProtocol;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.PolicyRule;
 import io.podwire.node.plan.PortRange;
@@ -78,7 +79,7 @@ final class DualStackNodeNetnsTest {
         nft = onNode(KernelNft::open);
         wiring = new BridgeWiring(
                 sockets, events, Runnable::run, new Sysctl(Path.of("/proc/sys")), BOTH, FailPoints.none());
-        ruleset = new RulesetReconciler(nft, loop, BOTH, 4789);
+        ruleset = new RulesetReconciler(nft, loop, BOTH, 4789, Masquerade.NONE);
         ruleset.start(List.of(), Optional.empty());
         onNode(() -> {
             wiring.prepare(1450, Set.of());

@@ -15,6 +15,7 @@ import io.podwire.node.nft.model.TableId;
 import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RulesetPlanner;
 import io.podwire.node.plan.WiringMode;
@@ -89,7 +90,7 @@ final class ModesNodeNetnsTest {
                 bridge,
                 new RoutedWiring(sockets, events, Runnable::run, sysctl, BOTH, none),
                 new DeviceWiring(sockets, sysctl, BOTH, none));
-        ruleset = new RulesetReconciler(nft, loop, BOTH, 4789);
+        ruleset = new RulesetReconciler(nft, loop, BOTH, 4789, Masquerade.NONE);
         ruleset.start(List.of(), Optional.empty());
         add("bridged", new WiringMode.Bridge());
         add("routed", new WiringMode.Routed());

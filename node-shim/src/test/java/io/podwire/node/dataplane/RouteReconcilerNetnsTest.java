@@ -10,7 +10,9 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.PodAddresses;
 import io.podwire.node.netlink.Rtnetlink;
+import io.podwire.node.plan.RouteMode;
 import io.podwire.node.plan.RoutePlan;
+import io.podwire.node.plan.UnderlayChoice;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import java.nio.file.Path;
@@ -19,7 +21,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -148,7 +149,8 @@ final class RouteReconcilerNetnsTest {
         RouteReconciler routes = new RouteReconciler(
                 host,
                 loop,
-                Underlay.find(host, Optional.of("under")),
+                new CurrentUnderlay(host, new UnderlayChoice(List.of("under"), List.of())),
+                RouteMode.CROSS_SUBNET,
                 new VxlanDevice.Settings(7470, 4789, End.mac(number)),
                 Set.of(IpFamily.V4, IpFamily.V6),
                 new Sysctl(Path.of("/proc/sys")));
@@ -197,6 +199,8 @@ final class RouteReconcilerNetnsTest {
                         "vxlan id 7470",
                         "dstport 4789",
                         "nolearning",
+                        "srcport 49152 65535",
+                        " udpcsum noudp6zerocsumtx noudp6zerocsumrx",
                         "mtu 1450",
                         "10.1.1.0/32",
                         End.mac(1).toString());
@@ -410,6 +414,84 @@ final class RouteReconcilerNetnsTest {
 
     private List<Repair> repairs() {
         return a.routes().resync().orTimeout(5, TimeUnit.SECONDS).join();
+    }
+
+    @Test
+    void whatNoPodHasOfTheNodesOwnBlocksIsRefused() {
+        a.space().ip("link", "add", "pw0", "type", "bridge");
+        a.space().ip("link", "set", "pw0", "up");
+        a.space().ip("route", "add", "10.1.1.64/32", "dev", "pw0", "proto", "112");
+        a.routes().ownBlocks(Set.of(a.block(), a.block6(), IpPrefix.parse("10.1.1.64/32")));
+        a.settle();
+        assertThat(a.space().ip("route", "get", "10.1.1.64"))
+                .as("the pod of a block of one address")
+                .contains("dev pw0");
+        assertThat(a.space().run("sh", "-c", "ip route get 10.1.1.9 2>&1; ip route get fd00:0:0:1::9 2>&1; true"))
+                .isEqualTo("RTNETLINK answers: No route to host\n".repeat(2));
+        assertThat(a.space().ip("route", "get", "10.1.1.5")).as("a pod").contains("local 10.1.1.5");
+        a.space().ip("route", "del", "unreachable", "10.1.1.0/26", "metric", "4294967295");
+        plan(NOTHING, NOTHING);
+        assertThat(a.space().ip("route"))
+                .as("before any plan it came back, and with a plan it stays")
+                .contains("unreachable 10.1.1.0/26 proto 112 metric 4294967295");
+        assertThat(repairs()).as("others' doing is told from the first plan on").isEmpty();
+        a.space().ip("-6", "route", "del", "unreachable", "fd00:0:0:1::/122");
+        assertThat(repairs()).hasSize(1);
+        a.routes().ownBlocks(Set.of(a.block6()));
+        a.settle();
+        assertThat(a.space().ip("route"))
+                .as("a block that is given back")
+                .doesNotContain("unreachable")
+                .contains("10.1.1.64 dev pw0");
+        assertThat(a.space().ip("-6", "route")).contains("unreachable fd00:0:0:1::/122 dev lo proto 112");
+        assertThat(repairs()).as("other blocks are no repair").isEmpty();
+    }
+
+    @Test
+    void anotherAddressOrInterfaceOfTheNodeIsFollowed() {
+        tunnels();
+        plan(a.tunnelled(b), b.tunnelled(a));
+        a.space().ip("addr", "del", "192.0.2.1/24", "dev", "under");
+        a.space().ip("addr", "add", "192.0.2.11/24", "dev", "under");
+        assertThat(repairs()).as("the node's administrator did it").isEmpty();
+        assertThat(a.space().ip("-d", "addr", "show", "pwvx")).contains("local 192.0.2.11 dev under", "10.1.1.0/32");
+        RoutePlan moved = new RoutePlan(
+                List.of(),
+                List.of(new RoutePlan.Tunnelled(
+                        a.block(), a.block().address(), End.mac(1), IpAddress.parse("192.0.2.11"))));
+        plan(a.tunnelled(b), moved);
+        a.ping(b);
+        // A bond, say, takes the name and the address.
+        a.space().ip("addr", "flush", "dev", "under");
+        a.space().ip("link", "set", "under", "down");
+        a.space().ip("link", "set", "under", "name", "slave");
+        a.space().ip("link", "add", "under", "type", "bridge");
+        a.space().ip("link", "set", "slave", "master", "under", "up");
+        a.space().ip("addr", "add", "192.0.2.11/24", "dev", "under");
+        a.space().ip("link", "set", "under", "up");
+        plan(a.tunnelled(b), moved);
+        a.ping(b);
+    }
+
+    @Test
+    void inDirectModeTheTunnelOfAnEarlierLifeGoes() {
+        tunnels();
+        plan(a.tunnelled(b), b.tunnelled(a));
+        try (EventLoop loop = new EventLoop("routes-direct")) {
+            RouteReconciler direct = new RouteReconciler(
+                    a.host(),
+                    loop,
+                    new CurrentUnderlay(a.host(), new UnderlayChoice(List.of("under"), List.of())),
+                    RouteMode.DIRECT,
+                    new VxlanDevice.Settings(7470, 4789, End.mac(1)),
+                    Set.of(IpFamily.V4, IpFamily.V6),
+                    new Sysctl(Path.of("/proc/sys")));
+            direct.plan(a.direct(b));
+            loop.submit(() -> null).orTimeout(5, TimeUnit.SECONDS).join();
+        }
+        assertThat(a.space().ip("-br", "link")).doesNotContain("pwvx");
+        plan(a.direct(b), b.direct(a));
+        a.ping(b);
     }
 
     @Test

@@ -22,6 +22,7 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.EndpointPolicy;
 import io.podwire.node.plan.ExpectedPod;
 import io.podwire.node.plan.LocalEndpoint;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.PodName;
 import io.podwire.node.plan.RandomInputs;
@@ -53,7 +54,7 @@ final class RulesetReconcilerTest {
 
     private final WatchedNft nft = new WatchedNft();
     private final EventLoop loop = new EventLoop("ruleset-test");
-    private final RulesetReconciler reconciler = new RulesetReconciler(nft, loop, V4, VXLAN_PORT);
+    private final RulesetReconciler reconciler = new RulesetReconciler(nft, loop, V4, VXLAN_PORT, Masquerade.NONE);
 
     @AfterEach
     void stop() {
@@ -328,7 +329,8 @@ final class RulesetReconcilerTest {
         reconciler.start(List.of(endpoint(1)), Optional.of(covering(1, 1)));
         int before = nft.asked().size();
         try (EventLoop again = new EventLoop("again")) {
-            new RulesetReconciler(nft, again, V4, VXLAN_PORT).start(List.of(endpoint(1)), Optional.of(covering(1, 1)));
+            new RulesetReconciler(nft, again, V4, VXLAN_PORT, Masquerade.NONE)
+                    .start(List.of(endpoint(1)), Optional.of(covering(1, 1)));
         }
         assertWroteAll("by the next life", before);
         assertThat(commands(before)).noneMatch(command -> switch (command) {
@@ -412,7 +414,7 @@ final class RulesetReconcilerTest {
         Seeds.forEach(RulesetReconcilerTest.class, 25, random -> {
             WatchedNft backend = new WatchedNft();
             try (EventLoop own = new EventLoop("property")) {
-                RulesetReconciler any = new RulesetReconciler(backend, own, V4, VXLAN_PORT);
+                RulesetReconciler any = new RulesetReconciler(backend, own, V4, VXLAN_PORT, Masquerade.NONE);
                 any.start(List.of(), Optional.of(NodeProgram.EMPTY));
                 SortedMap<EndpointKey, LocalEndpoint> endpoints = new TreeMap<>();
                 RandomInputs inputs = new RandomInputs(random);

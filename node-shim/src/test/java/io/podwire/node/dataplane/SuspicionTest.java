@@ -147,6 +147,7 @@ final class SuspicionTest {
                         new RtnetlinkEvent.NeighbourGone(new NeighbourKey(TUNNEL, via)),
                         new RtnetlinkEvent.FdbGone(FdbEntry.ofVxlan(TUNNEL, mac, via)),
                         new RtnetlinkEvent.AddressChanged(new InterfaceAddress(TUNNEL, ADDRESS, 32, Scope.GLOBAL)),
+                        new RtnetlinkEvent.AddressChanged(new InterfaceAddress(OTHER, via, 24, Scope.GLOBAL)),
                         new RtnetlinkEvent.AddressGone(new InterfaceAddress(UNDERLAY, via, 24, Scope.GLOBAL))))
                 .allSatisfy(event -> assertThat(of(event)).as("%s", event).containsExactly(Part.ROUTES));
     }
@@ -157,6 +158,7 @@ final class SuspicionTest {
         MacAddress mac = MacAddress.locallyAdministered(9);
         assertThat(List.of(
                         new RtnetlinkEvent.LinkGone(OTHER),
+                        new RtnetlinkEvent.AddressChanged(new InterfaceAddress(PORT, via, 32, Scope.LINK)),
                         new RtnetlinkEvent.RouteGone(Route.via(IpPrefix.parse("198.51.100.0/24"), via, UNDERLAY)),
                         new RtnetlinkEvent.NeighbourChanged(new Neighbour(UNDERLAY, via, mac, false)),
                         new RtnetlinkEvent.FdbChanged(FdbEntry.ofPort(OTHER, mac)),

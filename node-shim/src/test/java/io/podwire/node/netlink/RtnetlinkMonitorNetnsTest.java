@@ -27,6 +27,7 @@ import io.podwire.node.netlink.rt.NewLink;
 import io.podwire.node.netlink.rt.NewLinkKind;
 import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.Scope;
+import io.podwire.node.netlink.rt.VxlanOuter;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import java.util.List;
@@ -161,7 +162,13 @@ class RtnetlinkMonitorNetnsTest {
             host.run("bridge", "fdb", "del", MAC.toString(), "dev", "a0", "master");
             heard.until(new FdbGone(entry));
             int vxlan = add(
-                    "vx0", new NewLinkKind.Vxlan(7, IpAddress.parse("192.0.2.1"), OptionalInt.empty(), 4789, false));
+                    "vx0",
+                    new NewLinkKind.Vxlan(
+                            7,
+                            IpAddress.parse("192.0.2.1"),
+                            4789,
+                            false,
+                            new VxlanOuter(OptionalInt.empty(), 0, 0, true)));
             FdbEntry far = FdbEntry.ofVxlan(vxlan, MAC, IpAddress.parse("192.0.2.7"));
             netlink.replaceFdb(far);
             heard.until(new FdbChanged(far));

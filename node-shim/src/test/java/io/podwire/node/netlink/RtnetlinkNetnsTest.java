@@ -22,6 +22,7 @@ import io.podwire.node.netlink.rt.Route;
 import io.podwire.node.netlink.rt.RouteProtocol;
 import io.podwire.node.netlink.rt.RouteScope;
 import io.podwire.node.netlink.rt.Scope;
+import io.podwire.node.netlink.rt.VxlanOuter;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import java.util.ArrayList;
@@ -210,12 +211,13 @@ class RtnetlinkNetnsTest {
     void vxlanAndItsForwardingEntries() {
         int bridge = addBridge("under");
         IpAddress local = IpAddress.parse("192.0.2.1");
-        NewLinkKind kind = new NewLinkKind.Vxlan(4242, local, OptionalInt.of(bridge), 4789, false);
+        VxlanOuter outer = new VxlanOuter(OptionalInt.of(bridge), 50_000, 50_999, true);
+        NewLinkKind kind = new NewLinkKind.Vxlan(4242, local, 4789, false, outer);
         MacAddress mac = MacAddress.parse("02:00:00:00:fe:01");
         int vxlan = netlink.addLink(new NewLink(
                 "pwvx", kind, Optional.of(mac), OptionalInt.of(1450), OptionalInt.empty(), true, Optional.empty()));
         Link link = netlink.link(vxlan).orElseThrow();
-        assertThat(link.kind()).as("kind").isEqualTo(new LinkKind.Vxlan(4242, Optional.of(local), 4789, false));
+        assertThat(link.kind()).as("kind").isEqualTo(new LinkKind.Vxlan(4242, Optional.of(local), 4789, false, outer));
         assertThat(link.mac()).as("mac").contains(mac);
         assertThat(link.up()).as("up").isTrue();
         JsonNode info = host.ipJson("link", "show", "dev", "pwvx")

@@ -38,6 +38,7 @@ final class GoldenCases {
         cases.put("ipv6-web-from-client", dualWebFromClient(Set.of(IpFamily.V6)));
         cases.put("tiers", tiers());
         cases.put("unbridged", unbridged());
+        cases.put("masquerade", masquerade());
         return cases;
     }
 
@@ -110,7 +111,26 @@ final class GoldenCases {
                 program(endpoints),
                 8472,
                 true,
-                EstablishedFlows.JUDGE);
+                EstablishedFlows.JUDGE,
+                Masquerade.NONE);
+    }
+
+    /** A pool of each family whose pods leave by the node's address, one within the other, and a network that knows pods. */
+    private static RulesetInput masquerade() {
+        return new RulesetInput(
+                "pw0",
+                BOTH,
+                List.of(RandomInputs.endpoint(1, BOTH)),
+                Optional.empty(),
+                8472,
+                false,
+                EstablishedFlows.JUDGE,
+                new Masquerade(
+                        List.of(
+                                IpPrefix.parse("fd00:1::/64"),
+                                IpPrefix.parse("10.1.0.0/16"),
+                                IpPrefix.parse("10.1.7.0/24")),
+                        List.of(IpPrefix.parse("192.0.2.0/24"), IpPrefix.parse("192.0.2.7/32"))));
     }
 
     private static LocalEndpoint seen(int number, String hostIfname, HostSide hostSide) {

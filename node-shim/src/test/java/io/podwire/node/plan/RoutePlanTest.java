@@ -22,8 +22,26 @@ final class RoutePlanTest {
     private static final IpPrefix OTHER = IpPrefix.parse("10.1.9.0/26");
 
     @Test
+    void theModeDecidesBetweenTheLinkAndTheTunnel() {
+        List<RemoteNode> others =
+                List.of(node("192.0.2.7", Optional.of(VTEP), BLOCK), node("198.51.100.1", Optional.of(VTEP), OTHER));
+        RoutePlan vxlan = RoutePlan.plan(RouteMode.VXLAN, OWN, V4, others);
+        assertThat(vxlan.direct()).isEmpty();
+        assertThat(vxlan.tunnelled())
+                .extracting(RoutePlan.Tunnelled::destination)
+                .containsExactly(BLOCK, OTHER);
+        RoutePlan direct = RoutePlan.plan(RouteMode.DIRECT, OWN, V4, others);
+        assertThat(direct.direct()).extracting(RoutePlan.Direct::destination).containsExactly(BLOCK);
+        assertThat(direct.tunnelled())
+                .as("the network's routers know the other subnet's")
+                .isEmpty();
+        assertThat(RouteMode.parse("cross-subnet")).isEqualTo(RouteMode.CROSS_SUBNET);
+    }
+
+    @Test
     void whoSharesTheSubnetIsReachedDirectlyEvenWithAVtep() {
-        RoutePlan plan = RoutePlan.plan(OWN, V4, List.of(node("192.0.2.7", Optional.of(VTEP), BLOCK, OTHER)));
+        RoutePlan plan = RoutePlan.plan(
+                RouteMode.CROSS_SUBNET, OWN, V4, List.of(node("192.0.2.7", Optional.of(VTEP), BLOCK, OTHER)));
         assertThat(plan.direct())
                 .containsExactly(
                         new RoutePlan.Direct(BLOCK, IpAddress.parse("192.0.2.7")),
@@ -33,7 +51,8 @@ final class RoutePlanTest {
 
     @Test
     void whoDoesNotIsReachedThroughItsVtep() {
-        RoutePlan plan = RoutePlan.plan(OWN, V4, List.of(node("192.0.2.200", Optional.of(VTEP), BLOCK)));
+        RoutePlan plan =
+                RoutePlan.plan(RouteMode.CROSS_SUBNET, OWN, V4, List.of(node("192.0.2.200", Optional.of(VTEP), BLOCK)));
         assertThat(plan.direct()).as("192.0.2.200 is outside of /25").isEmpty();
         assertThat(plan.tunnelled())
                 .containsExactly(
@@ -42,9 +61,10 @@ final class RoutePlanTest {
 
     @Test
     void whoCannotBeReachedIsLeftOut() {
-        assertThat(RoutePlan.plan(OWN, V4, List.of(node("198.51.100.1", Optional.empty(), BLOCK))))
+        assertThat(RoutePlan.plan(
+                        RouteMode.CROSS_SUBNET, OWN, V4, List.of(node("198.51.100.1", Optional.empty(), BLOCK))))
                 .isEqualTo(new RoutePlan(List.of(), List.of()));
-        assertThat(RoutePlan.plan(OWN, V4, List.of(node("192.0.2.7", Optional.of(VTEP)))))
+        assertThat(RoutePlan.plan(RouteMode.CROSS_SUBNET, OWN, V4, List.of(node("192.0.2.7", Optional.of(VTEP)))))
                 .as("a node that owns nothing")
                 .isEqualTo(new RoutePlan(List.of(), List.of()));
     }
@@ -62,7 +82,7 @@ final class RoutePlanTest {
                 List.of(end("192.0.2.7"), new UnderlayEnd(IpAddress.parse("2001:db8::7"), 64)),
                 Optional.of(VTEP),
                 List.of(BLOCK, BLOCK6));
-        RoutePlan plan = RoutePlan.plan(List.of(end("192.0.2.1"), OWN6), BOTH, List.of(other));
+        RoutePlan plan = RoutePlan.plan(RouteMode.CROSS_SUBNET, List.of(end("192.0.2.1"), OWN6), BOTH, List.of(other));
         assertThat(plan.direct())
                 .containsExactly(
                         new RoutePlan.Direct(BLOCK, IpAddress.parse("192.0.2.7")),
@@ -75,7 +95,7 @@ final class RoutePlanTest {
         RoutePlan.Tunnelled tunnelled = new RoutePlan.Tunnelled(
                 BLOCK6, IpAddress.parse("fe80::ff:fe00:9"), VTEP.mac(), IpAddress.parse("192.0.2.7"));
         RemoteNode v4 = node("192.0.2.7", Optional.of(VTEP), BLOCK, BLOCK6);
-        RoutePlan plan = RoutePlan.plan(OWN, BOTH, List.of(v4));
+        RoutePlan plan = RoutePlan.plan(RouteMode.CROSS_SUBNET, OWN, BOTH, List.of(v4));
         assertThat(plan.direct()).containsExactly(new RoutePlan.Direct(BLOCK, IpAddress.parse("192.0.2.7")));
         assertThat(plan.tunnelled())
                 .as("by IPv4, to the link-local address of the device's MAC address")
@@ -85,7 +105,7 @@ final class RoutePlanTest {
                 List.of(end("192.0.2.7"), new UnderlayEnd(IpAddress.parse("2001:db8:0:9::7"), 64)),
                 Optional.of(VTEP),
                 List.of(BLOCK6));
-        assertThat(RoutePlan.plan(List.of(end("192.0.2.1"), OWN6), BOTH, List.of(elsewhere))
+        assertThat(RoutePlan.plan(RouteMode.CROSS_SUBNET, List.of(end("192.0.2.1"), OWN6), BOTH, List.of(elsewhere))
                         .tunnelled())
                 .as("another IPv6 subnet")
                 .containsExactly(tunnelled);
@@ -94,10 +114,12 @@ final class RoutePlanTest {
     @Test
     void prefixesOfAFamilyThatPodsDoNotHaveAreLeftOut() {
         RemoteNode dual = node("192.0.2.200", Optional.of(VTEP), BLOCK, BLOCK6);
-        assertThat(RoutePlan.plan(OWN, V4, List.of(dual)).tunnelled())
+        assertThat(RoutePlan.plan(RouteMode.CROSS_SUBNET, OWN, V4, List.of(dual))
+                        .tunnelled())
                 .extracting(RoutePlan.Tunnelled::destination)
                 .containsExactly(BLOCK);
-        assertThat(RoutePlan.plan(OWN, Set.of(IpFamily.V6), List.of(dual)).tunnelled())
+        assertThat(RoutePlan.plan(RouteMode.CROSS_SUBNET, OWN, Set.of(IpFamily.V6), List.of(dual))
+                        .tunnelled())
                 .extracting(RoutePlan.Tunnelled::destination)
                 .containsExactly(BLOCK6);
     }
@@ -109,14 +131,18 @@ final class RoutePlanTest {
                 List.of(new UnderlayEnd(IpAddress.parse("2001:db8:0:9::7"), 64)),
                 Optional.of(VTEP),
                 List.of(BLOCK, BLOCK6));
-        assertThat(RoutePlan.plan(OWN, BOTH, List.of(six)).tunnelled()).isEmpty();
-        assertThat(RoutePlan.plan(List.of(OWN6), BOTH, List.of(six)).tunnelled())
+        assertThat(RoutePlan.plan(RouteMode.CROSS_SUBNET, OWN, BOTH, List.of(six))
+                        .tunnelled())
+                .isEmpty();
+        assertThat(RoutePlan.plan(RouteMode.CROSS_SUBNET, List.of(OWN6), BOTH, List.of(six))
+                        .tunnelled())
                 .as("from IPv6 to IPv6 it does")
                 .hasSize(2);
         RemoteNode.Vtep sixVtep = new RemoteNode.Vtep(VTEP.mac(), IpAddress.parse("fd00:1:2::1"));
         RemoteNode noV4 =
                 new RemoteNode(new NodeName("other"), six.underlay(), Optional.of(sixVtep), List.of(BLOCK, BLOCK6));
-        assertThat(RoutePlan.plan(List.of(OWN6), BOTH, List.of(noV4)).tunnelled())
+        assertThat(RoutePlan.plan(RouteMode.CROSS_SUBNET, List.of(OWN6), BOTH, List.of(noV4))
+                        .tunnelled())
                 .as("IPv4 has no next hop on a device without")
                 .extracting(RoutePlan.Tunnelled::destination)
                 .containsExactly(BLOCK6);

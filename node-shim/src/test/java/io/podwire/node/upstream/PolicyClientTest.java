@@ -17,6 +17,7 @@ import io.podwire.node.journal.Attachment.PodIdentity;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.nft.backend.ModelNft;
 import io.podwire.node.plan.EndpointKey;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.RandomInputs;
 import io.podwire.proto.common.v1.NodeEpoch;
@@ -64,7 +65,8 @@ final class PolicyClientTest {
     private final EventLoop loop = new EventLoop("policy-test");
     private final EventLoop rulesetLoop = new EventLoop("ruleset-test");
     private final ModelNft nft = new ModelNft();
-    private final RulesetReconciler ruleset = new RulesetReconciler(nft, rulesetLoop, Set.of(IpFamily.V4), 4789);
+    private final RulesetReconciler ruleset =
+            new RulesetReconciler(nft, rulesetLoop, Set.of(IpFamily.V4), 4789, Masquerade.NONE);
     private final ManagedChannel channel = Channels.open(server.target());
     private Journal journal;
     private PolicyClient client;

@@ -11,6 +11,7 @@ import io.podwire.common.net.NodeName;
 import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.journal.Journal;
 import io.podwire.node.nft.backend.ModelNft;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.proto.policy.v1.NodeMessage;
 import io.podwire.proto.policy.v1.Program;
@@ -65,7 +66,7 @@ final class PolicyReplicasTest {
     private final EventLoop loop = new EventLoop("policy-test");
     private final EventLoop rulesetLoop = new EventLoop("ruleset-test");
     private final RulesetReconciler ruleset =
-            new RulesetReconciler(new ModelNft(), rulesetLoop, Set.of(IpFamily.V4), 4789);
+            new RulesetReconciler(new ModelNft(), rulesetLoop, Set.of(IpFamily.V4), 4789, Masquerade.NONE);
     private final ManagedChannel channel = Channels.openFirstOf(first.server.target() + "," + second.server.target());
     private Journal journal;
     private PolicyClient client;

@@ -3,7 +3,6 @@ package io.podwire.node.upstream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
@@ -11,12 +10,14 @@ import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
+import io.podwire.node.dataplane.CurrentUnderlay;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.dataplane.Sysctl;
-import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.dataplane.VxlanDevice;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.plan.RemoteNode;
+import io.podwire.node.plan.RouteMode;
+import io.podwire.node.plan.UnderlayChoice;
 import io.podwire.node.plan.UnderlayEnd;
 import io.podwire.node.testing.ManualTime;
 import io.podwire.node.testing.NetnsSandbox;
@@ -49,21 +50,28 @@ final class RouteClientNetnsTest {
 
     private final NetnsSandbox sandbox = new NetnsSandbox();
     private final List<Conversation<Announcement, RouteUpdate>> streams = new CopyOnWriteArrayList<>();
-    private final LoopbackServer server = new LoopbackServer(new RoutesGrpc.RoutesImplBase() {
-        @Override
-        public StreamObserver<Announcement> exchange(StreamObserver<RouteUpdate> reply) {
-            Conversation<Announcement, RouteUpdate> stream = new Conversation<>(reply);
-            streams.add(stream);
-            return stream;
-        }
-    });
+    private final LoopbackServer server = reflector(streams);
+    private final List<Conversation<Announcement, RouteUpdate>> streams2 = new CopyOnWriteArrayList<>();
+    private final LoopbackServer server2 = reflector(streams2);
     private final EventLoop loop = new EventLoop("route-test");
     private final EventLoop routesLoop = new EventLoop("routes-test");
-    private final ManagedChannel channel = Channels.open(server.target());
     private final ManualTime time = new ManualTime();
     private Space node;
     private Rtnetlink host;
+    private RouteReconciler routes;
+    private RouteClient.Place place;
     private RouteClient client;
+
+    private static LoopbackServer reflector(List<Conversation<Announcement, RouteUpdate>> streams) {
+        return new LoopbackServer(new RoutesGrpc.RoutesImplBase() {
+            @Override
+            public StreamObserver<Announcement> exchange(StreamObserver<RouteUpdate> reply) {
+                Conversation<Announcement, RouteUpdate> stream = new Conversation<>(reply);
+                streams.add(stream);
+                return stream;
+            }
+        });
+    }
 
     @BeforeEach
     void prepare() {
@@ -73,23 +81,31 @@ final class RouteClientNetnsTest {
         node.ip("link", "set", "under", "up");
         node.ip("link", "set", "underp", "up");
         host = Rtnetlink.open(node.netns());
-        Underlay underlay = Underlay.find(host, Optional.of("under"));
-        RouteReconciler routes = new RouteReconciler(
+        CurrentUnderlay underlay = new CurrentUnderlay(host, new UnderlayChoice(List.of("under"), List.of()));
+        routes = new RouteReconciler(
                 host,
                 routesLoop,
                 underlay,
+                RouteMode.CROSS_SUBNET,
                 new VxlanDevice.Settings(7470, 4789, MacAddress.parse("02:00:00:00:00:01")),
                 Set.of(IpFamily.V4),
                 new Sysctl(Path.of("/proc/sys")));
-        client = new RouteClient(channel, loop, time, SELF, underlay.ends(), Set.of(IpFamily.V4), routes);
+        place = new RouteClient.Place(
+                RouteMode.CROSS_SUBNET, () -> underlay.last().ends(), Set.of(IpFamily.V4));
+        client = client(server.target());
+    }
+
+    private RouteClient client(String targets) {
+        return new RouteClient(targets, loop, time, SELF, place, Duration.ofMinutes(2), routes);
     }
 
     @AfterEach
     void stop() {
-        channel.shutdownNow();
+        client.close();
         loop.close();
         routesLoop.close();
         server.close();
+        server2.close();
         host.close();
         sandbox.close();
     }
@@ -221,6 +237,54 @@ final class RouteClientNetnsTest {
         awaitRoutes(2, 3);
         time.advance(Duration.ofSeconds(121));
         awaitRoutes(3);
+    }
+
+    @Test
+    void routesStayWithBothReflectorsWithOneAndWithNoneAndGoWhenEitherThatIsThereWithdraws() {
+        client.close();
+        client = client(server.target() + "," + server2.target());
+        connect();
+        await().atMost(SOON).until(() -> streams2.size() == 1);
+        assertThat(streams2.getFirst().received().getFirst().getRoute().getNode())
+                .as("each is told")
+                .isEqualTo("node-1");
+        send(0, full("a1", 1, route(2), route(3)));
+        send(streams2, full("b1", 1, route(3), route(4), route(5)));
+        awaitRoutes(2, 3, 4, 5);
+        assertThat(client.connected()).isTrue();
+
+        // Both know node 3: it takes both to withdraw it.
+        send(0, delta("a1", 2, List.of(), List.of("node-3")));
+        awaitRoutes(2, 3, 4, 5);
+        send(streams2, delta("b1", 2, List.of(), List.of("node-3")));
+        awaitRoutes(2, 4, 5);
+
+        // One is away: the other withdraws what that one knew, too, and announcements go on.
+        server2.kill();
+        await().atMost(SOON).until(() -> !client.connected());
+        send(0, full("a1", 1, route(2), route(4)));
+        send(0, delta("a1", 2, List.of(), List.of("node-4")));
+        awaitRoutes(2, 5);
+        assertThat(client.announce(self("10.1.1.64/26")))
+                .as("told to the one that is there")
+                .succeedsWithin(SOON);
+        // None is there.
+        server.kill();
+        time.advance(Duration.ofHours(5));
+        awaitRoutes(2, 5);
+        server.revive();
+        server2.revive();
+        await().atMost(SOON).until(() -> streams.size() == 2 && streams2.size() == 2);
+        send(streams2, full("b2", 1, route(2)));
+        awaitRoutes(2, 5);
+        send(1, full("a2", 1));
+        time.advance(Duration.ofSeconds(121));
+        // Node 2 by the word of one, node 5 by nobody's.
+        awaitRoutes(2);
+    }
+
+    private void send(List<Conversation<Announcement, RouteUpdate>> streams, RouteUpdate update) {
+        streams.getLast().reply().onNext(update);
     }
 
     private void connect() {

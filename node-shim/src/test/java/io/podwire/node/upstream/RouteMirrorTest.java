@@ -20,7 +20,10 @@ import org.junit.jupiter.api.Test;
 final class RouteMirrorTest {
     private static final Duration T0 = Duration.ofSeconds(5000);
 
-    private final RouteMirror mirror = new RouteMirror();
+    private static final Duration STALE_AFTER = Duration.ofMinutes(2);
+
+    private long heard;
+    private final RouteMirror mirror = new RouteMirror(STALE_AFTER, () -> ++heard);
 
     @Test
     void aFullStateOfTheSameEpochRemovesWhatItDoesNotName() {
@@ -82,7 +85,7 @@ final class RouteMirrorTest {
     @Test
     void withinAnEpochItEqualsTheSender() {
         Seeds.forEach(RouteMirrorTest.class, 200, random -> {
-            RouteMirror any = new RouteMirror();
+            RouteMirror any = new RouteMirror(STALE_AFTER, () -> ++heard);
             Map<NodeName, RemoteNode> sender = new TreeMap<>();
             Duration now = T0;
             for (int step = 0; step < 60; step++) {
@@ -118,7 +121,7 @@ final class RouteMirrorTest {
     @Test
     void acrossEpochsNothingGoesEarlyAndNothingStaysForEver() {
         Seeds.forEach(RouteMirrorTest.class, 200, random -> {
-            RouteMirror any = new RouteMirror();
+            RouteMirror any = new RouteMirror(STALE_AFTER, () -> ++heard);
             Map<NodeName, Duration> absentSince = new HashMap<>();
             Map<NodeName, RemoteNode> last = new HashMap<>();
             Duration now = T0;
@@ -138,7 +141,7 @@ final class RouteMirrorTest {
                 any.sweep(now);
                 last.keySet()
                         .removeIf(n -> absentSince.containsKey(n)
-                                && moment.minus(absentSince.get(n)).compareTo(RouteMirror.STALE_AFTER) >= 0
+                                && moment.minus(absentSince.get(n)).compareTo(STALE_AFTER) >= 0
                                 && absentSince.remove(n) != null);
                 assertThat(any.nodes()).as("epoch %d", epoch).containsExactlyInAnyOrderElementsOf(last.values());
             }

@@ -49,8 +49,14 @@ public final class LinkCodec {
     private static final int IFLA_VXLAN_LINK = 3;
     private static final int IFLA_VXLAN_LOCAL = 4;
     private static final int IFLA_VXLAN_LEARNING = 7;
+    /** struct ifla_vxlan_port_range, linux/if_link.h: two numbers in network order. */
+    private static final int IFLA_VXLAN_PORT_RANGE = 10;
+
     private static final int IFLA_VXLAN_PORT = 15;
     private static final int IFLA_VXLAN_LOCAL6 = 17;
+    private static final int IFLA_VXLAN_UDP_CSUM = 18;
+    private static final int IFLA_VXLAN_UDP_ZERO_CSUM6_TX = 19;
+    private static final int IFLA_VXLAN_UDP_ZERO_CSUM6_RX = 20;
     private static final int IFLA_MACVLAN_MODE = 1;
     private static final int IFLA_IPVLAN_MODE = 1;
     private static final int IFLA_IPVLAN_FLAGS = 2;
@@ -190,9 +196,14 @@ public final class LinkCodec {
         out.u32(IFLA_VXLAN_ID, vxlan.vni());
         int local = vxlan.local().family() == IpFamily.V4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6;
         out.address(local, vxlan.local());
-        vxlan.underlayIndex().ifPresent(index -> out.u32(IFLA_VXLAN_LINK, index));
+        VxlanOuter outer = vxlan.outer();
+        outer.underlayIndex().ifPresent(index -> out.u32(IFLA_VXLAN_LINK, index));
+        out.u32be(IFLA_VXLAN_PORT_RANGE, outer.firstSourcePort() << 16 | outer.lastSourcePort());
         out.u16be(IFLA_VXLAN_PORT, vxlan.port());
         out.flag(IFLA_VXLAN_LEARNING, vxlan.learning());
+        out.flag(IFLA_VXLAN_UDP_CSUM, outer.checksum());
+        out.flag(IFLA_VXLAN_UDP_ZERO_CSUM6_TX, false);
+        out.flag(IFLA_VXLAN_UDP_ZERO_CSUM6_RX, false);
     }
 
     /** Sets a link up or down. */
@@ -450,16 +461,23 @@ public final class LinkCodec {
         Optional<IpAddress> local = Optional.empty();
         int port = 0;
         boolean learning = false;
+        OptionalInt below = OptionalInt.empty();
+        int sourcePorts = 0;
+        boolean checksum = true;
         while (in.next()) {
             switch (in.type()) {
                 case IFLA_VXLAN_ID -> vni = in.i32();
                 case IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6 -> local = Optional.of(in.address());
                 case IFLA_VXLAN_PORT -> port = in.u16be();
                 case IFLA_VXLAN_LEARNING -> learning = in.flag();
+                case IFLA_VXLAN_LINK -> below = OptionalInt.of(in.i32());
+                case IFLA_VXLAN_PORT_RANGE -> sourcePorts = in.i32be();
+                case IFLA_VXLAN_UDP_CSUM -> checksum = in.flag();
                 default -> {}
             }
         }
-        return new LinkKind.Vxlan(vni, local, port, learning);
+        return new LinkKind.Vxlan(
+                vni, local, port, learning, new VxlanOuter(below, sourcePorts >>> 16, sourcePorts & 0xFFFF, checksum));
     }
 
     private static BridgePort readBridgePort(NlReader in) {

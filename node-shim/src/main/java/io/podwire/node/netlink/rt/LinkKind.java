@@ -18,8 +18,10 @@ public sealed interface LinkKind {
      * @param local source address of its outer packets; empty where the kernel chooses
      * @param port UDP destination port
      * @param learning whether it learns peers from received packets
+     * @param outer how it sends
      */
-    record Vxlan(int vni, Optional<IpAddress> local, int port, boolean learning) implements LinkKind {}
+    record Vxlan(int vni, Optional<IpAddress> local, int port, boolean learning, VxlanOuter outer)
+            implements LinkKind {}
 
     /**
      * An address of its own on another device; {@link Link#peerIndex} is that device.

@@ -27,12 +27,11 @@ public sealed interface NewLinkKind {
      *
      * @param vni network identifier, 0 to 2^24-1
      * @param local source address of its outer packets
-     * @param underlayIndex the device that they leave by; empty leaves it to the routes
      * @param port UDP destination port, 4789 by RFC 7348
      * @param learning whether it learns peers from received packets
+     * @param outer how it sends
      */
-    record Vxlan(int vni, IpAddress local, OptionalInt underlayIndex, int port, boolean learning)
-            implements NewLinkKind {
+    record Vxlan(int vni, IpAddress local, int port, boolean learning, VxlanOuter outer) implements NewLinkKind {
         /** Checks the ranges. */
         public Vxlan {
             if (vni >>> 24 != 0) {

@@ -37,8 +37,13 @@ public sealed interface Action
         }
     }
 
-    /** Gives the flow the node's own address as its source. Only in a postrouting chain of type NAT, and it ends it. */
-    record Masquerade() implements Action {}
+    /**
+     * Gives the flow the node's own address as its source. Only in a postrouting chain of type NAT, and it ends it.
+     *
+     * @param randomPorts true: the kernel draws source ports instead of keeping the sender's where it can, so that two
+     *     processors that translate flows to one destination at once do not choose the same one, which drops a packet
+     */
+    record Masquerade(boolean randomPorts) implements Action {}
 
     /**
      * Writes an address into this packet, whatever its flow; on to the next rule.

@@ -215,7 +215,7 @@ public final class NftWriter {
             case Action.Lookup(Field key, String map) -> key.expression() + " vmap @" + map;
             case Action.Translate(IpFamily family, List<Field> keys, String map) ->
                 "dnat " + (family == IpFamily.V4 ? "ip" : "ip6") + " to " + concatenated(keys) + " map @" + map;
-            case Action.Masquerade() -> "masquerade";
+            case Action.Masquerade(boolean randomPorts) -> randomPorts ? "masquerade fully-random" : "masquerade";
             case Action.Rewrite(Field field, IpAddress value) -> field.expression() + " set " + value;
             case Action.Log(int group, int perSecond, String prefix) ->
                 "limit rate " + perSecond + "/second burst " + perSecond + " packets log prefix \"" + prefix

@@ -39,7 +39,12 @@ class CapturedDumpTest {
                                 "02:00:00:00:fe:01",
                                 1400,
                                 0,
-                                new LinkKind.Vxlan(4242, Optional.of(ip("10.9.0.1")), 4789, false),
+                                new LinkKind.Vxlan(
+                                        4242,
+                                        Optional.of(ip("10.9.0.1")),
+                                        4789,
+                                        false,
+                                        new VxlanOuter(OptionalInt.of(2), 0, 0, true)),
                                 null,
                                 0));
     }

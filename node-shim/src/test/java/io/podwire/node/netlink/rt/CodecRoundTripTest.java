@@ -99,6 +99,9 @@ class CodecRoundTripTest {
             int port = 1 + random.nextInt(0xFFFF);
             boolean learning = random.nextBoolean();
             int below = index(random);
+            int lastPort = random.nextInt(0x10000);
+            VxlanOuter outer =
+                    new VxlanOuter(maybe(random, 4), random.nextInt(lastPort + 1), lastPort, random.nextBoolean());
             NewLinkKind kind = switch (random.nextInt(7)) {
                 case 0 -> new NewLinkKind.Veth("eth0", maybe(random, mac(random)), OptionalInt.of(9), 5);
                 case 1 -> new NewLinkKind.Bridge();
@@ -108,12 +111,12 @@ class CodecRoundTripTest {
                             below, pick(random, IpvlanMode.values()), pick(random, IpvlanReach.values()));
                 case 4 -> new NewLinkKind.Vlan(below, 1 + random.nextInt(4094), pick(random, VlanProtocol.values()));
                 case 5 -> new NewLinkKind.Ifb();
-                default -> new NewLinkKind.Vxlan(vni, local, maybe(random, 4), port, learning);
+                default -> new NewLinkKind.Vxlan(vni, local, port, learning, outer);
             };
             LinkKind wantKind = switch (kind) {
                 case NewLinkKind.Veth _ -> new LinkKind.Veth();
                 case NewLinkKind.Bridge _ -> new LinkKind.Bridge();
-                case NewLinkKind.Vxlan _ -> new LinkKind.Vxlan(vni, Optional.of(local), port, learning);
+                case NewLinkKind.Vxlan _ -> new LinkKind.Vxlan(vni, Optional.of(local), port, learning, outer);
                 case NewLinkKind.Macvlan macvlan -> new LinkKind.Macvlan(macvlan.mode());
                 case NewLinkKind.Ipvlan ipvlan -> new LinkKind.Ipvlan(ipvlan.mode(), ipvlan.reach());
                 case NewLinkKind.Vlan vlan -> new LinkKind.Vlan(vlan.id(), vlan.protocol());
@@ -278,8 +281,12 @@ class CodecRoundTripTest {
         assertThatThrownBy(() -> link("pw1", new NewLinkKind.Bridge(), "é".repeat(128)))
                 .as("an alias of 256 bytes")
                 .hasMessageContaining("at most 255 bytes");
-        assertThatThrownBy(() ->
-                        new NewLinkKind.Vxlan(1 << 24, IpAddress.parse("192.0.2.1"), OptionalInt.empty(), 4789, false))
+        assertThatThrownBy(() -> new NewLinkKind.Vxlan(
+                        1 << 24,
+                        IpAddress.parse("192.0.2.1"),
+                        4789,
+                        false,
+                        new VxlanOuter(OptionalInt.empty(), 0, 0, true)))
                 .as("a vni of 25 bits")
                 .hasMessageContaining("16777216");
         for (int id : new int[] {-1, 0, 4095}) {
