@@ -21,7 +21,12 @@ public final class NodeApi implements AutoCloseable {
 
     private final ManagedChannel channel;
 
-    NodeApi(Path socket) {
+    /**
+     * Connects when it is first asked.
+     *
+     * @param socket node-shim's
+     */
+    public NodeApi(Path socket) {
         channel = UnixSockets.channel(socket);
     }
 
