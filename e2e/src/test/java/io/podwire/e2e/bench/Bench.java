@@ -9,7 +9,7 @@ import java.util.List;
  * --nodes 1}; {@code make bench} starts it so.
  */
 public final class Bench {
-    private static final List<String> AREAS = List.of("add", "ipam", "policy", "bgp");
+    private static final List<String> AREAS = List.of("add", "ipam", "policy", "datapath", "routes", "bgp");
 
     private Bench() {}
 
@@ -39,6 +39,12 @@ public final class Bench {
         }
         if (areas.contains("policy")) {
             new PolicyBench(Path.of(args[1])).run();
+        }
+        if (areas.contains("datapath")) {
+            new DatapathBench(timed.resolveSibling("flow.c"), Path.of(args[1])).run();
+        }
+        if (areas.contains("routes")) {
+            new RoutesBench(Path.of(args[1])).run();
         }
         if (areas.contains("bgp")) {
             new BgpBench(timed, Path.of(args[1])).run(Integer.getInteger("bgp.rounds", 9));
