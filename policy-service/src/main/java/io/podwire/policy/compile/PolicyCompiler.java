@@ -18,9 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
@@ -91,22 +89,22 @@ public final class PolicyCompiler {
         return out;
     }
 
-    /** The nodes that have living pods which each of these policies selects. */
-    public Map<PolicyKey, SortedSet<String>> selectedNodes(
+    /** The nodes that have living pods which each of these policies selects, sorted. */
+    public Map<PolicyKey, List<String>> selectedNodes(
             ClusterSnapshot snapshot, Collection<NetworkPolicy> policies) {
         Cluster cluster = new Cluster(snapshot, undeclared);
         Map<PodKey, String> nodes = nodesOfPods(snapshot);
-        Map<PolicyKey, SortedSet<String>> out = new TreeMap<>();
+        Map<PolicyKey, List<String>> out = new TreeMap<>();
         policies.forEach(policy -> out.put(
                 policy.key(), nodesOf(cluster.subjects().stream().filter(pod -> selects(policy, pod)), nodes)));
         return out;
     }
 
     /** The same of cluster-wide policies, by name. */
-    public Map<String, SortedSet<String>> subjectNodes(ClusterSnapshot snapshot, Collection<ClusterPolicy> policies) {
+    public Map<String, List<String>> subjectNodes(ClusterSnapshot snapshot, Collection<ClusterPolicy> policies) {
         Cluster cluster = new Cluster(snapshot, undeclared);
         Map<PodKey, String> nodes = nodesOfPods(snapshot);
-        Map<String, SortedSet<String>> out = new TreeMap<>();
+        Map<String, List<String>> out = new TreeMap<>();
         policies.forEach(policy ->
                 out.put(policy.name(), nodesOf(cluster.pods(policy.subject()).stream(), nodes)));
         return out;
@@ -121,13 +119,13 @@ public final class PolicyCompiler {
         return nodes;
     }
 
-    private static SortedSet<String> nodesOf(Stream<Subject> pods, Map<PodKey, String> nodes) {
-        SortedSet<String> out = new TreeSet<>();
-        pods.filter(pod -> !pod.terminated())
+    private static List<String> nodesOf(Stream<Subject> pods, Map<PodKey, String> nodes) {
+        return pods.filter(pod -> !pod.terminated())
                 .map(pod -> nodes.getOrDefault(pod.key(), ""))
                 .filter(node -> !node.isEmpty())
-                .forEach(out::add);
-        return out;
+                .distinct()
+                .sorted()
+                .toList();
     }
 
     private static boolean selects(NetworkPolicy policy, Subject pod) {

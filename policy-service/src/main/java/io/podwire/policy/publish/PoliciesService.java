@@ -16,7 +16,6 @@ import io.podwire.proto.policy.v1.Policy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.SortedSet;
 import java.util.stream.Stream;
 
 /** podwire.policy.v1.Policies. */
@@ -109,8 +108,8 @@ public final class PoliciesService extends PoliciesGrpc.PoliciesImplBase {
         }
         Map<PolicyKey, Integer> selected = compiler.selectedPods(snapshot, ofNamespaces);
         Map<String, Integer> subjects = compiler.subjects(snapshot, ofCluster);
-        Map<PolicyKey, SortedSet<String>> nodes = compiler.selectedNodes(snapshot, ofNamespaces);
-        Map<String, SortedSet<String>> nodesOfCluster = compiler.subjectNodes(snapshot, ofCluster);
+        Map<PolicyKey, List<String>> nodes = compiler.selectedNodes(snapshot, ofNamespaces);
+        Map<String, List<String>> nodesOfCluster = compiler.subjectNodes(snapshot, ofCluster);
         return page.stream()
                 .map(listed -> switch (listed) {
                     case Listed.OfNamespace(var policy) ->

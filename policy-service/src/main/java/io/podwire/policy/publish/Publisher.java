@@ -317,7 +317,8 @@ public final class Publisher {
     void announced(AnnounceStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints) {
         loop.execute(() -> {
             Node node =
-                    nodes.computeIfAbsent(name, _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random)));
+                    nodes.computeIfAbsent(name, _ -> new Node(
+                            life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
             if (node.life.supersedes(life)) {
                 stream.fail(new ServiceException(
                         ErrorReason.STALE_EPOCH,

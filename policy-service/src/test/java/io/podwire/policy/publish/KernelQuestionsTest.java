@@ -92,7 +92,7 @@ final class KernelQuestionsTest {
             context.serve(questions);
             context.serve(new ProgramsService(publisher));
             context.serve(
-                    new AnswersService(publisher, compiler, _ -> new Candidates(List.of(), List.of()), questions));
+                    new AnswersService(publisher, compiler, _ -> new Candidates(List.of(), List.of(), List.of()), questions));
             sampler = new WitnessSampler(publisher, questions, new SplittableRandom(3), meters);
         });
         channel = service.channel();
