@@ -1,8 +1,12 @@
 package io.podwire.policy.compile;
 
+import com.google.common.collect.ArrayListMultimap;
 import com.google.common.collect.ImmutableSortedMap;
+import com.google.common.collect.Multimap;
+import com.google.common.collect.Sets;
 import io.podwire.policy.model.PodKey;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -48,11 +52,17 @@ final class LiveProgram {
     /** A pod that may come. */
     record Expected(String uid, Kind kind) {}
 
-    /** What a kind has in it. */
+    /** What a kind has in it: mostly one pod, and there may be many of them. */
     private static final class Part {
-        private final List<String> endpoints = new ArrayList<>();
-        private final List<PodKey> expected = new ArrayList<>();
-        private Set<LiveSet> sets = Set.of();
+        private final List<String> endpoints;
+        private final List<PodKey> expected;
+        private Set<LiveSet> sets;
+
+        Part(Collection<String> endpoints, Collection<PodKey> expected, Set<LiveSet> sets) {
+            this.endpoints = List.copyOf(endpoints);
+            this.expected = List.copyOf(expected);
+            this.sets = sets;
+        }
     }
 
     /**
@@ -127,16 +137,7 @@ final class LiveProgram {
 
     /** Makes it anew. */
     void make(Content content, LiveKinds live) {
-        Map<Kind, Part> next = new HashMap<>();
-        content.endpoints()
-                .forEach((key, kind) ->
-                        next.computeIfAbsent(kind, _ -> new Part()).endpoints.add(key));
-        content.expected()
-                .forEach((key, pod) -> next.computeIfAbsent(pod.kind(), _ -> new Part())
-                        .expected
-                        .add(key));
-        next.keySet().forEach(kind -> live.depend(this, kind));
-        next.forEach((kind, part) -> part.sets = live.compiled(kind).sets());
+        Map<Kind, Part> next = parts(content, live);
         // Which sets there are comes first: a pod is expected in those alone.
         Difference<String, AddressSet> ofSets = makeSets(next);
         Difference<String, EndpointPolicy> ofEndpoints = new Difference<>();
@@ -151,6 +152,23 @@ final class LiveProgram {
         changedKinds.clear();
         outdated = false;
         changed(ofEndpoints, ofSets, ofExpected);
+    }
+
+    private Map<Kind, Part> parts(Content content, LiveKinds live) {
+        Multimap<Kind, String> endpointsOf = ArrayListMultimap.create();
+        content.endpoints().forEach((key, kind) -> endpointsOf.put(kind, key));
+        Multimap<Kind, PodKey> expectedOf = ArrayListMultimap.create();
+        content.expected().forEach((key, pod) -> expectedOf.put(pod.kind(), key));
+        Set<Kind> next = Sets.union(endpointsOf.keySet(), expectedOf.keySet());
+        next.forEach(kind -> live.depend(this, kind));
+        Map<Kind, Part> made = new HashMap<>();
+        next.forEach(kind -> made.put(
+                kind,
+                new Part(
+                        endpointsOf.get(kind),
+                        expectedOf.get(kind),
+                        live.compiled(kind).sets())));
+        return made;
     }
 
     private Difference<String, AddressSet> makeSets(Map<Kind, Part> next) {
