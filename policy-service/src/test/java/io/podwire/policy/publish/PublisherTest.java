@@ -10,7 +10,9 @@ import io.podwire.common.net.NodeName;
 import io.podwire.policy.compile.PolicyCompiler;
 import io.podwire.policy.compile.UndeclaredPods;
 import io.podwire.policy.model.Endpoint;
+import io.podwire.policy.model.Pod;
 import io.podwire.policy.model.PodKey;
+import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.proto.policy.v1.ProgramUpdate;
 import java.util.List;
@@ -74,13 +76,40 @@ class PublisherTest {
     }
 
     @Test
+    void whoWaitedForTheLastNodeIsServedWhenItComes() {
+        try (EventLoop loop = new EventLoop("publisher-test")) {
+            Publisher publisher = publisher(loop);
+            publisher.apply(ClusterDelta.of(podOn("n1"), podOn("n2")));
+            Transport first = new Transport();
+            first.ready = true;
+            publisher.hello(
+                    new NodeStream(first, "epoch"), NODE, new NodeLife("uid", 1), Map.of(), "hash of another program");
+            var _ = publisher.rollout(0);
+            assertThat(first.sent).as("while a node is missing").isEmpty();
+
+            Transport last = new Transport();
+            last.ready = true;
+            publisher.hello(new NodeStream(last, "epoch"), new NodeName("n2"), new NodeLife("uid", 1), Map.of(), "");
+            var _ = publisher.rollout(0);
+            assertThat(first.sent).hasSize(1);
+            assertThat(last.sent).hasSize(1);
+        }
+    }
+
+    private static Publisher publisher(EventLoop loop) {
+        return new Publisher(
+                loop, new PolicyCompiler(UndeclaredPods.DEFAULT), new SplittableRandom(1), new SimpleMeterRegistry());
+    }
+
+    private static Change podOn(String node) {
+        return new Change.PodSet(
+                new Pod(new PodKey("x", "pod-of-" + node), "", Map.of(), node, Set.of(), false, false, List.of()));
+    }
+
+    @Test
     void aWholeProgramHasTheRevisionOfWhatIsInIt() {
         try (EventLoop loop = new EventLoop("publisher-test")) {
-            Publisher publisher = new Publisher(
-                    loop,
-                    new PolicyCompiler(UndeclaredPods.DEFAULT),
-                    new SplittableRandom(1),
-                    new SimpleMeterRegistry());
+            Publisher publisher = publisher(loop);
             Transport transport = new Transport();
             NodeStream stream = new NodeStream(transport, "epoch");
             publisher.apply(ClusterDelta.of());
