@@ -216,27 +216,39 @@ final class PolicedNode implements AutoCloseable {
     }
 
     /** Microseconds of one request and its answer, of one byte each. */
-    double requestAndAnswer(int times) {
-        try {
-            long from = System.nanoTime();
-            for (int i = 0; i < times; i++) {
-                pass(client, server, one);
-                pass(server, client, one);
-            }
-            return (System.nanoTime() - from) / 1e3 / times;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    double requestAndAnswer() {
+        return nanosOfOne(15_000_000, 20, () -> {
+                    pass(client, server, one);
+                    pass(server, client, one);
+                })
+                / 1e3;
     }
 
     /** Gigabits a second, in writes of 64 KiB. */
-    double throughput(int times) {
+    double throughput() {
+        return 8.0 * CHUNK / nanosOfOne(5_000_000, 5, () -> pass(client, server, chunk));
+    }
+
+    /** Something that goes over the wire. */
+    @FunctionalInterface
+    private interface Exchange {
+        void make() throws IOException;
+    }
+
+    /** The mean of as many as fit in a time, in batches between looks at the clock. */
+    private static double nanosOfOne(long most, int batch, Exchange exchange) {
         try {
             long from = System.nanoTime();
-            for (int i = 0; i < times; i++) {
-                pass(client, server, chunk);
+            long took = 0;
+            int times = 0;
+            while (took < most) {
+                for (int i = 0; i < batch; i++) {
+                    exchange.make();
+                }
+                times += batch;
+                took = System.nanoTime() - from;
             }
-            return 8.0 * CHUNK * times / (System.nanoTime() - from);
+            return (double) took / times;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
