@@ -34,8 +34,11 @@ import io.podwire.proto.policy.v1.Program;
 import io.podwire.proto.policy.v1.ProgramsGrpc;
 import io.podwire.proto.policy.v1.Rollout;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.HttpURLConnection;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -55,10 +58,10 @@ public final class Mesh implements AutoCloseable {
     static final String BRIDGE = "underlay";
 
     /** Address of the control services, and the nodes' gateway: in the network of RFC 5737. */
-    static final String ADDRESS = "192.0.2.1";
+    public static final String ADDRESS = "192.0.2.1";
 
     static final String IPAM = ADDRESS + ":7471";
-    static final String POLICY = ADDRESS + ":7472";
+    public static final String POLICY = ADDRESS + ":7472";
     /** Where route-reflector serves. */
     public static final String ROUTE = ADDRESS + ":7473";
 
@@ -191,6 +194,46 @@ public final class Mesh implements AutoCloseable {
     /** policy-service's process. */
     public Daemon policy() {
         return policy;
+    }
+
+    /**
+     * Another replica of policy-service, with the same objects, that serves. The caller closes it.
+     *
+     * @param port where nodes find it at {@link #ADDRESS}, with HTTP at the next one
+     */
+    public Daemon policyReplica(int port) {
+        Daemon replica = service("policy-service", ADDRESS + ":" + port, port + 1, "--manifests", manifests.toString());
+        replica.start(List.of());
+        awaitReady(replica, port + 1);
+        return replica;
+    }
+
+    /** Starts such a replica again. */
+    public void startAgain(Daemon replica, int port) {
+        replica.start(List.of());
+        awaitReady(replica, port + 1);
+    }
+
+    /**
+     * A number that a service tells on its metrics page.
+     *
+     * @param line of the page up to the number
+     */
+    public static double metric(int httpPort, String line) {
+        try {
+            HttpURLConnection connection = (HttpURLConnection) URI.create("http://127.0.0.1:" + httpPort + "/metrics")
+                    .toURL()
+                    .openConnection(java.net.Proxy.NO_PROXY);
+            try (InputStream page = connection.getInputStream()) {
+                return new String(page.readAllBytes(), StandardCharsets.UTF_8)
+                        .lines()
+                        .filter(one -> one.startsWith(line + " "))
+                        .mapToDouble(one -> Double.parseDouble(one.substring(line.length() + 1)))
+                        .sum();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** The blocks that ipam-service says a node owns, CIDR text. */

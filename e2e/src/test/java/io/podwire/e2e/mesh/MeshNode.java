@@ -66,8 +66,6 @@ public final class MeshNode implements AutoCloseable {
                 folder.resolve("state").toString(),
                 "--spool-dir",
                 spool().toString(),
-                "--policy-service",
-                Mesh.POLICY,
                 "--underlay-interface",
                 "eth0"));
         if (!options.contains("--ipam-service")) {
@@ -75,6 +73,9 @@ public final class MeshNode implements AutoCloseable {
         }
         if (!options.contains("--route-reflector")) {
             command.addAll(List.of("--route-reflector", Mesh.ROUTE));
+        }
+        if (!options.contains("--policy-service")) {
+            command.addAll(List.of("--policy-service", Mesh.POLICY));
         }
         if (!options.contains("--cool-down")) {
             command.addAll(List.of("--cool-down", "PT0S"));
