@@ -219,9 +219,7 @@ class ClusterPolicyCasesTest {
 
     private static Change node(String name, Map<String, String> labels, String... addresses) {
         return new Change.ClusterNodeSet(new ClusterNode(
-                name,
-                labels,
-                Set.of(addresses).stream().map(IpAddress::parse).collect(Collectors.toSet())));
+                name, labels, Set.of(addresses).stream().map(IpAddress::parse).collect(Collectors.toSet())));
     }
 
     @Test

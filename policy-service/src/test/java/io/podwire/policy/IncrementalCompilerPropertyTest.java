@@ -195,7 +195,8 @@ class IncrementalCompilerPropertyTest {
                 case 15 -> {
                     if (!world.clusterNodes().isEmpty()) {
                         return random.nextBoolean()
-                                ? new Change.ClusterNodeSet(one(world.clusterNodes().values(), random))
+                                ? new Change.ClusterNodeSet(
+                                        one(world.clusterNodes().values(), random))
                                 : new Change.ClusterNodeGone(
                                         one(world.clusterNodes().keySet(), random));
                     }

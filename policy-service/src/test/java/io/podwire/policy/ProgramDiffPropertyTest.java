@@ -95,7 +95,8 @@ class ProgramDiffPropertyTest {
                     .containsExactlyInAnyOrderElementsOf(program.endpoints().values().stream()
                             .flatMap(e -> Stream.of(e.ingress(), e.egress()))
                             .flatMap(direction -> Stream.concat(
-                                    direction.rules().stream(), direction.tiers().stream().map(TierRule::rule)))
+                                    direction.rules().stream(),
+                                    direction.tiers().stream().map(TierRule::rule)))
                             .flatMap(rule -> rule.addressSets().stream())
                             .collect(Collectors.toSet()));
         });

@@ -10,6 +10,7 @@ import io.podwire.common.service.ServiceRunner;
 import io.podwire.route.bgp.message.Community;
 import io.podwire.route.bgp.message.LargeCommunity;
 import io.podwire.route.reflect.bgp.LocalRouter;
+import io.podwire.route.reflect.bgp.Origination;
 import io.podwire.route.reflect.bgp.PeerPolicy;
 import io.podwire.route.rib.bgp.Neighbor;
 import io.podwire.route.session.PeerSettings;
@@ -41,25 +42,26 @@ class BgpOptionsTest {
     void everyKeyOfTheFileIsRead() throws Exception {
         Path key = Files.writeString(folder.resolve("key"), "secret\n");
         SpeakerSettings settings = settings("""
-                peers:
-                - name: tor
-                  address: 2001:db8::1
-                  port: 1179
-                  asn: 64512
-                  client: true
-                  passive: true
-                  families: [ipv6]
-                  holdSeconds: 30
-                  restartSeconds: 0
-                  ttlSecurity: true
-                  passwordFile: %s
-                  maxPrefixes: 5
-                  importRules: [2001:db8::/32 le 64]
-                  exportRules: [fd00::/8 le 128]
-                  communities: ["64512:7"]
-                  largeCommunities: ["64512:7:8"]
-                - {address: 192.0.2.254, asn: 4200000000}
-                """.formatted(key));
+            peers:
+            - name: tor
+              address: 2001:db8::1
+              port: 1179
+              asn: 64512
+              client: true
+              passive: true
+              families: [ipv6]
+              holdSeconds: 30
+              restartSeconds: 0
+              ttlSecurity: true
+              passwordFile: %s
+              addPaths: 8
+              maxPrefixes: 5
+              importRules: [2001:db8::/32 le 64]
+              exportRules: [fd00::/8 le 128]
+              communities: ["64512:7"]
+              largeCommunities: ["64512:7:8"]
+            - {address: 192.0.2.254, asn: 4200000000}
+            """.formatted(key));
 
         assertThat(settings.local())
                 .isEqualTo(new LocalRouter(64512, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.9")));
@@ -77,6 +79,7 @@ class BgpOptionsTest {
                 .as("never printed")
                 .doesNotContain("secret\"")
                 .contains("secret=***");
+        assertThat(tor.addPaths()).isEqualTo(8);
         assertThat(tor.maxPrefixes()).isEqualTo(5);
         assertThat(tor.policy().importRules().permits(IpPrefix.parse("2001:db8:1::/48")))
                 .isTrue();
@@ -97,12 +100,14 @@ class BgpOptionsTest {
             value = {
                 "peers: [{address: 192.0.2.2}] | number 1: address and asn",
                 "peers: [{address: router, asn: 1}] | address: 'router' is not an IP address",
-                "peers: [{name: x, address: 192.0.2.2, asn: 64512, holdSeconds: 2}] | peer x: holdSeconds must be 0 or 3",
+                "peers: [{name: x, address: 192.0.2.2, asn: 64512, holdSeconds: 2}] | peer x: holdSeconds must be 0 or"
+                        + " 3",
                 "peers: [{name: x, address: 192.0.2.2, asn: 1, client: true}] | peer x: client",
                 "peers: [{name: x, address: 192.0.2.2, asn: 1, families: [ipx]}] | families: ipv4 or ipv6",
                 "peers: [{name: x, address: 192.0.2.2, asn: 1, importRules: [all]}] | importRules: 'all' is not a rule",
                 "peers: [{name: x, address: 192.0.2.2, asn: 1, communities: [many]}] | communities: 'many'",
-                "peers: [{name: x, address: 192.0.2.2, asn: 1, passwordFile: /nowhere}] | passwordFile: /nowhere cannot be read",
+                "peers: [{name: x, address: 192.0.2.2, asn: 1, passwordFile: /nowhere}] | passwordFile: /nowhere"
+                        + " cannot be read",
                 "peers: [{name: x, address: 192.0.2.2, asn: 1, secret: y}] | secret",
                 "peers: [{name: x, address: 192.0.2.2, asn: 0}] | peer x: asn must be 1",
                 "peers: [{address: 192.0.2.2, asn: 1},{address: 192.0.2.2, asn: 2}] | is another peer's too",
@@ -129,6 +134,32 @@ class BgpOptionsTest {
                         .check())
                 .hasMessageContaining("--bgp-peer address");
         assertThatThrownBy(() -> parsed(Map.of(), "--bgp-asn=1").check()).hasMessageContaining("--bgp-router-id");
+    }
+
+    @Test
+    void aggregatesAndServicesAreLists() {
+        List<String> speaks = List.of("--bgp-asn=64512", "--bgp-router-id=192.0.2.1");
+        Map<String, String> environment = Map.of(
+                "PODWIRE_BGP_AGGREGATES", "10.244.0.0/16,fd00:10:244::/56",
+                "PODWIRE_BGP_SERVICES", "203.0.113.0/24");
+        assertThat(parsed(environment, speaks.toArray(String[]::new))
+                        .bgp()
+                        .settings()
+                        .orElseThrow()
+                        .origination())
+                .isEqualTo(new Origination(
+                        List.of(IpPrefix.parse("10.244.0.0/16"), IpPrefix.parse("fd00:10:244::/56")),
+                        List.of(IpPrefix.parse("203.0.113.0/24"))));
+        assertThatThrownBy(() -> parsed(environment).check()).hasMessageContaining("--bgp-asn");
+        for (String wrong : List.of(
+                "--bgp-aggregates=10.0.0.0/8,10.244.0.0/16", "--bgp-services=10.0.0.1/8", "--bgp-services=all")) {
+            List<String> words = new ArrayList<>(speaks);
+            words.add(wrong);
+            assertThatThrownBy(
+                            () -> parsed(Map.of(), words.toArray(String[]::new)).check())
+                    .as(wrong)
+                    .hasMessageContaining(wrong.substring(0, wrong.indexOf('=')));
+        }
     }
 
     private SpeakerSettings settings(String file) throws Exception {

@@ -86,7 +86,8 @@ final class BgpSink implements AutoCloseable {
     }
 
     private synchronized boolean awaitUp() throws InterruptedException {
-        long limit = System.nanoTime() + Duration.ofSeconds(3).toNanos();
+        // Long enough on a busy machine: a second connection beside the first would begin a collision.
+        long limit = System.nanoTime() + Duration.ofSeconds(20).toNanos();
         while (!up && end.isEmpty()) {
             long left = (limit - System.nanoTime()) / 1_000_000;
             if (left <= 0) {
@@ -157,7 +158,11 @@ final class BgpSink implements AutoCloseable {
     }
 
     private static int u16(byte[] message, int at) {
-        return (message[at] & 0xFF) << 8 | message[at + 1] & 0xFF;
+<<<<<<< ours
+        return ((message[at] & 0xFF) << 8) | (message[at + 1] & 0xFF);
+=======
+        return (message[at] & 0xFF) << 8 | (message[at + 1] & 0xFF);
+>>>>>>> theirs
     }
 
     @Override

@@ -19,6 +19,7 @@ import io.podwire.node.nft.model.Command;
 import io.podwire.node.nft.model.TableId;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.LocalEndpoint;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import io.podwire.node.plan.PodName;
 import io.podwire.node.upstream.NodeIdentity;
@@ -85,7 +86,7 @@ final class EnforcingNode implements AutoCloseable {
                 changed.run();
             }
         });
-        RulesetReconciler rules = new RulesetReconciler(watched, loop, EnumSet.of(IpFamily.V4), 4789);
+        RulesetReconciler rules = new RulesetReconciler(watched, loop, EnumSet.of(IpFamily.V4), 4789, Masquerade.NONE);
         PolicyClient client = new PolicyClient(
                 channel,
                 loop,

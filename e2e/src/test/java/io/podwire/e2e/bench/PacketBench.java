@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
@@ -169,7 +170,7 @@ final class PacketBench {
         print("nft.rules-of-a-pod." + size + "-policies", changed);
     }
 
-    private static TreeMap<EndpointKey, EndpointPolicy> differing(NodeProgram before, NodeProgram now) {
+    private static SortedMap<EndpointKey, EndpointPolicy> differing(NodeProgram before, NodeProgram now) {
         TreeMap<EndpointKey, EndpointPolicy> out = new TreeMap<>(now.endpoints());
         out.entrySet().removeAll(before.endpoints().entrySet());
         return out;

@@ -8,6 +8,7 @@ import io.podwire.node.dataplane.RulesetReconciler;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.backend.KernelNft;
+import io.podwire.node.plan.Masquerade;
 import io.podwire.node.plan.NodeProgram;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -117,7 +118,7 @@ final class PolicedNode implements AutoCloseable {
         wire(name);
         KernelNft nft = nft(name);
         EventLoop loop = new EventLoop("rules-" + name);
-        RulesetReconciler rules = new RulesetReconciler(nft, loop, EnumSet.of(IpFamily.V4), 4789);
+        RulesetReconciler rules = new RulesetReconciler(nft, loop, EnumSet.of(IpFamily.V4), 4789, Masquerade.NONE);
         long from = System.nanoTime();
         rules.start(NodePolicies.endpoints(), Optional.of(program));
         long took = System.nanoTime() - from;

@@ -140,12 +140,12 @@ final class PolicyReplicasLabTest {
             CniRuntime.Outcome added = nodes.get(0).runtime().add(eth0(friend));
             assertThat(added.ok()).as("ADD: %s", added.text()).isTrue();
             assertThat(added.took()).as("its time").isBetween(Duration.ofMillis(1800), Duration.ofMillis(4000));
-            assertThat(nodes.get(0)
-                            .shim()
-                            .logged("not every node enforces its addresses: [" + other.name() + ": "))
+            assertThat(nodes.get(0).shim().logged("not every node enforces its addresses: [" + other.name() + ": "))
                     .as("lines of the log that name it")
                     .isOne();
-            assertThat(answered(friend, to)).as("where the node does not know it yet").isFalse();
+            assertThat(answered(friend, to))
+                    .as("where the node does not know it yet")
+                    .isFalse();
         } finally {
             var _ = Shell.output("kill", "-CONT", asleep);
         }
@@ -153,8 +153,7 @@ final class PolicyReplicasLabTest {
     }
 
     /** What it enforces is on its disk: policy-service is not needed for it. */
-    private void aNodeThatIsCutOffGoesOnEvenAfterARestartThatFindsNoRules(
-            TestPod friend, TestPod stranger, String to) {
+    private void aNodeThatIsCutOffGoesOnEvenAfterARestartThatFindsNoRules(TestPod friend, TestPod stranger, String to) {
         MeshNode cutOff = nodes.get(1);
         assertThat(answered(friend, to)).as("cut off, what is allowed").isTrue();
         assertThat(answered(stranger, to)).as("cut off, what is not").isFalse();

@@ -74,7 +74,8 @@ abstract class IpamStoreContract {
     void aWriteOutlivesTheCallOnWhoseThreadItBegins() throws Exception {
         Context.CancellableContext callers = Context.current().withCancellation();
         callers.cancel(null);
-        assertThat(callers.call(() -> store().write(List.of(new Put("a", 0, "x")))).get(10, TimeUnit.SECONDS))
+        assertThat(callers.call(() -> store().write(List.of(new Put("a", 0, "x"))))
+                        .get(10, TimeUnit.SECONDS))
                 .isInstanceOf(Outcome.Applied.class);
         assertThat(contents()).containsExactly("a=x");
     }

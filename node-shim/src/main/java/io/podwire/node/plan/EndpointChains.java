@@ -150,8 +150,7 @@ final class EndpointChains {
         log.ifPresent(to -> rules.add(new Rule(
                 matches,
                 false,
-                new Action.Log(
-                        to.group(), to.perSecond(), prefix + why.apply(Action.Log.MAX_PREFIX - prefix.length())),
+                new Action.Log(to.group(), to.perSecond(), prefix + why.apply(Action.Log.MAX_PREFIX - prefix.length())),
                 "")));
         rules.add(Rule.drop(why.apply(Identifiers.MAX_COMMENT), matches.toArray(Match[]::new)));
     }

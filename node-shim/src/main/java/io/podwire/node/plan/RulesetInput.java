@@ -43,15 +43,7 @@ public record RulesetInput(
             List<LocalEndpoint> endpoints,
             Optional<NodeProgram> program,
             int vxlanPort) {
-        this(
-                bridge,
-                families,
-                endpoints,
-                program,
-                vxlanPort,
-                false,
-                EstablishedFlows.JUDGE,
-                Masquerade.NONE);
+        this(bridge, families, endpoints, program, vxlanPort, false, EstablishedFlows.JUDGE, Masquerade.NONE);
     }
 
     /** Checks that nothing has two owners, and copies. */

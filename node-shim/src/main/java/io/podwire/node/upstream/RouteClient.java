@@ -22,6 +22,7 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
@@ -198,7 +199,7 @@ public final class RouteClient implements AutoCloseable {
 
     /** Tells what has become of refusals: a prefix is refused where one reflector refuses it. */
     private void refusals() {
-        SortedMap<IpPrefix, String> now = new TreeMap<>();
+        NavigableMap<IpPrefix, String> now = new TreeMap<>();
         feeds.values().forEach(feed -> feed.refused.forEach(now::putIfAbsent));
         now.forEach((prefix, why) -> {
             if (!why.equals(refused.get(prefix))) {
@@ -208,7 +209,7 @@ public final class RouteClient implements AutoCloseable {
         refused.keySet().stream()
                 .filter(prefix -> !now.containsKey(prefix))
                 .forEach(prefix -> log.info("route-reflector does not refuse {} any more", prefix));
-        refused = Collections.unmodifiableSortedMap(now);
+        refused = Collections.unmodifiableNavigableMap(now);
     }
 
     private void program() {

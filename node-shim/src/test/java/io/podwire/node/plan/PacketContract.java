@@ -384,7 +384,8 @@ abstract class PacketContract {
     }
 
     private Ruleset plan(Optional<NodeProgram> program, EstablishedFlows established) {
-        return RulesetPlan.plan(new RulesetInput("pw0", families, endpoints, program, 8472, false, established, Masquerade.NONE));
+        return RulesetPlan.plan(
+                new RulesetInput("pw0", families, endpoints, program, 8472, false, established, Masquerade.NONE));
     }
 
     private void apply(Optional<NodeProgram> program) throws Exception {

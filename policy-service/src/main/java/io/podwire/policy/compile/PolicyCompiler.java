@@ -90,13 +90,12 @@ public final class PolicyCompiler {
     }
 
     /** The nodes that have living pods which each of these policies selects, sorted. */
-    public Map<PolicyKey, List<String>> selectedNodes(
-            ClusterSnapshot snapshot, Collection<NetworkPolicy> policies) {
+    public Map<PolicyKey, List<String>> selectedNodes(ClusterSnapshot snapshot, Collection<NetworkPolicy> policies) {
         Cluster cluster = new Cluster(snapshot, undeclared);
         Map<PodKey, String> nodes = nodesOfPods(snapshot);
         Map<PolicyKey, List<String>> out = new TreeMap<>();
-        policies.forEach(policy -> out.put(
-                policy.key(), nodesOf(cluster.subjects().stream().filter(pod -> selects(policy, pod)), nodes)));
+        policies.forEach(policy ->
+                out.put(policy.key(), nodesOf(cluster.subjects().stream().filter(pod -> selects(policy, pod)), nodes)));
         return out;
     }
 
@@ -105,8 +104,7 @@ public final class PolicyCompiler {
         Cluster cluster = new Cluster(snapshot, undeclared);
         Map<PodKey, String> nodes = nodesOfPods(snapshot);
         Map<String, List<String>> out = new TreeMap<>();
-        policies.forEach(policy ->
-                out.put(policy.name(), nodesOf(cluster.pods(policy.subject()).stream(), nodes)));
+        policies.forEach(policy -> out.put(policy.name(), nodesOf(cluster.pods(policy.subject()).stream(), nodes)));
         return out;
     }
 

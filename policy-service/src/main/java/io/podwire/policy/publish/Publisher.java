@@ -316,9 +316,9 @@ public final class Publisher {
     /** A node tells all its endpoints by the stream that it has to every replica; where it is served here, that one counts. */
     void announced(AnnounceStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints) {
         loop.execute(() -> {
-            Node node =
-                    nodes.computeIfAbsent(name, _ -> new Node(
-                            life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
+            Node node = nodes.computeIfAbsent(
+                    name,
+                    _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
             if (node.life.supersedes(life)) {
                 stream.fail(new ServiceException(
                         ErrorReason.STALE_EPOCH,
@@ -439,7 +439,8 @@ public final class Publisher {
         nodes.forEach((name, node) -> standing(name, node).ifPresent(standing -> standings.put(name, standing)));
         return new StartBarriers.View(
                 synced && !flushPosted,
-                question -> Optional.ofNullable(compiler.endpoints(question.node()).get(question.key()))
+                question -> Optional.ofNullable(
+                                compiler.endpoints(question.node()).get(question.key()))
                         .map(Endpoint::addresses),
                 standings,
                 connected,

@@ -91,8 +91,8 @@ final class KernelQuestionsTest {
             NodeQuestions questions = new NodeQuestions();
             context.serve(questions);
             context.serve(new ProgramsService(publisher));
-            context.serve(
-                    new AnswersService(publisher, compiler, _ -> new Candidates(List.of(), List.of(), List.of()), questions));
+            context.serve(new AnswersService(
+                    publisher, compiler, _ -> new Candidates(List.of(), List.of(), List.of()), questions));
             sampler = new WitnessSampler(publisher, questions, new SplittableRandom(3), meters);
         });
         channel = service.channel();

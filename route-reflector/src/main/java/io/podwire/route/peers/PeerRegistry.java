@@ -31,6 +31,9 @@ public final class PeerRegistry {
     private final Consumer<Set<NodeName>> leaving;
 
     private StateFile.State kept;
+    /** Of {@link #kept}, in its order: keys are read when a peer is declared. */
+    private List<PeerSettings> created;
+
     private SortedMap<String, PeersFile.Peer> ofKubernetes = new TreeMap<>();
     private Set<NodeName> cordoned = Set.of();
     private Map<String, Source> sources = Map.of();
@@ -65,7 +68,7 @@ public final class PeerRegistry {
         this.peers = peers;
         this.leaving = leaving;
         this.kept = file.map(StateFile::read).orElse(StateFile.State.NONE);
-        var _ = created(kept);
+        this.created = settings(kept);
         tell();
     }
 
@@ -90,7 +93,9 @@ public final class PeerRegistry {
         }
         List<PeersFile.Peer> next = new ArrayList<>(kept.peers());
         next.add(peer);
-        keep(new StateFile.State(next, kept.leavingNodes()));
+        List<PeerSettings> with = new ArrayList<>(created);
+        with.add(settings);
+        keep(new StateFile.State(next, kept.leavingNodes()), with);
         return settings;
     }
 
@@ -109,12 +114,15 @@ public final class PeerRegistry {
                     ErrorReason.FAILED_PRECONDITION,
                     "BGP peer " + name + " is declared by " + words(source) + "; remove it there");
         }
-        long asn = fixed.local().asn();
-        keep(new StateFile.State(
-                kept.peers().stream()
-                        .filter(peer -> !PeersFile.settings(peer, asn).name().equals(name))
-                        .toList(),
-                kept.leavingNodes()));
+        List<PeersFile.Peer> next = new ArrayList<>();
+        List<PeerSettings> left = new ArrayList<>();
+        for (int i = 0; i < created.size(); i++) {
+            if (!created.get(i).name().equals(name)) {
+                next.add(kept.peers().get(i));
+                left.add(created.get(i));
+            }
+        }
+        keep(new StateFile.State(next, kept.leavingNodes()), left);
     }
 
     /** Says whether a node is about to go, whatever Kubernetes says of it, and keeps that. */
@@ -122,7 +130,7 @@ public final class PeerRegistry {
         Set<String> next = new HashSet<>(kept.leavingNodes());
         boolean changed = leaves ? next.add(node.value()) : next.remove(node.value());
         if (changed) {
-            keep(new StateFile.State(kept.peers(), next.stream().sorted().toList()));
+            keep(new StateFile.State(kept.peers(), next.stream().sorted().toList()), created);
         }
     }
 
@@ -152,33 +160,31 @@ public final class PeerRegistry {
         }
     }
 
-    private void keep(StateFile.State next) {
+    private void keep(StateFile.State next, List<PeerSettings> settings) {
         StateFile keeper = file.orElseThrow(() -> new ServiceException(
                 ErrorReason.FAILED_PRECONDITION,
                 "nothing would be left of it after a restart: start the route reflector with --bgp-state-file"));
         // What cannot be is refused before it is written.
-        var _ = created(next);
+        var _ = fixed.with(settings);
         keeper.write(next);
         kept = next;
+        created = List.copyOf(settings);
         tell();
     }
 
-    private List<PeerSettings> created(StateFile.State state) {
-        List<PeerSettings> created = state.peers().stream()
+    private List<PeerSettings> settings(StateFile.State state) {
+        List<PeerSettings> settings = state.peers().stream()
                 .map(peer -> PeersFile.settings(peer, fixed.local().asn()))
                 .toList();
-        return fixed.with(created).peers();
+        var _ = fixed.with(settings);
+        return settings;
     }
 
     private void tell() {
         Map<String, Source> next = new LinkedHashMap<>();
         fixed.peers().forEach(peer -> next.put(peer.name(), Source.OPTIONS));
-        List<PeerSettings> further = new ArrayList<>();
-        for (PeersFile.Peer peer : kept.peers()) {
-            PeerSettings settings = PeersFile.settings(peer, fixed.local().asn());
-            further.add(settings);
-            next.put(settings.name(), Source.GRPC);
-        }
+        List<PeerSettings> further = new ArrayList<>(created);
+        created.forEach(peer -> next.put(peer.name(), Source.GRPC));
         List<String> unfit = new ArrayList<>();
         ofKubernetes.forEach((name, peer) -> {
             try {

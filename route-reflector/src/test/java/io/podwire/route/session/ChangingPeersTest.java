@@ -18,6 +18,7 @@ import io.podwire.route.rib.bgp.Neighbor;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
@@ -109,6 +110,65 @@ class ChangingPeersTest {
                         .contains(FURTHER));
         RawPeer further = raw("127.0.0.12").establish();
         assertThat(further.ended()).isFalse();
+    }
+
+    /** The same from the start, on a socket of both families. */
+    @Test
+    void packetsFromAfarNeverReachUsFromTheStartOn() throws IOException {
+        try (BgpSpeaker strict = new BgpSpeaker(
+                        new SpeakerSettings(
+                                new LocalRouter(ASN, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.1")),
+                                "::",
+                                0,
+                                List.of(FIXED, near(FURTHER)),
+                                Origination.NONE,
+                                Duration.ofMillis(1)),
+                        TimeSource.SYSTEM,
+                        new SplittableRandom(1));
+                Socket far = new Socket()) {
+            far.bind(new InetSocketAddress(InetAddress.getByName("127.0.0.12"), 0));
+            assertThatThrownBy(() ->
+                            far.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), strict.port()), 300))
+                    .isInstanceOf(SocketTimeoutException.class);
+        }
+    }
+
+    /** Whom we dial answers from afar. */
+    @Test
+    void answersFromAfarMakeNoConnection() throws IOException {
+        try (ServerSocket far = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.12"));
+                BgpSpeaker dialling = new BgpSpeaker(
+                        new SpeakerSettings(
+                                new LocalRouter(ASN, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.1")),
+                                "",
+                                0,
+                                List.of(near(dialled(far.getLocalPort()))),
+                                Origination.NONE,
+                                Duration.ofMillis(1)),
+                        TimeSource.SYSTEM,
+                        new SplittableRandom(1))) {
+            far.setSoTimeout(300);
+            assertThatThrownBy(far::accept).isInstanceOf(SocketTimeoutException.class);
+            assertThat(dialling.peers()).extracting(PeerStatus::state).containsExactly("Connect");
+        }
+    }
+
+    private static PeerSettings dialled(int port) {
+        return new PeerSettings(
+                FURTHER.name(),
+                FURTHER.address(),
+                port,
+                ASN,
+                FURTHER.kind(),
+                false,
+                FURTHER.families(),
+                FURTHER.holdSeconds(),
+                FURTHER.restartSeconds(),
+                false,
+                FURTHER.secret(),
+                FURTHER.addPaths(),
+                FURTHER.maxPrefixes(),
+                FURTHER.policy());
     }
 
     private static PeerSettings near(PeerSettings peer) {

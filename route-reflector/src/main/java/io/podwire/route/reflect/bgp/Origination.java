@@ -19,10 +19,11 @@ public record Origination(List<IpPrefix> aggregates, List<IpPrefix> services) {
         services = disjoint("--bgp-services", services);
     }
 
-    /** True when neighbours are told an aggregate in place of this prefix of a node. */
+    /** True when neighbours are told an aggregate in place of this prefix of a node. One as large is told itself. */
     public boolean replaces(IpPrefix prefix) {
         for (int i = 0; i < aggregates.size(); i++) {
-            if (aggregates.get(i).contains(prefix)) {
+            if (aggregates.get(i).length() < prefix.length()
+                    && aggregates.get(i).contains(prefix)) {
                 return true;
             }
         }
