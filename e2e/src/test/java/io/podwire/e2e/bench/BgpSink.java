@@ -158,11 +158,7 @@ final class BgpSink implements AutoCloseable {
     }
 
     private static int u16(byte[] message, int at) {
-<<<<<<< ours
-        return ((message[at] & 0xFF) << 8) | (message[at + 1] & 0xFF);
-=======
         return (message[at] & 0xFF) << 8 | (message[at + 1] & 0xFF);
->>>>>>> theirs
     }
 
     @Override

@@ -231,6 +231,7 @@ final class RoutesBench {
                     .setNode(NodeEpoch.newBuilder()
                             .setNode(name)
                             .setNodeUid("uid-" + name)
+                            .setBootId("boot")
                             .setCounter(1))
                     .setRoute(route)
                     .build());

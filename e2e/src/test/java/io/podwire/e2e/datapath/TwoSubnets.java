@@ -84,6 +84,7 @@ public final class TwoSubnets implements AutoCloseable {
                 "route add " + PARTNER + "/32 via " + OUTSIDE)) {
             ip(ROUTER, line);
         }
+        bridgesPassPackets(ROUTER);
         sysctl(ROUTER, "net/ipv4/ip_forward", "1");
         sysctl(ROUTER, "net/ipv6/conf/all/forwarding", "1");
         for (String line : List.of(
@@ -143,6 +144,7 @@ public final class TwoSubnets implements AutoCloseable {
      */
     public static void machine(String name, String bridge, String address, String address6) {
         boolean first = bridge.equals("bra");
+        bridgesPassPackets(name);
         ip(ROUTER, "link add " + name + " type veth peer name eth0 netns " + name);
         ip(ROUTER, "link set " + name + " master " + bridge + " up");
         ip(name, "link set lo up");
@@ -156,6 +158,16 @@ public final class TwoSubnets implements AutoCloseable {
     /** Runs one command of iproute2 in a namespace. */
     public static String ip(String netns, String line) {
         return Shell.output(("ip -n " + netns + " " + line).split(" "));
+    }
+
+    /** Where br_netfilter is loaded, bridges of a new namespace show frames to the hooks of routed packets. */
+    private static void bridgesPassPackets(String netns) {
+        Shell.output(
+                "nsenter",
+                "--net=/run/netns/" + netns,
+                "sh",
+                "-c",
+                "for f in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do [ ! -e $f ] || echo 0 >$f; done");
     }
 
     private static void sysctl(String netns, String key, String value) {

@@ -27,6 +27,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -186,12 +187,14 @@ public final class RouteClient implements AutoCloseable {
     }
 
     private void sweep() {
-        boolean dropped = false;
-        for (Feed feed : feeds.values()) {
-            dropped |= feed.mirror.sweep(time.monotonic());
-        }
-        if (dropped) {
-            log.warn("routes of nodes that a reflector has not named for {} since its return are dropped", staleAfter);
+        Set<NodeName> dropped = new TreeSet<>();
+        feeds.values().forEach(feed -> {
+            List<NodeName> stale = feed.mirror.sweep(time.monotonic());
+            feed.withdrawn(stale);
+            dropped.addAll(stale);
+        });
+        if (!dropped.isEmpty()) {
+            log.warn("{} were not named by a reflector for {} since its return", dropped, staleAfter);
             program();
         }
         judge();
@@ -267,6 +270,9 @@ public final class RouteClient implements AutoCloseable {
             try {
                 switch (update.getUpdateCase()) {
                     case FULL -> {
+                        if (mirror.isReturn(update.getEpoch())) {
+                            away().forEach(other -> mirror.inherit(other.mirror.nodes(), time.monotonic()));
+                        }
                         withdrawn(mirror.full(
                                 update.getEpoch(),
                                 update.getFull().getRoutesList().stream()
@@ -312,9 +318,13 @@ public final class RouteClient implements AutoCloseable {
 
         /** A reflector that is away cannot say so itself, and what it said last would keep the node. */
         private void withdrawn(List<NodeName> nodes) {
-            feeds.values().stream()
-                    .filter(other -> !other.stream.connected())
-                    .forEach(other -> nodes.forEach(other.mirror::forget));
+            away().forEach(other -> nodes.forEach(other.mirror::forget));
+        }
+
+        private List<Feed> away() {
+            return feeds.values().stream()
+                    .filter(other -> other != this && !other.stream.connected())
+                    .toList();
         }
 
         /** By another connection: the one before would be missed after 15 s only. */

@@ -49,7 +49,7 @@ final class RouteMirror {
      * @return nodes that it withdraws
      */
     List<NodeName> full(String newEpoch, List<RemoteNode> all, Duration now) {
-        boolean returned = !newEpoch.equals(epoch);
+        boolean returned = isReturn(newEpoch);
         epoch = newEpoch;
         Map<NodeName, RemoteNode> named = new HashMap<>();
         all.forEach(r -> named.put(r.node(), r));
@@ -75,7 +75,12 @@ final class RouteMirror {
         removed.forEach(this::forget);
     }
 
-    /** Takes what is known by a reflector that is none any more: stale, unless this one names it. */
+    /** Whether a state of this epoch is the first one of another life of the reflector. */
+    boolean isReturn(String newEpoch) {
+        return !newEpoch.equals(epoch);
+    }
+
+    /** Takes what is known by a reflector that is away: stale, unless this one names it. */
     void inherit(Collection<RemoteNode> known, Duration now) {
         known.forEach(route -> {
             if (nodes.putIfAbsent(route.node(), new Heard(route, order.getAsLong())) == null && !epoch.isEmpty()) {
@@ -93,15 +98,15 @@ final class RouteMirror {
     /**
      * Drops what is stale.
      *
-     * @return true when something was dropped
+     * @return what was dropped
      */
-    boolean sweep(Duration now) {
+    List<NodeName> sweep(Duration now) {
         List<NodeName> stale = staleAt.entrySet().stream()
                 .filter(e -> e.getValue().compareTo(now) <= 0)
                 .map(Map.Entry::getKey)
                 .toList();
         stale.forEach(this::forget);
-        return !stale.isEmpty();
+        return stale;
     }
 
     /** All that is known, by node. */

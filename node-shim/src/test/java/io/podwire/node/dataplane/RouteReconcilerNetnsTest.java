@@ -470,6 +470,9 @@ final class RouteReconcilerNetnsTest {
         a.space().ip("addr", "add", "192.0.2.11/24", "dev", "under");
         a.space().ip("link", "set", "under", "up");
         plan(a.tunnelled(b), moved);
+        assertThat(a.space().ip("-d", "addr", "show", "pwvx"))
+                .as("it does not leave by the link of the name before")
+                .contains("local 192.0.2.11 dev under ");
         a.ping(b);
     }
 

@@ -283,6 +283,27 @@ final class RouteClientNetnsTest {
         awaitRoutes(2);
     }
 
+    @Test
+    void whatOneAloneKnewThatDoesNotReturnGoesAfterTheReturnOfTheOther() {
+        client.close();
+        client = client(server.target() + "," + server2.target());
+        connect();
+        await().atMost(SOON).until(() -> streams2.size() == 1);
+        send(0, full("a1", 1, route(2)));
+        send(streams2, full("b1", 1, route(2), route(3)));
+        awaitRoutes(2, 3);
+        server2.kill();
+        server.kill();
+        await().atMost(SOON).until(() -> !client.connected());
+        time.advance(Duration.ofHours(5));
+        server.revive();
+        await().atMost(SOON).until(() -> streams.size() == 2);
+        send(1, full("a2", 1, route(2), route(4)));
+        awaitRoutes(2, 3, 4);
+        time.advance(Duration.ofSeconds(121));
+        awaitRoutes(2, 4);
+    }
+
     private void send(List<Conversation<Announcement, RouteUpdate>> streams, RouteUpdate update) {
         streams.getLast().reply().onNext(update);
     }

@@ -66,13 +66,13 @@ final class RouteViewsTest {
         b.inherit(a.nodes(), T0);
         b.full("b", List.of(node(2, 2)), T0.plusSeconds(1));
         assertThat(b.nodes()).containsExactly(node(1, 1), node(2, 2));
-        assertThat(b.sweep(T0.plusSeconds(121))).isTrue();
+        assertThat(b.sweep(T0.plusSeconds(121))).containsExactly(new NodeName("node-1"));
         assertThat(b.nodes()).as("a new one, 120 s after its first word").containsExactly(node(2, 2));
         RouteMirror known = mirror();
         known.full("c", List.of(node(2, 3)), T0);
         known.inherit(a.nodes(), T0);
         assertThat(known.nodes()).containsExactly(node(1, 1), node(2, 3));
-        known.sweep(T0.plusSeconds(120));
+        assertThat(known.sweep(T0.plusSeconds(120))).hasSize(1);
         assertThat(known.nodes()).as("one that was there already").containsExactly(node(2, 3));
     }
 
