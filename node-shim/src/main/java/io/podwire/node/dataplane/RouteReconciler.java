@@ -45,7 +45,7 @@ public final class RouteReconciler {
     private static final Logger log = LoggerFactory.getLogger(RouteReconciler.class);
     /** Any other route to the same destination is better: a pod's, where a block is one address, or another node's. */
     private static final long LAST_RESORT = 0xFFFF_FFFFL;
-    /** So many new routes at once have a line each in the log. */
+    /** So many changes at once have a line each in the log. */
     private static final int FEW = 50;
 
     private final Rtnetlink host;
@@ -254,33 +254,31 @@ public final class RouteReconciler {
 
     private void reconcileRoutes(Underlay underlay, Set<Route> desired, OptionalInt device, Optional<Planned> before) {
         Set<Route> now = kept(ofEach(host::routes), r -> isOwn(r, underlay, device));
-        boolean few = desired.stream()
-                        .filter(route -> !now.contains(route))
-                        .limit(FEW + 1L)
-                        .count()
-                <= FEW;
-        if (!few) {
-            log.info("many routes are new, of {} in all", desired.size());
+        Set<Place> wanted = new LinkedHashSet<>();
+        desired.forEach(r -> wanted.add(new Place(r.destination(), r.metric())));
+        List<Route> fresh = desired.stream().filter(r -> !now.contains(r)).toList();
+        // A route that is replaced in place is gone then: its destination has another next hop.
+        List<Route> gone = now.stream()
+                .filter(r -> !wanted.contains(new Place(r.destination(), r.metric())))
+                .toList();
+        boolean named = fresh.size() + gone.size() <= FEW;
+        if (!named) {
+            log.info("{} routes are new or other ones, {} are gone", fresh.size(), gone.size());
         }
-        each(desired, now, route -> {
+        fresh.forEach(route -> {
             host.replaceRoute(route);
-            if (few) {
-                log.info(
-                        "route to {} {}",
-                        route.destination(),
-                        route.gateway().map(via -> "via " + via).orElse("refuses what no pod has"));
+            if (named) {
+                String how = route.gateway().map(via -> "via " + via).orElse("refuses what no pod has");
+                log.info("route to {} {}", route.destination(), how);
             }
             missed(before.map(Planned::routes), route, "route", route.destination(), "");
         });
-        Set<Place> wanted = new LinkedHashSet<>();
-        desired.forEach(r -> wanted.add(new Place(r.destination(), r.metric())));
-        each(now, desired, route -> {
-            // A route that was replaced in place is gone already: its destination has another next hop.
-            if (!wanted.contains(new Place(route.destination(), route.metric()))) {
-                host.deleteRoute(route);
+        gone.forEach(route -> {
+            host.deleteRoute(route);
+            if (named) {
                 log.info("no route to {} any more", route.destination());
-                extra(before.map(Planned::routes), route, "route", route.destination(), "");
             }
+            extra(before.map(Planned::routes), route, "route", route.destination(), "");
         });
     }
 
