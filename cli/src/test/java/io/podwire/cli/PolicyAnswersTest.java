@@ -23,8 +23,12 @@ import io.podwire.proto.policy.v1.KernelOutcome;
 import io.podwire.proto.policy.v1.KernelVerdict;
 import io.podwire.proto.policy.v1.ListDropsRequest;
 import io.podwire.proto.policy.v1.ListDropsResponse;
+import io.podwire.proto.policy.v1.ListPoliciesRequest;
+import io.podwire.proto.policy.v1.ListPoliciesResponse;
 import io.podwire.proto.policy.v1.NodeDrops;
 import io.podwire.proto.policy.v1.NodeRollout;
+import io.podwire.proto.policy.v1.PoliciesGrpc;
+import io.podwire.proto.policy.v1.Policy;
 import io.podwire.proto.policy.v1.PolicyChange;
 import io.podwire.proto.policy.v1.PolicyChangeKind;
 import io.podwire.proto.policy.v1.PortRange;
@@ -43,6 +47,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -306,6 +311,35 @@ class PolicyAnswersTest {
         assertThat(run(new Witnessing(), "policy", "explain", "x/a", "x/b", "-p", "80", "--at", "12")
                         .out())
                 .doesNotContain("kernel");
+    }
+
+    private static final class Listing extends PoliciesGrpc.PoliciesImplBase {
+        @Override
+        public void listPolicies(ListPoliciesRequest request, StreamObserver<ListPoliciesResponse> out) {
+            out.onNext(ListPoliciesResponse.newBuilder()
+                    .addPolicies(Policy.newBuilder()
+                            .setNamespace("x")
+                            .setName("a")
+                            .setSelectedPods(3)
+                            .addAllNodes(List.of("n1", "n2")))
+                    .addPolicies(Policy.newBuilder()
+                            .setNamespace("x")
+                            .setName("b")
+                            .setSelectedPods(9)
+                            .addAllNodes(List.of("n1", "n2", "n3", "n4", "n5"))
+                            .setInvalid("no selector"))
+                    .build());
+            out.onCompleted();
+        }
+    }
+
+    @Test
+    void policiesAreListedWithPodsNodesAndState() throws Exception {
+        assertThat(run(new Listing(), "policy", "list")).isEqualTo(new Ended(0, """
+                        NAMESPACE  NAME  TIER  PODS  NODES    STATUS
+                        x          a     -     3     n1,n2    valid
+                        x          b     -     9     5 nodes  closed: no selector
+                        """, ""));
     }
 
     @Test

@@ -452,7 +452,7 @@ public final class Main {
             nft.apply(Transaction.trial(
                     new TableId(TableFamily.INET, "podwire-trial"),
                     new Chain.Regular(
-                            "log",
+                            "denials",
                             List.of(Rule.of(new Action.Log(
                                     wanted.get().group(), wanted.get().perSecond(), "trial"))))));
             context.own(NftLog.open(wanted.get().group(), denied::denied));

@@ -47,7 +47,7 @@ final class DatapathBench {
     void run() throws IOException {
         try (TwoSubnets net = new TwoSubnets(home)) {
             net.start();
-            TwoSubnets.PodAt client = net.node(1).pod("b-client");
+            var _ = net.node(1).pod("b-client");
             TwoSubnets.PodAt near = net.node(1).pod("b-near");
             TwoSubnets.PodAt direct = net.node(2).pod("b-direct");
             TwoSubnets.PodAt far = net.node(3).pod("b-far");
@@ -154,7 +154,7 @@ final class DatapathBench {
                         Integer.toString(PORT),
                         Integer.toString(amount))
                 .strip()
-                .split(" ");
+                .split(" ", -1);
         double[] numbers = new double[said.length];
         for (int i = 0; i < said.length; i++) {
             numbers[i] = Double.parseDouble(said[i]);

@@ -388,7 +388,7 @@ public final class TwoSubnets implements AutoCloseable {
                     .lines()
                     .map(String::strip)
                     .filter(line -> line.startsWith("pwvx:"))
-                    .mapToLong(line -> Long.parseLong(line.substring(5).strip().split(" +")[9]))
+                    .mapToLong(line -> Long.parseLong(line.substring(5).strip().split(" +", -1)[9]))
                     .findFirst()
                     .orElse(-1);
         }

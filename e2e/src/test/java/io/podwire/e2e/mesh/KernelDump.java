@@ -15,7 +15,8 @@ import java.util.stream.Collectors;
  * What a network namespace holds, as iproute2 and nft see it: links, addresses, routes, permanent
  * neighbours, FDB and ruleset, without what changes by itself (carrier, counters, timers) and without
  * what other nodes of the mesh cause: their blocks' routes and the way to their tunnels' ends come and go
- * with them, whatever this node does.
+ * with them, whatever this node does. Nor what a node keeps for its next pods: the routes that refuse what no pod has of
+ * its blocks.
  *
  * @param lines one for each object, sorted
  */
@@ -25,7 +26,7 @@ public record KernelDump(List<String> lines) {
     /** Groups that the kernel joins by itself, some time after a link comes up. */
     private static final Pattern MULTICAST = Pattern.compile("^(33:33|01:00:5e):");
 
-    /** RTPROT of Podwire's routes; those with a gateway lead to other nodes. */
+    /** RTPROT of Podwire's routes; those with a gateway lead to other nodes, and those that refuse stay with a block. */
     private static final String PODWIRE = "112";
 
     private static final String TUNNEL = "pwvx";
@@ -56,7 +57,9 @@ public record KernelDump(List<String> lines) {
             if (route instanceof ObjectNode object) {
                 object.remove("flags"); // linkdown comes and goes with the carrier
             }
-            if (!route.path("protocol").asText().equals(PODWIRE) || !route.has("gateway")) {
+            boolean isPods =
+                    !route.has("gateway") && !route.path("type").asText().equals("unreachable");
+            if (!route.path("protocol").asText().equals(PODWIRE) || isPods) {
                 lines.add("route " + route);
             }
         });

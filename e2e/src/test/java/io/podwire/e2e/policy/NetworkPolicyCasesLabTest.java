@@ -519,16 +519,16 @@ final class NetworkPolicyCasesLabTest {
         String four = Shell.output("ip", "-n", "netpol-1", "-4", "-o", "addr", "show", "dev", "eth0")
                 .replaceAll("(?s).*inet ([0-9.]+)/.*", "$1");
         var _ = Shell.output("ip", "-n", "netpol-1", "addr", "add", six + "/64", "dev", "eth0", "nodad");
-        String node = """
-                ---
-                apiVersion: v1
-                kind: Node
-                metadata: {name: netpol-1, labels: {role: %s}}
-                status: {addresses: [{type: InternalIP, address: %s}, {type: InternalIP, address: '%s'}]}
-                """;
         String deny = overX("c", "Admin", 10, "egress: [{action: Deny, to: [{nodes: {matchLabels: {role: db}}}]}]");
         for (String role : List.of("db", "web", "db")) {
-            world.apply(new Objects(), node.formatted(role, four, six) + deny);
+            String node = """
+                    ---
+                    apiVersion: v1
+                    kind: Node
+                    metadata: {name: netpol-1, labels: {role: %s}}
+                    status: {addresses: [{type: InternalIP, address: %s}, {type: InternalIP, address: '%s'}]}
+                    """.formatted(role, four, six);
+            world.apply(new Objects(), node + deny);
             for (String address : List.of(four, six)) {
                 assertThat(world.pings("x/a", address))
                         .as("x/a to %s with role %s", address, role)

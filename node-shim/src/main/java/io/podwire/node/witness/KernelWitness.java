@@ -12,6 +12,7 @@ import io.podwire.node.netlink.wire.NlFormatException;
 import io.podwire.node.plan.IpProtocol;
 import io.podwire.node.plan.LocalEndpoint;
 import io.podwire.node.plan.RulesetPlanner;
+import io.podwire.node.plan.WiringMode;
 import io.podwire.node.witness.Testimony.Verdict;
 import java.util.Arrays;
 import java.util.Collection;
@@ -106,7 +107,8 @@ public final class KernelWitness {
             return testimony(new Verdict.Elsewhere(), List.of());
         }
         boolean anyPod = from instanceof Side.Pod || to instanceof Side.Pod;
-        if (!anyPod || from.equals(to)) {
+        // Pods on a device meet there, or not, as their modes have it (ADR 0012): no policy is asked.
+        if (!anyPod || from.equals(to) || (isOnDevice(from) && isOnDevice(to))) {
             return testimony(new Verdict.Elsewhere(), List.of());
         }
         try {
@@ -122,6 +124,11 @@ public final class KernelWitness {
         } catch (NetlinkException | NlFormatException e) {
             return testimony(new Verdict.Unknown("the kernel's rules cannot be read: " + e.getMessage()), List.of());
         }
+    }
+
+    private static boolean isOnDevice(Side side) {
+        return side instanceof Side.Pod(LocalEndpoint endpoint, var _)
+                && endpoint.hostSide() == WiringMode.HostSide.SHARED_DEVICE;
     }
 
     private Testimony testimony(Verdict verdict, List<String> others) {

@@ -31,12 +31,12 @@ class NftLogNetnsTest {
         space = sandbox.add();
         space.ip("link", "set", "lo", "up");
         space.run("nft", """
-            add table inet t
-            add chain inet t out { type filter hook output priority 0; }
-            add rule inet t out meta l4proto udp limit rate 2/second burst 2 packets log prefix \
-            "egress-denied:ns/a:ns/b" group 7471
-            add rule inet t out meta l4proto udp drop
-            """);
+                add table inet t
+                add chain inet t out { type filter hook output priority 0; }
+                add rule inet t out meta l4proto udp limit rate 2/second burst 2 packets log prefix \
+                "egress-denied:ns/a:ns/b" group 7471
+                add rule inet t out meta l4proto udp drop
+                """);
     }
 
     @AfterEach
@@ -78,12 +78,12 @@ class NftLogNetnsTest {
 
     private void send(String address) {
         space.run("python3", "-c", """
-            import socket, sys
-            s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
-            try:
-                s.sendto(b'x', (sys.argv[1], 9001))
-            except OSError:
-                pass
-            """, address);
+                import socket, sys
+                s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+                try:
+                    s.sendto(b'x', (sys.argv[1], 9001))
+                except OSError:
+                    pass
+                """, address);
     }
 }

@@ -14,6 +14,7 @@ import io.podwire.node.netlink.NftTables;
 import io.podwire.node.nft.backend.KernelNft;
 import io.podwire.node.nft.diff.Transaction;
 import io.podwire.node.plan.AddressSet;
+import io.podwire.node.plan.DenialLog;
 import io.podwire.node.plan.DirectionPolicy;
 import io.podwire.node.plan.DropCause;
 import io.podwire.node.plan.EndpointKey;
@@ -26,6 +27,8 @@ import io.podwire.node.plan.PortRange;
 import io.podwire.node.plan.RandomInputs;
 import io.podwire.node.plan.RulesetInput;
 import io.podwire.node.plan.RulesetPlan;
+import io.podwire.node.plan.RulesetPlanner;
+import io.podwire.node.plan.WiringMode;
 import io.podwire.node.witness.Testimony.Verdict;
 import java.util.List;
 import java.util.Optional;
@@ -53,6 +56,7 @@ final class KernelWitnessNetnsTest {
     private NftRules rules;
     private NftTables tables;
     private KernelWitness witness;
+    private RulesetInput input;
 
     /** B takes TCP 80 and 8080 to 8089 from A alone. */
     @BeforeEach
@@ -77,8 +81,9 @@ final class KernelWitnessNetnsTest {
         policies.put(B.key(), new EndpointPolicy(fromA, DirectionPolicy.OPEN));
         SortedMap<String, AddressSet> sets = new TreeMap<>();
         sets.put("a", new AddressSet("a", "pod a", List.of(IpPrefix.ofHost(address(A)))));
-        nft.apply(Transaction.replaceAll(RulesetPlan.plan(new RulesetInput(
-                "pw0", Set.of(IpFamily.V4), List.of(A, B), Optional.of(new NodeProgram(1, policies, sets)), 4789))));
+        input = new RulesetInput(
+                "pw0", Set.of(IpFamily.V4), List.of(A, B), Optional.of(new NodeProgram(1, policies, sets)), 4789);
+        nft.apply(Transaction.replaceAll(RulesetPlan.plan(input)));
     }
 
     @AfterEach
@@ -169,6 +174,38 @@ final class KernelWitnessNetnsTest {
         assertThat(testimony.otherTables()).containsExactly("ip theirs");
         assertThat(testimony.verdict()).as("theirs are not walked").isEqualTo(new Verdict.Passes());
         assertThat(testimony.revision()).isEqualTo(7);
+    }
+
+    @Test
+    void rulesThatLogDecideNothing() throws Exception {
+        nft.apply(Transaction.replaceAll(new RulesetPlanner(Optional.of(new DenialLog(7471, 10))).plan(input)));
+        assertThat(netns.sh("nft list table inet podwire"))
+                .contains("limit rate 10/second burst 10 packets log prefix \"ingress-denied:ns/p\" group 7471");
+        assertThat(ask(80)).isEqualTo(new Verdict.Passes());
+        assertThat(ask(81)).isInstanceOf(Verdict.Dropped.class);
+    }
+
+    @Test
+    void podsOnADeviceMeetWhereNoRuleIsAsked() {
+        KernelWitness onDevice =
+                new KernelWitness(rules, tables, () -> List.of(onDevice(A), onDevice(B)), _ -> false, "pw0", () -> 7);
+        assertThat(onDevice.ask(question(address(A), address(B), 81)).verdict()).isEqualTo(new Verdict.Elsewhere());
+        assertThat(onDevice.ask(question(IpAddress.parse("192.168.9.2"), address(B), 81))
+                        .verdict())
+                .as("from elsewhere it comes by")
+                .isNotEqualTo(new Verdict.Elsewhere());
+    }
+
+    private static LocalEndpoint onDevice(LocalEndpoint e) {
+        return new LocalEndpoint(
+                e.key(),
+                e.pod(),
+                e.podUid(),
+                "pwmpabcdefghijk",
+                WiringMode.HostSide.SHARED_DEVICE,
+                e.mac(),
+                e.addresses(),
+                List.of());
     }
 
     @Test

@@ -37,6 +37,8 @@ public final class Draw {
         List<End> peers = all.stream()
                 .filter(end -> end.address().family() == pod.address().family())
                 .filter(end -> !end.equals(pod))
+                // Which addresses are a node's own, the node knows better: its pods' status may name others.
+                .filter(end -> !(end.place() instanceof Place.HostNetwork))
                 .toList();
         End peer = peers.isEmpty() || random.nextInt(8) == 0
                 ? ends.at(outside(pod.address().family()))

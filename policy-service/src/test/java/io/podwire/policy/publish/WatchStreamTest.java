@@ -415,6 +415,9 @@ class WatchStreamTest {
             assertThat(first.getPolicies(0).getName()).isEqualTo("p1");
             assertThat(first.getPolicies(0).getInvalid()).isEqualTo("bad cidr");
             assertThat(first.getPolicies(0).getSelectedPods()).isOne();
+            assertThat(first.getPolicies(0).getNodesList())
+                    .as("where its pod is")
+                    .containsExactly("n1");
             var second = stub.listPolicies(ListPoliciesRequest.newBuilder()
                     .setPageSize(1)
                     .setPageToken(first.getNextPageToken())
