@@ -25,6 +25,11 @@ import java.util.stream.Stream;
 
 /** Random messages that can be sent. */
 public final class Messages {
+    /** With paths of {@link #MOST_ASNS}, which two-octet sessions carry twice, the longest UPDATE has 3,915 octets of 4,096. */
+    private static final int MOST_PREFIXES = 20;
+
+    private static final int MOST_ASNS = 255;
+
     private Messages() {}
 
     /** Any of the six kinds. */
@@ -76,16 +81,16 @@ public final class Messages {
         List<Reach> reach = new ArrayList<>();
         int shape = 1 + random.nextInt(15);
         if ((shape & 1) != 0) {
-            withdrawn.addAll(prefixes(random, IpFamily.V4, 30));
+            withdrawn.addAll(prefixes(random, IpFamily.V4, MOST_PREFIXES));
         }
         if ((shape & 2) != 0) {
-            withdrawn.addAll(prefixes(random, IpFamily.V6, 30));
+            withdrawn.addAll(prefixes(random, IpFamily.V6, MOST_PREFIXES));
         }
         if ((shape & 4) != 0) {
-            reach.add(new Reach(nextHop(random, IpFamily.V4), prefixes(random, IpFamily.V4, 30)));
+            reach.add(new Reach(nextHop(random, IpFamily.V4), prefixes(random, IpFamily.V4, MOST_PREFIXES)));
         }
         if ((shape & 8) != 0) {
-            reach.add(new Reach(nextHop(random, IpFamily.V6), prefixes(random, IpFamily.V6, 30)));
+            reach.add(new Reach(nextHop(random, IpFamily.V6), prefixes(random, IpFamily.V6, MOST_PREFIXES)));
         }
         return new Update(withdrawn, reach.isEmpty() ? PathAttributes.NONE : attributes(random, format), reach);
     }
@@ -144,11 +149,12 @@ public final class Messages {
     }
 
     private static AsPath asPath(RandomGenerator random) {
-        return new AsPath(IntStream.range(0, random.nextInt(3))
+        int segments = random.nextInt(3);
+        return new AsPath(IntStream.range(0, segments)
                 .mapToObj(i -> new AsPath.Segment(
                         i == 0 ? AsPath.Kind.SEQUENCE : AsPath.Kind.SET,
                         Stream.generate(() -> asn(random))
-                                .limit(1 + random.nextInt(255))
+                                .limit(1 + random.nextInt(MOST_ASNS / segments))
                                 .toList()))
                 .toList());
     }
