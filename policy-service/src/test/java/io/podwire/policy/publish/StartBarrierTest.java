@@ -142,10 +142,11 @@ class StartBarrierTest {
     @Test
     void whatANodeRefusesIsSaid() throws Exception {
         replica.synced(sameNamespaceOnly());
-        try (TestNode one = replica.node("n1").acks(false).hello(1, A);
-                TestNode two = replica.node("n2").hello(1, B)) {
-            one.awaitProgram("a and b", program -> members(program) == 2);
+        try (TestNode two = replica.node("n2").hello(1, B)) {
             two.awaitProgram("its first", _ -> true);
+            // Not before: it would never be sent more than a first program without b.
+            TestNode one = replica.node("n1").acks(false).hello(1, A);
+            one.awaitProgram("a and b", program -> members(program) == 2);
             assertThat(answer("n2", B, SHORT).getLaggards(0).getReason())
                     .contains("has not acknowledged a program yet");
             one.nack(one.last().getRevision(), "no space left");
@@ -153,6 +154,7 @@ class StartBarrierTest {
                             () -> assertThat(answer("n2", B, Duration.ZERO).getLaggardsList())
                                     .extracting(Laggard::getReason)
                                     .containsExactly("it could not apply its program: no space left"));
+            one.close();
         }
     }
 
