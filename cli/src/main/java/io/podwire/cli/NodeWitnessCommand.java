@@ -8,7 +8,6 @@ import io.podwire.proto.policy.v1.KernelVerdict;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code podwire node witness}. */
@@ -25,19 +24,8 @@ final class NodeWitnessCommand implements Callable<Integer> {
             description = "Address of whom it reaches; not that of a service, but of a pod behind it.")
     private String destination;
 
-    @Option(
-            names = {"-p", "--port"},
-            paramLabel = "NUMBER",
-            required = true,
-            description = "Destination port, 1 to 65535.")
-    private int port;
-
-    @Option(
-            names = "--protocol",
-            paramLabel = "PROTOCOL",
-            defaultValue = "tcp",
-            description = "tcp, udp or sctp. Default: ${DEFAULT-VALUE}")
-    private PolicyExplainCommand.Transport protocol;
+    @Mixin
+    private TransportPort to;
 
     @Mixin
     private NodeSocket node;
@@ -54,8 +42,8 @@ final class NodeWitnessCommand implements Callable<Integer> {
                                 .setFlow(FlowTuple.newBuilder()
                                         .setSource(source)
                                         .setDestination(destination)
-                                        .setProtocol(protocol.protocol())
-                                        .setPort(port))
+                                        .setProtocol(to.protocol())
+                                        .setPort(to.port()))
                                 .build()));
         KernelVerdict verdict = answer.getVerdict();
         Table table = new Table("SOURCE", "DESTINATION", "VERDICT", "REVISION", "BECAUSE");

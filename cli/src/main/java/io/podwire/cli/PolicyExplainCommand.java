@@ -1,7 +1,6 @@
 package io.podwire.cli;
 
 import io.podwire.proto.common.v1.PodRef;
-import io.podwire.proto.common.v1.Protocol;
 import io.podwire.proto.policy.v1.AnswersGrpc;
 import io.podwire.proto.policy.v1.ExplainTrafficRequest;
 import io.podwire.proto.policy.v1.ExplainTrafficResponse;
@@ -23,24 +22,6 @@ import picocli.CommandLine.Parameters;
         name = "explain",
         description = "Whether a connection passes, which rule of which policy says so, and on which node.")
 final class PolicyExplainCommand implements Callable<Integer> {
-    /** Protocols that policies can name. */
-    enum Transport {
-        TCP(Protocol.PROTOCOL_TCP),
-        UDP(Protocol.PROTOCOL_UDP),
-        SCTP(Protocol.PROTOCOL_SCTP);
-
-        private final Protocol protocol;
-
-        Transport(Protocol protocol) {
-            this.protocol = protocol;
-        }
-
-        /** As in requests. */
-        Protocol protocol() {
-            return protocol;
-        }
-    }
-
     @Parameters(
             index = "0",
             paramLabel = "SOURCE",
@@ -53,19 +34,8 @@ final class PolicyExplainCommand implements Callable<Integer> {
             description = "To whom: NAMESPACE/POD, or an address; not that of a service, but of a pod behind it.")
     private String destination;
 
-    @Option(
-            names = {"-p", "--port"},
-            paramLabel = "NUMBER",
-            required = true,
-            description = "Destination port, 1 to 65535.")
-    private int port;
-
-    @Option(
-            names = "--protocol",
-            paramLabel = "PROTOCOL",
-            defaultValue = "tcp",
-            description = "tcp, udp or sctp. Default: ${DEFAULT-VALUE}")
-    private Transport protocol;
+    @Mixin
+    private TransportPort to;
 
     @Option(
             names = "--server",
@@ -92,8 +62,8 @@ final class PolicyExplainCommand implements Callable<Integer> {
         ExplainTrafficRequest request = ExplainTrafficRequest.newBuilder()
                 .setSource(party(source))
                 .setDestination(party(destination))
-                .setProtocol(protocol.protocol)
-                .setPort(port)
+                .setProtocol(to.protocol())
+                .setPort(to.port())
                 .setAtRevision(revision)
                 .setWitness(witness)
                 .build();

@@ -34,7 +34,7 @@ class PolicyOraclePropertyTest {
                 Party to = party(cluster, six, random);
                 String protocol = List.of("TCP", "UDP", "SCTP").get(random.nextInt(3));
                 int port = List.of(53, 79, 80, 8080, 9000).get(random.nextInt(5));
-                boolean want = allows(oracle, from, to, protocol, port);
+                boolean want = allows(oracle::egressAllows, oracle::ingressAllows, from, to, protocol, port);
                 passed[want ? 1 : 0]++;
                 assertThat(tracer.allowed(
                                 IpAddress.parse(from.ip()), IpAddress.parse(to.ip()), Protocol.valueOf(protocol), port))
@@ -63,7 +63,7 @@ class PolicyOraclePropertyTest {
                 Party to = party(cluster, six, random);
                 String protocol = List.of("TCP", "UDP", "SCTP").get(random.nextInt(3));
                 int port = List.of(53, 79, 80, 8080, 9000).get(random.nextInt(5));
-                boolean want = allows(oracle, from, to, protocol, port);
+                boolean want = allows(oracle::egressAllows, oracle::ingressAllows, from, to, protocol, port);
                 passed[want ? 1 : 0]++;
                 String what = "%s -> %s %s %d under %s and %s"
                         .formatted(from, to, protocol, port, cluster.clusterPolicies, cluster.policies);
@@ -85,30 +85,20 @@ class PolicyOraclePropertyTest {
                 .isGreaterThan(CLUSTERS);
     }
 
-    private static boolean allows(TieredOracle oracle, Party from, Party to, String protocol, int port) {
-        if (from.pod() != null && from.pod().equals(to.pod())) {
-            return true;
-        }
-        boolean out = from.pod() == null
-                || RandomCluster.onSilentNode(from.pod())
-                || oracle.egressAllows(from, to, protocol, port);
-        boolean in = to.pod() == null
-                || RandomCluster.onSilentNode(to.pod())
-                || oracle.ingressAllows(from, to, protocol, port);
-        return out && in;
+    /** What an oracle says of one side. */
+    private interface Side {
+        boolean allows(Party from, Party to, String protocol, int port);
     }
 
     /** Both sides, each where its node enforces; a pod always reaches itself. */
-    private static boolean allows(PolicyOracle oracle, Party from, Party to, String protocol, int port) {
+    private static boolean allows(Side egress, Side ingress, Party from, Party to, String protocol, int port) {
         if (from.pod() != null && from.pod().equals(to.pod())) {
             return true;
         }
-        boolean out = from.pod() == null
-                || RandomCluster.onSilentNode(from.pod())
-                || oracle.egressAllows(from, to, protocol, port);
-        boolean in = to.pod() == null
-                || RandomCluster.onSilentNode(to.pod())
-                || oracle.ingressAllows(from, to, protocol, port);
+        boolean out =
+                from.pod() == null || RandomCluster.onSilentNode(from.pod()) || egress.allows(from, to, protocol, port);
+        boolean in =
+                to.pod() == null || RandomCluster.onSilentNode(to.pod()) || ingress.allows(from, to, protocol, port);
         return out && in;
     }
 

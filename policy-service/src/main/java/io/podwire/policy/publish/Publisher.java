@@ -223,9 +223,7 @@ public final class Publisher {
 
     void hello(NodeStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints, String programSha256) {
         loop.execute(() -> {
-            Node node = nodes.computeIfAbsent(
-                    name,
-                    _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
+            Node node = node(name, life);
             if (node.life.supersedes(life)) {
                 stream.fail(new ServiceException(
                         ErrorReason.STALE_EPOCH,
@@ -316,9 +314,7 @@ public final class Publisher {
     /** A node tells all its endpoints by the stream that it has to every replica; where it is served here, that one counts. */
     void announced(AnnounceStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints) {
         loop.execute(() -> {
-            Node node = nodes.computeIfAbsent(
-                    name,
-                    _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
+            Node node = node(name, life);
             if (node.life.supersedes(life)) {
                 stream.fail(new ServiceException(
                         ErrorReason.STALE_EPOCH,
@@ -530,12 +526,7 @@ public final class Publisher {
     History.Kept past(long asked) {
         return ask(() -> {
             flush();
-            if (Long.compareUnsigned(asked, revision.get()) > 0) {
-                throw new ServiceException(
-                        ErrorReason.FAILED_PRECONDITION,
-                        "revision " + Long.toUnsignedString(asked) + " has not been reached, the newest is "
-                                + revision.get() + " (revisions start anew with policy-service)");
-            }
+            checkReached(asked);
             return history.at(asked)
                     .orElseThrow(() -> new ServiceException(
                             ErrorReason.FAILED_PRECONDITION,
@@ -549,12 +540,7 @@ public final class Publisher {
     Rollout rollout(long asked) {
         return ask(() -> {
             flush();
-            if (Long.compareUnsigned(asked, revision.get()) > 0) {
-                throw new ServiceException(
-                        ErrorReason.FAILED_PRECONDITION,
-                        "revision " + Long.toUnsignedString(asked) + " has not been reached, the newest is "
-                                + revision.get() + " (revisions start anew with policy-service)");
-            }
+            checkReached(asked);
             long of = asked == 0 ? revision.get() : asked;
             return new Rollout(
                     of,
@@ -571,6 +557,21 @@ public final class Publisher {
                             })
                             .toList());
         });
+    }
+
+    private void checkReached(long asked) {
+        if (Long.compareUnsigned(asked, revision.get()) > 0) {
+            throw new ServiceException(
+                    ErrorReason.FAILED_PRECONDITION,
+                    "revision " + Long.toUnsignedString(asked) + " has not been reached, the newest is "
+                            + revision.get() + " (revisions start anew with policy-service)");
+        }
+    }
+
+    /** Known since it first came, by either of its streams. */
+    private Node node(NodeName name, NodeLife life) {
+        return nodes.computeIfAbsent(
+                name, _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
     }
 
     private void change(ClusterDelta delta) {
