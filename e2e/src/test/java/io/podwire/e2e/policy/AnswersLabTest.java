@@ -203,11 +203,13 @@ final class AnswersLabTest {
                     .flatMap(of -> of.getDrops().getDropsList().stream())
                     .anyMatch(AnswersLabTest::isByWeb);
         });
-        assertThat(node.shim()
-                        .logged(" to " + serverAddress + " port 81 (" + NAMESPACE + "/" + server.name()
-                                + "), tcp: ingress, default deny by " + NAMESPACE + "/web"))
-                .as("lines: %s", node.shim().logTail())
-                .isPositive();
+        // The kernel gathers what it logs for up to a second.
+        await("logged, see " + node.shim().logTail())
+                .atMost(SOON)
+                .until(() -> node.shim()
+                                .logged(" to " + serverAddress + " port 81 (" + NAMESPACE + "/" + server.name()
+                                        + "), tcp: ingress, default deny by " + NAMESPACE + "/web")
+                        > 0);
         Shell.Ended table = mesh.podwirePolicy("drops", "--node", "answers");
         assertThat(table.stdout()).as("%s", table).contains("default deny by policy " + NAMESPACE + "/web");
     }
