@@ -20,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * BGPPeers of a Kubernetes cluster, and its nodes that are cordoned. Both lists are short, so they are asked for now
- * and then, and no watch can stop without a word. Its loop owns all state.
+ * BGPPeers of a Kubernetes cluster, and its nodes that are cordoned. Both lists are short, so they are asked for every
+ * few seconds, and no watch can stop without a word. Its loop owns all state.
  *
  * <p>While the API server does not answer, what it last said holds. A list of peers that lost more than half of them is
  * believed when the next one agrees.
@@ -90,7 +90,7 @@ public final class KubernetesBgp implements AutoCloseable {
             }
             problem = "";
         } catch (KubernetesClientException e) {
-            String what = e.getMessage();
+            String what = String.valueOf(e.getMessage());
             if (!what.equals(problem)) {
                 log.warn(
                         "reading BGPPeers and cordoned nodes from Kubernetes: {}; trying on, what was known holds",

@@ -30,10 +30,8 @@ public final class PeerRegistry {
     private final Consumer<List<PeerSettings>> peers;
     private final Consumer<Set<NodeName>> leaving;
 
-    private StateFile.State kept;
-    /** Of {@link #kept}, in its order: keys are read when a peer is declared. */
-    private List<PeerSettings> created;
-
+    private List<Created> created;
+    private List<String> leavingNodes;
     private SortedMap<String, PeersFile.Peer> ofKubernetes = new TreeMap<>();
     private Set<NodeName> cordoned = Set.of();
     private Map<String, Source> sources = Map.of();
@@ -50,13 +48,26 @@ public final class PeerRegistry {
     }
 
     /**
-     * Reads what is kept, and tells the speaker.
+     * A peer that a caller created.
+     *
+     * @param settings with the key that was read when it was declared; empty: it cannot be, and is kept for whoever
+     *     mends that
+     */
+    private record Created(PeersFile.Peer peer, Optional<PeerSettings> settings) {
+        String name() {
+            return settings.map(PeerSettings::name).orElseGet(() -> peer.name() != null ? peer.name() : peer.address());
+        }
+    }
+
+    /**
+     * Reads what is kept, and tells the speaker. A kept peer that cannot be any more, for the file with its key is gone,
+     * say, is left out, and the log says so: the others, and all nodes, go on.
      *
      * @param fixed the settings of the start, with the peers of options and of the peers' file
      * @param file where what callers declare is kept; empty: they cannot declare anything
      * @param peers takes the further peers
      * @param leaving takes the nodes that leave
-     * @throws IllegalArgumentException when the file has what cannot be
+     * @throws IllegalArgumentException when the file is damaged
      */
     public PeerRegistry(
             SpeakerSettings fixed,
@@ -67,8 +78,9 @@ public final class PeerRegistry {
         this.file = file;
         this.peers = peers;
         this.leaving = leaving;
-        this.kept = file.map(StateFile::read).orElse(StateFile.State.NONE);
-        this.created = settings(kept);
+        StateFile.State kept = file.map(StateFile::read).orElse(StateFile.State.NONE);
+        this.created = readAgain(kept.peers());
+        this.leavingNodes = kept.leavingNodes();
         tell();
     }
 
@@ -81,21 +93,21 @@ public final class PeerRegistry {
      */
     public synchronized PeerSettings create(PeersFile.Peer peer) {
         PeerSettings settings = PeersFile.settings(peer, fixed.local().asn());
-        Source before = sources.get(settings.name());
-        if (before == Source.GRPC && kept.peers().contains(peer)) {
-            return settings;
+        Optional<Created> same =
+                created.stream().filter(one -> one.peer().equals(peer)).findFirst();
+        if (same.flatMap(Created::settings).isPresent()) {
+            return same.get().settings().get();
         }
-        if (before != null) {
+        Source before = sources.get(settings.name());
+        if (before != null && same.isEmpty()) {
             throw new ServiceException(
                     ErrorReason.ALREADY_EXISTS,
                     "a BGP peer " + settings.name() + " is there, declared by " + words(before)
                             + "; delete it first or take another name");
         }
-        List<PeersFile.Peer> next = new ArrayList<>(kept.peers());
-        next.add(peer);
-        List<PeerSettings> with = new ArrayList<>(created);
-        with.add(settings);
-        keep(new StateFile.State(next, kept.leavingNodes()), with);
+        List<Created> next = new ArrayList<>(without(settings.name()));
+        next.add(new Created(peer, Optional.of(settings)));
+        keep(next, leavingNodes);
         return settings;
     }
 
@@ -114,23 +126,19 @@ public final class PeerRegistry {
                     ErrorReason.FAILED_PRECONDITION,
                     "BGP peer " + name + " is declared by " + words(source) + "; remove it there");
         }
-        List<PeersFile.Peer> next = new ArrayList<>();
-        List<PeerSettings> left = new ArrayList<>();
-        for (int i = 0; i < created.size(); i++) {
-            if (!created.get(i).name().equals(name)) {
-                next.add(kept.peers().get(i));
-                left.add(created.get(i));
-            }
-        }
-        keep(new StateFile.State(next, kept.leavingNodes()), left);
+        keep(without(name), leavingNodes);
+    }
+
+    private List<Created> without(String name) {
+        return created.stream().filter(one -> !one.name().equals(name)).toList();
     }
 
     /** Says whether a node is about to go, whatever Kubernetes says of it, and keeps that. */
     public synchronized void setLeaving(NodeName node, boolean leaves) {
-        Set<String> next = new HashSet<>(kept.leavingNodes());
+        Set<String> next = new HashSet<>(leavingNodes);
         boolean changed = leaves ? next.add(node.value()) : next.remove(node.value());
         if (changed) {
-            keep(new StateFile.State(kept.peers(), next.stream().sorted().toList()), created);
+            keep(created, next.stream().sorted().toList());
         }
     }
 
@@ -142,7 +150,7 @@ public final class PeerRegistry {
     /** Nodes that leave, by anybody's word, in order. */
     public synchronized List<NodeName> leaving() {
         Set<NodeName> all = new HashSet<>(cordoned);
-        kept.leavingNodes().forEach(node -> all.add(new NodeName(node)));
+        leavingNodes.forEach(node -> all.add(new NodeName(node)));
         return all.stream().sorted().toList();
     }
 
@@ -160,31 +168,48 @@ public final class PeerRegistry {
         }
     }
 
-    private void keep(StateFile.State next, List<PeerSettings> settings) {
+    private void keep(List<Created> peersThen, List<String> leavingThen) {
         StateFile keeper = file.orElseThrow(() -> new ServiceException(
                 ErrorReason.FAILED_PRECONDITION,
                 "nothing would be left of it after a restart: start the route reflector with --bgp-state-file"));
         // What cannot be is refused before it is written.
-        var _ = fixed.with(settings);
-        keeper.write(next);
-        kept = next;
-        created = List.copyOf(settings);
+        var _ = fixed.with(settings(peersThen));
+        keeper.write(new StateFile.State(peersThen.stream().map(Created::peer).toList(), leavingThen));
+        created = List.copyOf(peersThen);
+        leavingNodes = List.copyOf(leavingThen);
         tell();
     }
 
-    private List<PeerSettings> settings(StateFile.State state) {
-        List<PeerSettings> settings = state.peers().stream()
-                .map(peer -> PeersFile.settings(peer, fixed.local().asn()))
-                .toList();
-        var _ = fixed.with(settings);
-        return settings;
+    private static List<PeerSettings> settings(List<Created> peers) {
+        return peers.stream().flatMap(one -> one.settings().stream()).toList();
+    }
+
+    private List<Created> readAgain(List<PeersFile.Peer> kept) {
+        List<Created> read = new ArrayList<>();
+        for (PeersFile.Peer peer : kept) {
+            try {
+                List<Created> with = new ArrayList<>(read);
+                with.add(new Created(
+                        peer, Optional.of(PeersFile.settings(peer, fixed.local().asn()))));
+                var _ = fixed.with(settings(with));
+                read = with;
+            } catch (IllegalArgumentException e) {
+                Created unfit = new Created(peer, Optional.empty());
+                log.error(
+                        "BGP peer {} of the state file is left out: {}; mend that and create it again, or delete it",
+                        unfit.name(),
+                        e.getMessage());
+                read.add(unfit);
+            }
+        }
+        return read;
     }
 
     private void tell() {
         Map<String, Source> next = new LinkedHashMap<>();
         fixed.peers().forEach(peer -> next.put(peer.name(), Source.OPTIONS));
-        List<PeerSettings> further = new ArrayList<>(created);
-        created.forEach(peer -> next.put(peer.name(), Source.GRPC));
+        List<PeerSettings> further = new ArrayList<>(settings(created));
+        created.forEach(one -> next.putIfAbsent(one.name(), Source.GRPC));
         List<String> unfit = new ArrayList<>();
         ofKubernetes.forEach((name, peer) -> {
             try {

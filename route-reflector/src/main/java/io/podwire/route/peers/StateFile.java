@@ -3,9 +3,10 @@ package io.podwire.route.peers;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.podwire.common.error.ErrorReason;
+import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.NodeName;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -66,7 +67,7 @@ public final class StateFile {
     /**
      * Replaces it; it is on the disk then.
      *
-     * @throws UncheckedIOException when that fails; the old one is still there
+     * @throws ServiceException UNAVAILABLE when that fails, of a full disk, say; the old one is still there
      */
     void write(State state) {
         Path next = path.resolveSibling(path.getFileName() + ".new");
@@ -86,7 +87,11 @@ public final class StateFile {
                 folder.force(true);
             }
         } catch (IOException e) {
-            throw new UncheckedIOException("--bgp-state-file " + path + " cannot be written: " + e.getMessage(), e);
+            throw new ServiceException(
+                    ErrorReason.UNAVAILABLE,
+                    "--bgp-state-file " + path + " cannot be written, and nothing has changed: " + e
+                            + "; make room there, and try again",
+                    e);
         }
     }
 }

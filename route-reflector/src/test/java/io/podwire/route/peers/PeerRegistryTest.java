@@ -3,6 +3,7 @@ package io.podwire.route.peers;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.NodeName;
@@ -106,6 +107,46 @@ class PeerRegistryTest {
     void aFileThatIsNoneIsNamed() throws Exception {
         var _ = Files.writeString(folder.resolve("state.yaml"), "peers: 7\n");
         assertThatThrownBy(this::registry).hasMessageContaining("state.yaml");
+    }
+
+    @Test
+    void whatCannotBeWrittenChangesNothing() throws Exception {
+        Path gone = Files.createDirectory(folder.resolve("gone"));
+        PeerRegistry registry = new PeerRegistry(
+                fixed(), Optional.of(new StateFile(gone.resolve("state.yaml"))), this::tell, this::leave);
+        Files.delete(gone);
+        assertThatThrownBy(() -> registry.create(TOR))
+                .isInstanceOfSatisfying(
+                        ServiceException.class, e -> assertThat(e.reason()).isEqualTo(ErrorReason.UNAVAILABLE))
+                .hasMessageContaining("state.yaml");
+        assertThat(registry.source("tor")).isEmpty();
+        assertThat(told).isEmpty();
+        var _ = Files.createDirectory(gone);
+        assertThat(registry.create(TOR).name()).isEqualTo("tor");
+    }
+
+    /** Else one key that is gone would keep all routes of all nodes away. */
+    @Test
+    void aKeptPeerWhoseKeyIsGoneIsLeftOutUntilItIsMended() throws Exception {
+        Path key = Files.writeString(folder.resolve("key"), "secret");
+        PeersFile.Peer keyed = PeersFile.peer(
+                Map.of("name", "keyed", "address", "192.0.2.12", "asn", "64513", "passwordFile", key.toString()));
+        PeerRegistry before = registry();
+        var _ = before.create(keyed);
+        var _ = before.create(TOR);
+        Files.delete(key);
+
+        PeerRegistry after = registry();
+        assertThat(told).extracting(PeerSettings::name).containsExactly("tor");
+        assertThat(after.source("keyed")).as("kept").contains(Source.GRPC);
+        assertThatThrownBy(() -> after.create(peer("keyed", "192.0.2.13"))).hasMessageContaining("delete it first");
+        var _ = Files.writeString(key, "another");
+        var _ = after.create(keyed);
+        assertThat(told).extracting(PeerSettings::name).containsExactly("tor", "keyed");
+        Files.delete(key);
+        registry().delete("keyed");
+        var _ = registry();
+        assertThat(told).extracting(PeerSettings::name).containsExactly("tor");
     }
 
     private PeerRegistry registry() {

@@ -1,75 +1,32 @@
 package io.podwire.route.session;
 
-import static io.podwire.route.session.BgpSpeakerTest.awaitRoutes;
-import static io.podwire.route.session.BgpSpeakerTest.peer;
 import static io.podwire.route.session.RawPeer.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.route.Routes;
-import io.podwire.route.bgp.message.AsPath;
 import io.podwire.route.bgp.message.Community;
-import io.podwire.route.bgp.message.PathAttribute;
 import io.podwire.route.bgp.message.PathAttributes;
-import io.podwire.route.reflect.bgp.LocalRouter;
 import io.podwire.route.reflect.bgp.Origination;
-import io.podwire.route.rib.AnnounceResult;
 import io.podwire.route.rib.NodeRoute;
 import io.podwire.route.rib.Overlay;
-import io.podwire.route.rib.RibRules;
-import io.podwire.route.rib.RouteTable;
 import io.podwire.route.rib.bgp.Neighbor;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.SplittableRandom;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Aggregates, services and nodes that leave, as neighbours on loopback see them. */
-class BgpOriginationTest {
-    private static final long ASN = 64512;
-    private static final String CLIENT = "127.0.0.11";
-    private static final String OTHER = "127.0.0.12";
-    private static final String EXTERNAL = "127.0.0.14";
-    private static final PathAttributes PLAIN = PathAttributes.of(
-            new PathAttribute.Origin(PathAttribute.OriginKind.IGP),
-            new PathAttribute.Path(AsPath.EMPTY),
-            new PathAttribute.LocalPref(100));
-
-    private final List<AutoCloseable> open = new ArrayList<>();
-    private RouteTable table = RouteTable.EMPTY;
-    private BgpSpeaker speaker;
-
+class BgpOriginationTest extends SpeakerScene {
     @BeforeEach
     void start() {
-        LocalRouter local = new LocalRouter(ASN, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.1"));
-        speaker = new BgpSpeaker(
-                new SpeakerSettings(
-                        local,
-                        "127.0.0.1",
-                        0,
-                        List.of(
-                                peer(CLIENT, ASN, Neighbor.Kind.CLIENT),
-                                peer(OTHER, ASN, Neighbor.Kind.CLIENT),
-                                peer(EXTERNAL, 64513, Neighbor.Kind.EXTERNAL)),
-                        new Origination(List.of(IpPrefix.parse("10.8.0.0/16")), List.of(IpPrefix.parse("10.9.0.0/24"))),
-                        Duration.ofMillis(1)),
-                TimeSource.SYSTEM,
-                new SplittableRandom(1));
-    }
-
-    @AfterEach
-    void stop() throws Exception {
-        for (AutoCloseable resource : open) {
-            resource.close();
-        }
-        speaker.close();
+        begin(
+                new Origination(List.of(IpPrefix.parse("10.8.0.0/16")), List.of(IpPrefix.parse("10.9.0.0/24"))),
+                peer(CLIENT, ASN, Neighbor.Kind.CLIENT),
+                peer(OTHER, ASN, Neighbor.Kind.CLIENT),
+                peer(EXTERNAL, 64513, Neighbor.Kind.EXTERNAL));
     }
 
     @Test
@@ -132,18 +89,5 @@ class BgpOriginationTest {
 
     private static NodeRoute at(String node, String address) {
         return new NodeRoute(new NodeName(node), IpAddress.parse(address), 24, new Overlay.None(), List.of());
-    }
-
-    private void announce(NodeRoute route) {
-        table = ((AnnounceResult.Accepted)
-                        RibRules.announce(table, Routes.epoch(route.node().value(), 1), route))
-                .table();
-        speaker.nodes(table);
-    }
-
-    private RawPeer raw(String address, long asn) {
-        RawPeer peer = new RawPeer(address, speaker.port(), asn, ASN);
-        open.add(peer);
-        return peer;
     }
 }

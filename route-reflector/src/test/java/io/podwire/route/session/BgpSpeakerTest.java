@@ -19,74 +19,33 @@ import io.podwire.route.bgp.message.BgpMessage.Update;
 import io.podwire.route.bgp.message.Bytes;
 import io.podwire.route.bgp.message.PathAttribute;
 import io.podwire.route.bgp.message.PathAttributes;
-import io.podwire.route.reflect.bgp.LocalRouter;
 import io.podwire.route.reflect.bgp.Origination;
-import io.podwire.route.reflect.bgp.PeerPolicy;
-import io.podwire.route.reflect.bgp.PrefixList;
-import io.podwire.route.rib.AnnounceResult;
-import io.podwire.route.rib.NodeEpoch;
-import io.podwire.route.rib.NodeRoute;
-import io.podwire.route.rib.RibRules;
-import io.podwire.route.rib.RouteTable;
 import io.podwire.route.rib.bgp.Neighbor;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The speaker over real sockets on loopback; its neighbours do what a test wants. */
-class BgpSpeakerTest {
-    private static final long ASN = 64512;
-    private static final String CLIENT = "127.0.0.11";
-    private static final String OTHER = "127.0.0.12";
-    private static final String NON_CLIENT = "127.0.0.13";
-    private static final String EXTERNAL = "127.0.0.14";
-    private static final PathAttributes PLAIN = PathAttributes.of(
-            new PathAttribute.Origin(PathAttribute.OriginKind.IGP),
-            new PathAttribute.Path(AsPath.EMPTY),
-            new PathAttribute.LocalPref(100));
+class BgpSpeakerTest extends SpeakerScene {
     private static final PathAttributes FOREIGN = PathAttributes.of(
             new PathAttribute.Origin(PathAttribute.OriginKind.IGP), new PathAttribute.Path(AsPath.of(64513L)));
 
-    private final List<AutoCloseable> open = new ArrayList<>();
-    private RouteTable table = RouteTable.EMPTY;
-    private BgpSpeaker speaker;
-
     @BeforeEach
     void start() {
-        LocalRouter local = new LocalRouter(ASN, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.1"));
-        speaker = new BgpSpeaker(
-                new SpeakerSettings(
-                        local,
-                        "127.0.0.1",
-                        0,
-                        List.of(
-                                peer(CLIENT, ASN, Neighbor.Kind.CLIENT),
-                                peer(OTHER, ASN, Neighbor.Kind.CLIENT),
-                                peer(NON_CLIENT, ASN, Neighbor.Kind.NON_CLIENT),
-                                peer(EXTERNAL, 64513, Neighbor.Kind.EXTERNAL)),
-                        Origination.NONE,
-                        Duration.ofMillis(1)),
-                TimeSource.SYSTEM,
-                new SplittableRandom(1));
-    }
-
-    @AfterEach
-    void stop() throws Exception {
-        for (AutoCloseable resource : open) {
-            resource.close();
-        }
-        speaker.close();
+        begin(
+                Origination.NONE,
+                peer(CLIENT, ASN, Neighbor.Kind.CLIENT),
+                peer(OTHER, ASN, Neighbor.Kind.CLIENT),
+                peer(NON_CLIENT, ASN, Neighbor.Kind.NON_CLIENT),
+                peer(EXTERNAL, 64513, Neighbor.Kind.EXTERNAL));
     }
 
     @Test
@@ -352,10 +311,9 @@ class BgpSpeakerTest {
     @Test
     void weAreDialledAndDial() throws Exception {
         try (ServerSocket listening = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.21"))) {
-            LocalRouter local = new LocalRouter(ASN, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.1"));
-            PeerSettings peer = peer("127.0.0.21", listening.getLocalPort(), false);
+            PeerSettings peer = peer("127.0.0.21", listening.getLocalPort(), ASN, Neighbor.Kind.CLIENT, false);
             try (BgpSpeaker dialling = new BgpSpeaker(
-                            new SpeakerSettings(local, "", 0, List.of(peer), Origination.NONE, Duration.ofMillis(1)),
+                            new SpeakerSettings(LOCAL, "", 0, List.of(peer), Origination.NONE, Duration.ofMillis(1)),
                             TimeSource.SYSTEM,
                             new SplittableRandom(1));
                     Socket dialled = listening.accept()) {
@@ -364,22 +322,6 @@ class BgpSpeakerTest {
                 assertThat(dialling.port()).isZero();
             }
         }
-    }
-
-    private void announce(NodeRoute route) {
-        NodeEpoch epoch = Routes.epoch(route.node().value(), 1);
-        table = ((AnnounceResult.Accepted) RibRules.announce(table, epoch, route)).table();
-        speaker.nodes(table);
-    }
-
-    private RawPeer raw(String address) {
-        return raw(address, ASN);
-    }
-
-    private RawPeer raw(String address, long asn) {
-        RawPeer peer = new RawPeer(address, speaker.port(), asn, ASN);
-        open.add(peer);
-        return peer;
     }
 
     private PeerStatus status(String name) {
@@ -393,43 +335,9 @@ class BgpSpeakerTest {
         return status(name).state();
     }
 
-    static void awaitRoutes(RawPeer peer, String... prefixes) {
-        await("that").untilAsserted(() -> assertThat(peer.routes().keySet()).containsExactlyInAnyOrder(prefixes));
-    }
-
     private static String[] prefixes(int from, int to) {
         return IntStream.range(from, to)
                 .mapToObj(i -> "10." + (100 + i / 200) + "." + i % 200 + ".0/24")
                 .toArray(String[]::new);
-    }
-
-    static PeerSettings peer(String address, long asn, Neighbor.Kind kind) {
-        return peer(address, 179, asn, kind, true);
-    }
-
-    private static PeerSettings peer(String address, int port, boolean passive) {
-        return peer(address, port, ASN, Neighbor.Kind.CLIENT, passive);
-    }
-
-    private static PeerSettings peer(String address, int port, long asn, Neighbor.Kind kind, boolean passive) {
-        return new PeerSettings(
-                address,
-                IpAddress.parse(address),
-                port,
-                asn,
-                kind,
-                passive,
-                Set.of(IpFamily.V4, IpFamily.V6),
-                90,
-                120,
-                false,
-                Secret.NONE,
-                8,
-                100,
-                new PeerPolicy(
-                        PrefixList.parse(List.of("deny 0.0.0.0/0", "0.0.0.0/0 le 32", "::/0 le 128")),
-                        new PeerPolicy.Export.Reflected(),
-                        List.of(),
-                        List.of()));
     }
 }

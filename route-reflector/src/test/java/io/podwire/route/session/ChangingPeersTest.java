@@ -1,17 +1,12 @@
 package io.podwire.route.session;
 
-import static io.podwire.route.session.BgpSpeakerTest.awaitRoutes;
-import static io.podwire.route.session.BgpSpeakerTest.peer;
 import static io.podwire.route.session.RawPeer.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpAddress;
-import io.podwire.route.bgp.message.AsPath;
 import io.podwire.route.bgp.message.BgpMessage.Notification;
-import io.podwire.route.bgp.message.PathAttribute;
-import io.podwire.route.bgp.message.PathAttributes;
 import io.podwire.route.reflect.bgp.LocalRouter;
 import io.podwire.route.reflect.bgp.Origination;
 import io.podwire.route.rib.bgp.Neighbor;
@@ -22,40 +17,19 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Peers that come, change and go while the speaker runs. */
-class ChangingPeersTest {
-    private static final long ASN = 64512;
-    private static final PeerSettings FIXED = peer("127.0.0.11", ASN, Neighbor.Kind.CLIENT);
-    private static final PeerSettings FURTHER = peer("127.0.0.12", ASN, Neighbor.Kind.CLIENT);
-    private static final PathAttributes PLAIN = PathAttributes.of(
-            new PathAttribute.Origin(PathAttribute.OriginKind.IGP),
-            new PathAttribute.Path(AsPath.EMPTY),
-            new PathAttribute.LocalPref(100));
+class ChangingPeersTest extends SpeakerScene {
+    private static final PeerSettings FIXED = peer(CLIENT, ASN, Neighbor.Kind.CLIENT);
+    private static final PeerSettings FURTHER = peer(OTHER, ASN, Neighbor.Kind.CLIENT);
 
-    private final List<AutoCloseable> open = new ArrayList<>();
-    private final BgpSpeaker speaker = new BgpSpeaker(
-            new SpeakerSettings(
-                    new LocalRouter(ASN, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.1")),
-                    "127.0.0.1",
-                    0,
-                    List.of(FIXED),
-                    Origination.NONE,
-                    Duration.ofMillis(1)),
-            TimeSource.SYSTEM,
-            new SplittableRandom(1));
-
-    @AfterEach
-    void stop() throws Exception {
-        for (AutoCloseable resource : open) {
-            resource.close();
-        }
-        speaker.close();
+    @BeforeEach
+    void start() {
+        begin(Origination.NONE, FIXED);
     }
 
     @Test
@@ -72,7 +46,7 @@ class ChangingPeersTest {
         assertThat(speaker.peers()).as("the same changes nothing").allMatch(p -> p.sessions() == 1);
         assertThat(further.ended()).isFalse();
 
-        speaker.peers(List.of(peer("127.0.0.12", ASN, Neighbor.Kind.NON_CLIENT)));
+        speaker.peers(List.of(peer(OTHER, ASN, Neighbor.Kind.NON_CLIENT)));
         assertThat(further.refusal()).isEqualTo(Notification.of(6, 3));
         awaitRoutes(fixed);
         RawPeer again = raw("127.0.0.12").establish();
@@ -187,11 +161,5 @@ class ChangingPeersTest {
                 peer.addPaths(),
                 peer.maxPrefixes(),
                 peer.policy());
-    }
-
-    private RawPeer raw(String address) {
-        RawPeer peer = new RawPeer(address, speaker.port(), ASN, ASN);
-        open.add(peer);
-        return peer;
     }
 }
