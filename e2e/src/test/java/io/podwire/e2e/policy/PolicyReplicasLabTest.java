@@ -141,7 +141,9 @@ final class PolicyReplicasLabTest {
             assertThat(added.ok()).as("ADD: %s", added.text()).isTrue();
             assertThat(added.took()).as("its time").isBetween(Duration.ofMillis(1800), Duration.ofMillis(4000));
             assertThat(nodes.get(0).shim().logged("not every node enforces its addresses: [" + other.name() + ": "))
-                    .as("lines of the log that name it")
+                    .as(
+                            "lines of the log that name it, in %s",
+                            nodes.get(0).shim().logTail())
                     .isOne();
             assertThat(answered(friend, to))
                     .as("where the node does not know it yet")

@@ -35,8 +35,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class BarrierClient {
     private static final Logger log = LoggerFactory.getLogger(BarrierClient.class);
-    /** A replica names the laggards so long before its answer would come too late. */
-    private static final Duration MARGIN = Duration.ofMillis(100);
+    /** A busy replica may name the laggards so late: its answer says more than none. */
+    private static final Duration GRACE = Duration.ofMillis(500);
 
     private static final Duration AGAIN = Duration.ofMillis(100);
     private static final String TIMES = "podwire.start.barrier";
@@ -78,7 +78,7 @@ public final class BarrierClient {
      * Waits.
      *
      * @param longest how long
-     * @return never fails, and is done soon after that time
+     * @return never fails, and is done half a second after that time at the latest
      */
     public CompletableFuture<BarrierOutcome> await(EndpointKey key, PodAddresses addresses, Duration longest) {
         Duration began = time.monotonic();
@@ -95,12 +95,12 @@ public final class BarrierClient {
 
     private void round(AwaitEndpointRequest request, Duration end, CompletableFuture<BarrierOutcome> outcome) {
         Duration left = end.minus(time.monotonic());
-        Duration wait = left.minus(MARGIN).isNegative() ? Duration.ZERO : left.minus(MARGIN);
+        Duration wait = left.isNegative() ? Duration.ZERO : left;
         AwaitEndpointRequest.Builder waiting = request.toBuilder();
         waiting.getMaxWaitBuilder().setSeconds(wait.getSeconds()).setNanos(wait.getNano());
         AwaitEndpointRequest ask = waiting.build();
         List<CompletableFuture<Said>> asked = replicas.get().entrySet().stream()
-                .map(replica -> ask(replica.getKey(), replica.getValue(), ask, left))
+                .map(replica -> ask(replica.getKey(), replica.getValue(), ask, wait.plus(GRACE)))
                 .toList();
         var _ = CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new)).whenComplete((_, _) -> {
             List<Said> all = asked.stream().map(CompletableFuture::join).toList();
@@ -120,7 +120,7 @@ public final class BarrierClient {
         CompletableFuture<Said> said = new CompletableFuture<>();
         Futures.addCallback(
                 ProgramsGrpc.newFutureStub(channel)
-                        .withDeadlineAfter(Math.max(1, longest.toNanos()), TimeUnit.NANOSECONDS)
+                        .withDeadlineAfter(longest.toNanos(), TimeUnit.NANOSECONDS)
                         .awaitEndpoint(request),
                 new FutureCallback<>() {
                     @Override
