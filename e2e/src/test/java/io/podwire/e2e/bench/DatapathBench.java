@@ -11,7 +11,9 @@ import java.util.List;
 /**
  * Throughput and round trips of one TCP connection from pod to pod: on one node beside two containers on a plain Linux
  * bridge, and between nodes of one subnet and of two beside nodes of the same network that were set up by hand with a plain
- * bridge, routes and a plain VXLAN device. What is compared is measured in turns, and has the same MTU.
+ * bridge, routes and a plain VXLAN device. What is compared is measured in turns, and has the same MTU. Between nodes then
+ * once more beside the same by hand with connection tracking and translation of addresses switched on, as kube-proxy and
+ * whoever looks at a connection's state has them.
  */
 final class DatapathBench {
     private static final int PORT = 5201;
@@ -58,6 +60,13 @@ final class DatapathBench {
             compare("same-node", new Way("b-client", near.four()), new Way("h1-pod", "10.62.1.3"), "plain-bridge");
             compare("direct", new Way("b-client", direct.four()), new Way("h1-pod", "10.62.2.2"), "bridge-and-routes");
             compare("vxlan", new Way("b-client", far.four()), new Way("h1-pod", "10.62.3.2"), "plain-vxlan");
+            track();
+            compare(
+                    "direct",
+                    new Way("b-client", direct.four()),
+                    new Way("h1-pod", "10.62.2.2"),
+                    "routes-and-conntrack");
+            compare("vxlan", new Way("b-client", far.four()), new Way("h1-pod", "10.62.3.2"), "vxlan-and-conntrack");
         } finally {
             servers.forEach(Daemon::close);
             namespaces.forEach(name -> {
@@ -96,6 +105,20 @@ final class DatapathBench {
         }
         for (String server : List.of("h1-near", "h2-pod", "h3-pod")) {
             serve(server);
+        }
+    }
+
+    /** Without a rule that could match: what is measured is that the kernel follows connections. */
+    private static void track() {
+        String rules = """
+                table inet tracked {
+                  chain forward { type filter hook forward priority filter; ct state invalid drop; }
+                  chain prerouting { type nat hook prerouting priority dstnat; }
+                  chain postrouting { type nat hook postrouting priority srcnat; }
+                }
+                """;
+        for (String node : List.of("h1", "h2", "h3")) {
+            Shell.output("nsenter", "--net=/run/netns/" + node, "nft", rules);
         }
     }
 

@@ -72,12 +72,18 @@ final class BaseChains {
      * Chains of the inet table of a node that serves these families.
      *
      * @param unbridged true when pods may be wired without the bridge, too
+     * @param selves rules about pods that call themselves by a translated address
      * @param established what becomes of open flows
      */
     static List<Chain> inet(
-            String bridge, int vxlanPort, Set<IpFamily> families, boolean unbridged, EstablishedFlows established) {
+            String bridge,
+            int vxlanPort,
+            Set<IpFamily> families,
+            boolean unbridged,
+            List<Rule> selves,
+            EstablishedFlows established) {
         BaseChains chains = new BaseChains(families);
-        List<Chain> all = new ArrayList<>(chains.inet(podSides(bridge, unbridged), unbridged, established));
+        List<Chain> all = new ArrayList<>(chains.inet(podSides(bridge, unbridged), unbridged, selves, established));
         if (unbridged) {
             all.add(new Chain.Base(
                     "prerouting", Hook.PREROUTING, BEFORE_CONNTRACK, chains.unbridgedSenders(vxlanPort)));
@@ -96,7 +102,7 @@ final class BaseChains {
         return new BaseChains(families).bridge(vxlanPort);
     }
 
-    private List<Chain> inet(List<Value> podSides, boolean unbridged, EstablishedFlows established) {
+    private List<Chain> inet(List<Value> podSides, boolean unbridged, List<Rule> selves, EstablishedFlows established) {
         Match in = new Match.OneOf(Field.IIFNAME, podSides);
         Match out = new Match.OneOf(Field.OIFNAME, podSides);
         Match notIn = new Match.Not(Field.IIFNAME, podSides);
@@ -122,7 +128,7 @@ final class BaseChains {
             forward.add(Rule.drop("private", is(Field.IIFNAME, MACVLANS), is(Field.OIFNAME, PRIVATE_MACVLANS)));
         }
         forward.addAll(pass);
-        forward.addAll(HostPortChains.selves(families));
+        forward.addAll(selves);
         forward.addAll(List.of(
                 Rule.of(fromPods, in, original),
                 Rule.of(fromPods, out, reply),

@@ -34,18 +34,23 @@ public final class RulesetPlanner {
 
     private final Optional<DenialLog> log;
     private Fixed fixed =
-            new Fixed("", Set.of(), 0, false, EstablishedFlows.JUDGE, Masquerade.NONE, List.of(), List.of());
+            new Fixed("", Set.of(), 0, false, false, EstablishedFlows.JUDGE, Masquerade.NONE, List.of(), List.of());
     private Map<String, AddressSet> addressSets = Map.of();
     private Map<String, Map<IpFamily, NftSet.Prefixes>> nftSets = Map.of();
     private Map<String, Map<IpFamily, String>> setNames = Map.of();
     private Map<EndpointPolicy, EndpointChains.Part> known = Map.of();
 
-    /** The chains that depend on the node alone. */
+    /**
+     * The chains that depend on the node alone.
+     *
+     * @param hostPorts whether any endpoint has one: without them no packet pays for their hooks
+     */
     private record Fixed(
             String bridge,
             Set<IpFamily> families,
             int vxlanPort,
             boolean unbridged,
+            boolean hostPorts,
             EstablishedFlows established,
             Masquerade masquerade,
             List<Chain> inetChains,
@@ -111,7 +116,9 @@ public final class RulesetPlanner {
             }
         }
         known = next;
-        HostPortChains.sets(covered, input.families()).forEach(set -> sets.put(set.name(), set));
+        if (fixed.hostPorts()) {
+            HostPortChains.sets(covered, input.families()).forEach(set -> sets.put(set.name(), set));
+        }
         MasqueradeChain.sets(input.masquerade(), input.families()).forEach(set -> sets.put(set.name(), set));
 
         SortedMap<String, Chain> bridgeChains = new TreeMap<>();
@@ -158,10 +165,13 @@ public final class RulesetPlanner {
     }
 
     private void rememberFixed(RulesetInput input) {
+        boolean hostPorts = input.endpoints().stream()
+                .anyMatch(endpoint -> !endpoint.hostPorts().isEmpty());
         boolean same = input.bridge().equals(fixed.bridge())
                 && input.families().equals(fixed.families())
                 && input.vxlanPort() == fixed.vxlanPort()
                 && input.unbridged() == fixed.unbridged()
+                && hostPorts == fixed.hostPorts()
                 && input.established() == fixed.established()
                 && input.masquerade().equals(fixed.masquerade());
         if (same) {
@@ -178,16 +188,25 @@ public final class RulesetPlanner {
                 input.families(),
                 input.vxlanPort(),
                 input.unbridged(),
+                hostPorts,
                 input.established(),
                 input.masquerade(),
-                inetChains(input),
+                inetChains(input, hostPorts),
                 BaseChains.bridge(input.vxlanPort(), input.families()));
     }
 
-    private static List<Chain> inetChains(RulesetInput input) {
+    private static List<Chain> inetChains(RulesetInput input, boolean hostPorts) {
         List<Chain> chains = new ArrayList<>(BaseChains.inet(
-                input.bridge(), input.vxlanPort(), input.families(), input.unbridged(), input.established()));
-        chains.addAll(HostPortChains.chains(BaseChains.podSides(input.bridge(), input.unbridged()), input.families()));
+                input.bridge(),
+                input.vxlanPort(),
+                input.families(),
+                input.unbridged(),
+                hostPorts ? HostPortChains.selves(input.families()) : List.of(),
+                input.established()));
+        if (hostPorts) {
+            chains.addAll(
+                    HostPortChains.chains(BaseChains.podSides(input.bridge(), input.unbridged()), input.families()));
+        }
         MasqueradeChain.chain(input.masquerade(), input.families()).ifPresent(chains::add);
         return chains;
     }
