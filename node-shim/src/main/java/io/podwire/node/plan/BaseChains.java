@@ -158,8 +158,9 @@ final class BaseChains {
     }
 
     private List<Chain> bridge(int vxlanPort) {
-        List<Rule> prerouting = new ArrayList<>(List.of(
-                Rule.of(RETURN, new Match.Not(Field.IIFNAME, POD_PORT)),
+        List<Rule> prerouting = new ArrayList<>(List.of(Rule.of(RETURN, new Match.Not(Field.IIFNAME, POD_PORT))));
+        prerouting.addAll(usualSenders());
+        prerouting.addAll(List.of(
                 Rule.drop("vlan", is(Field.ETHER_TYPE, "8021q", "8021ad")),
                 // Neighbours are permanent on both sides: nobody needs to ask.
                 Rule.drop("arp", is(Field.ETHER_TYPE, "arp"))));
@@ -212,6 +213,29 @@ final class BaseChains {
                                 Field.UDP_SOURCE_PORT,
                                 served(IpFamily.V6) ? ports(DHCP_SERVER, DHCPV6_SERVER) : ports(DHCP_SERVER))),
                 Rule.drop("vxlan", new Match.OneOf(Field.UDP_DESTINATION_PORT, ports(VXLAN, vxlanPort))));
+    }
+
+    /**
+     * Most frames, before all else: those that no other rule is about, but for who sent them. Of IPv4 what is not UDP; of
+     * IPv6, whose errors and discovery are one protocol and whose headers may hide another, TCP alone.
+     */
+    private List<Rule> usualSenders() {
+        List<Rule> rules = new ArrayList<>();
+        if (served(IpFamily.V4)) {
+            rules.add(Rule.of(
+                    RETURN,
+                    is(Field.ETHER_TYPE, FamilyTerms.of(IpFamily.V4).etherType()),
+                    new Match.Not(Field.PROTOCOL, new Value.Symbol("udp")),
+                    honest(IpFamily.V4)));
+        }
+        if (served(IpFamily.V6)) {
+            rules.add(Rule.of(
+                    RETURN,
+                    is(Field.ETHER_TYPE, FamilyTerms.of(IpFamily.V6).etherType()),
+                    is(Field.PROTOCOL, "tcp"),
+                    honest(IpFamily.V6)));
+        }
+        return rules;
     }
 
     /** What has the one interface, MAC and IP address of its sender passes. */
