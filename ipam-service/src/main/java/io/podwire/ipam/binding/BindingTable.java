@@ -8,6 +8,8 @@ import io.podwire.ipam.core.NodeEpoch;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,8 +30,13 @@ import org.slf4j.LoggerFactory;
 public final class BindingTable {
     private static final Logger log = LoggerFactory.getLogger(BindingTable.class);
 
+    /** So many installations without a name of their own are remembered. */
+    private static final int MOST_REFUSED = 1000;
+
     private final Map<NodeName, NodeReport> reports = new TreeMap<>();
     private final Map<NodeName, Stream> streams = new HashMap<>();
+    /** When those were heard last whose name another installation has; the eldest leaves first. */
+    private final Map<NodeEpoch, Duration> refused = new LinkedHashMap<>();
     /** What {@link #snapshot} gave last; null after a change. */
     private List<NodeReport> newest = List.of();
 
@@ -79,7 +86,12 @@ public final class BindingTable {
                         ErrorReason.INVALID_ARGUMENT,
                         "full: only the first message of a stream has it; open another stream to tell everything anew");
             }
-            accept(ReportRules.full(Optional.ofNullable(reports.get(caller.node())), caller, bindings, now), caller, 1);
+            ReportDecision decision =
+                    ReportRules.full(Optional.ofNullable(reports.get(caller.node())), caller, bindings, now);
+            if (decision instanceof ReportDecision.NameTaken) {
+                refuse(caller, now);
+            }
+            accept(decision, caller, 1);
             stream.epoch = caller;
             before = streams.put(caller.node(), stream);
         }
@@ -163,6 +175,29 @@ public final class BindingTable {
                                 + expected + " was expected; open another stream and tell everything anew",
                         Map.of("expected", Long.toString(expected)));
         }
+    }
+
+    private void refuse(NodeEpoch caller, Duration now) {
+        refused.remove(caller);
+        refused.put(caller, now);
+        if (refused.size() > MOST_REFUSED) {
+            refused.remove(refused.keySet().iterator().next());
+        }
+    }
+
+    /**
+     * The lives that show signs of being: those that are connected, and those that would be if their name were not taken.
+     *
+     * @param since when the latter must have tried last
+     */
+    public synchronized Set<NodeEpoch> alive(Duration since) {
+        refused.values().removeIf(at -> at.compareTo(since) < 0);
+        Set<NodeEpoch> alive = new HashSet<>(refused.keySet());
+        reports.values().stream()
+                .filter(NodeReport::connected)
+                .map(NodeReport::epoch)
+                .forEach(alive::add);
+        return alive;
     }
 
     /** A stream has ended, in whatever way: its node is away, what it reported stays. Of another's stream: nothing. */

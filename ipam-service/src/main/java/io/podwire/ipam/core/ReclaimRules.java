@@ -22,8 +22,10 @@ import java.util.stream.Collectors;
  * What is taken back of nodes that are gone for good, and when. Pure.
  *
  * <p>A node is gone when the cluster's list lacks it. An installation of a node that is listed is gone when another one
- * is connected under its name, in another boot: the reboot has ended its pods. Either must be so at each look for a
- * grace, two looks at least, and nothing of it may be written meanwhile. Whoever is connected is not gone.
+ * is connected under its name, in another boot, of which something was written since: the reboot has ended its pods. A
+ * connection alone does not tell which of the two came later. Either must be so at each look for a grace, two looks at
+ * least, and nothing of it may be written meanwhile. Whoever is connected, or would be if its name were not taken, is
+ * not gone.
  */
 public final class ReclaimRules {
     private ReclaimRules() {}
@@ -75,7 +77,7 @@ public final class ReclaimRules {
         }
         Map<String, Absence> missing = new HashMap<>();
         List<Due> due = new ArrayList<>();
-        missing(look, ledger, owners).forEach((name, gone) -> {
+        missing(look, ledger, owners, version).forEach((name, gone) -> {
             Absence known = before.missing().get(name);
             if (known == null || !known.gone().sameAs(gone)) {
                 missing.put(name, new Absence(gone, look.ended()));
@@ -112,7 +114,8 @@ public final class ReclaimRules {
     }
 
     /** Those that are missing now, by what they are called: a node, or one installation of it. */
-    private static Map<String, GoneNode> missing(NodeLook look, Ledger ledger, Map<NodeName, GoneNode> owners) {
+    private static Map<String, GoneNode> missing(
+            NodeLook look, Ledger ledger, Map<NodeName, GoneNode> owners, ToLongFunction<NodeEpoch> version) {
         Map<String, GoneNode> missing = new TreeMap<>();
         owners.forEach((name, owner) -> {
             List<NodeEpoch> connected = look.connected().stream()
@@ -121,7 +124,8 @@ public final class ReclaimRules {
             if (look.listed().contains(name)) {
                 owner.lives().stream()
                         .filter(life -> !connected.isEmpty()
-                                && connected.stream().allMatch(epoch -> hasReplaced(epoch, life.newest())))
+                                && connected.stream()
+                                        .allMatch(epoch -> hasReplaced(epoch, version.applyAsLong(epoch), life)))
                         .filter(life -> ownsBlocks(ledger, life))
                         .forEach(life -> missing.put(
                                 Ledger.installation(life.newest()), new GoneNode(name, Set.of(life), Set.of())));
@@ -136,8 +140,10 @@ public final class ReclaimRules {
         return ledger.blocks().stream().anyMatch(block -> block.owner().sameOwner(life.newest()));
     }
 
-    private static boolean hasReplaced(NodeEpoch connected, NodeEpoch life) {
-        return !connected.sameOwner(life) && !connected.bootId().equals(life.bootId());
+    private static boolean hasReplaced(NodeEpoch connected, long version, Life life) {
+        return !connected.sameOwner(life.newest())
+                && !connected.bootId().equals(life.newest().bootId())
+                && version > life.version();
     }
 
     /** Every node that has something, by name, and what it has. */

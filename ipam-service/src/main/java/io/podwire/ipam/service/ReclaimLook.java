@@ -6,7 +6,6 @@ import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.binding.BindingTable;
-import io.podwire.ipam.binding.NodeReport;
 import io.podwire.ipam.core.Absences;
 import io.podwire.ipam.core.NodeEpoch;
 import io.podwire.ipam.core.NodeLook;
@@ -19,7 +18,6 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -75,7 +73,7 @@ public final class ReclaimLook {
             LedgerSnapshot snapshot = flow.read();
             Found found = ReclaimRules.look(
                     seen,
-                    new NodeLook(begun, time.monotonic(), listed, connected()),
+                    new NodeLook(begun, time.monotonic(), listed, alive()),
                     snapshot.ledger(),
                     snapshot::version,
                     patience);
@@ -89,17 +87,15 @@ public final class ReclaimLook {
         }
     }
 
-    private Set<NodeEpoch> connected() {
-        return table.snapshot().stream()
-                .filter(NodeReport::connected)
-                .map(NodeReport::epoch)
-                .collect(Collectors.toSet());
+    /** Whose name is taken tries again well within the grace. */
+    private Set<NodeEpoch> alive() {
+        return table.alive(time.monotonic().minus(patience.grace()));
     }
 
     private void takeBack(Due due) {
         NodeName node = due.gone().node();
         // It may have come since the look; the others of this look may have taken their time.
-        if (connected().stream()
+        if (alive().stream()
                 .anyMatch(epoch -> due.gone().lives().stream()
                         .anyMatch(life -> life.newest().sameOwner(epoch)))) {
             log.info("node {} is missing in the list of nodes, and reports its bindings: it keeps its blocks", node);

@@ -1,6 +1,7 @@
 package io.podwire.ipam.binding;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.common.net.NodeName;
 import io.podwire.ipam.core.NodeEpoch;
@@ -44,5 +45,16 @@ class BindingTableTest {
         assertThat(table.snapshot().getFirst().connected())
                 .as("the end of its old stream comes late")
                 .isTrue();
+    }
+
+    @Test
+    void oneWhoseNameIsTakenIsAliveForAWhile() {
+        BindingTable table = new BindingTable();
+        NodeEpoch twin = new NodeEpoch(ONE.node(), "uid-2", "boot-2", 1);
+        table.full(new BindingTable.Stream(_ -> {}), ONE, List.of(), Duration.ZERO);
+        assertThatThrownBy(() -> table.full(new BindingTable.Stream(_ -> {}), twin, List.of(), HOUR))
+                .hasMessageContaining("is connected under that name");
+        assertThat(table.alive(HOUR)).containsExactlyInAnyOrder(ONE, twin);
+        assertThat(table.alive(HOUR.plusNanos(1))).containsExactly(ONE);
     }
 }

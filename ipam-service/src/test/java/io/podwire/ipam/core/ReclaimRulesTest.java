@@ -191,6 +191,7 @@ class ReclaimRulesTest {
     void installationIsGoneThatAnotherOneReplacedInAnotherBoot() {
         NodeEpoch reinstalled = epoch("n1", "u9", "b9", 1);
         ledger = ledger.with(reinstalled).with(block(3, reinstalled, "r9"));
+        versions.put(reinstalled, 2L);
         due(0, "n1", "n2", "n3");
         assertThat(due(700, "n1", "n2", "n3")).as("nobody knows who is alive").isEmpty();
         connected = Set.of(reinstalled);
@@ -200,10 +201,27 @@ class ReclaimRulesTest {
         assertThat(take(found.due().getFirst().gone()).blocks()).containsExactly(block(0, N1, "r1"));
     }
 
+    /** A connection may outlive its node, and two machines may have one name. */
+    @Test
+    void installationIsNotGoneForOneThatWroteNothingSince() {
+        NodeEpoch other = epoch("n1", "u0", "b0", 7);
+        versions.put(N1, 5L);
+        connected = Set.of(other);
+        due(0, "n1", "n2", "n3");
+        assertThat(due(700, "n1", "n2", "n3")).as("nothing is known of it").isEmpty();
+        ledger = ledger.with(other);
+        versions.put(other, 4L);
+        assertThat(due(1400, "n1", "n2", "n3")).as("it wrote before").isEmpty();
+        versions.put(other, 6L);
+        due(2100, "n1", "n2", "n3");
+        assertThat(due(2800, "n1", "n2", "n3")).as("it wrote after").containsExactly("n1 [u1]");
+    }
+
     @Test
     void installationOfTheSameBootMayHavePodsYet() {
         NodeEpoch wiped = epoch("n1", "u9", N1.bootId(), 1);
         ledger = ledger.with(wiped);
+        versions.put(wiped, 2L);
         connected = Set.of(wiped);
         due(0, "n1", "n2", "n3");
         assertThat(due(700, "n1", "n2", "n3")).isEmpty();
@@ -254,6 +272,7 @@ class ReclaimRulesTest {
         ledger = ledger.with(reinstalled)
                 .withoutBlock(POOL.name(), PoolBlocks.block(POOL, 0))
                 .with(single("10.2.0.1", new AddressUse.InUse(pod, Optional.empty())));
+        versions.put(reinstalled, 2L);
         connected = Set.of(reinstalled);
         assertThat(look(0, "n1", "n2", "n3").next().missing()).isEmpty();
         GoneNode old = new GoneNode(N1.node(), Set.of(new GoneNode.Life(N1, 1)), Set.of());

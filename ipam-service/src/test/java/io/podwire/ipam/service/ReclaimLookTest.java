@@ -161,6 +161,25 @@ class ReclaimLookTest {
         assertThat(owners()).doesNotContain(N1.node());
     }
 
+    /** Two machines under one name: the other one reports, writes too, and this one runs on with its blocks. */
+    @Test
+    void whoTriesToReportUnderATakenNameKeepsItsBlocks() {
+        NodeEpoch other = new NodeEpoch(N1.node(), "another-uid", "another-boot", 1);
+        table.full(new BindingTable.Stream(_ -> {}), other, List.of(), now);
+        claim(other, "r9");
+        for (int i = 0; i < 30; i++) {
+            assertThatThrownBy(() -> table.full(new BindingTable.Stream(_ -> {}), N1, List.of(), now))
+                    .isInstanceOf(ServiceException.class);
+            looks(1);
+        }
+        assertThat(owners()).hasSize(4);
+        looks(19);
+        assertThat(owners()).as("it has tried no more").hasSize(4);
+        looks(1);
+        assertThat(owners()).hasSize(3);
+        assertThat(blocks.ledger().blocks()).noneMatch(block -> block.owner().equals(N1));
+    }
+
     @Test
     void whatIsMoreThanOneWriteComesBackInSeveral() {
         IntStream.range(0, 100).forEach(i -> claim(N1, "more-" + i));
