@@ -57,6 +57,7 @@ public final class KubernetesSource implements AutoCloseable {
     private final EventLoop loop = new EventLoop("kubernetes");
     private final List<KindWatch<?>> watches;
     private final OptionalKind<GenericKubernetesResource> clusterPolicies;
+    private final ClusterPolicyConditions conditions;
     private final Set<Object> touchedWhileListing = new HashSet<>();
     /** What the informers told before the last of them had its first list. */
     private final List<Change> first = new ArrayList<>();
@@ -120,6 +121,7 @@ public final class KubernetesSource implements AutoCloseable {
                         io.fabric8.kubernetes.api.model.Node::new,
                         KubernetesSource::set,
                         node -> new Change.ClusterNodeGone(node.getMetadata().getName())));
+        this.conditions = new ClusterPolicyConditions(client, TimeSource.SYSTEM);
         this.clusterPolicies = new OptionalKind<>(
                 loop,
                 ClusterPolicyMapping.PLURAL,
@@ -130,7 +132,7 @@ public final class KubernetesSource implements AutoCloseable {
                         () -> client.genericKubernetesResources(ClusterPolicyMapping.CONTEXT)
                                 .runnableInformer(0),
                         GenericKubernetesResource::new,
-                        KubernetesSource::set,
+                        object -> clusterPolicy(object).map(Change.ClusterPolicySet::new),
                         policy -> new Change.ClusterPolicyGone(ClusterPolicyMapping.name(policy))),
                 this::listed);
         loop.execute(() -> {
@@ -324,8 +326,7 @@ public final class KubernetesSource implements AutoCloseable {
         if (hasClusterPolicies()) {
             pages(
                     client.genericKubernetesResources(ClusterPolicyMapping.CONTEXT),
-                    object -> mapped(object, ClusterPolicyMapping::policy)
-                            .ifPresent(policy -> ofCluster.put(policy.name(), policy)));
+                    object -> clusterPolicy(object).ifPresent(policy -> ofCluster.put(policy.name(), policy)));
         }
         return new ClusterSnapshot(pods, namespaces, policies, ofCluster, nodes, ClusterSnapshot.EMPTY.nodes());
     }
@@ -360,8 +361,11 @@ public final class KubernetesSource implements AutoCloseable {
         return mapped(object, KubernetesMapping::node).map(Change.ClusterNodeSet::new);
     }
 
-    private static Optional<Change> set(GenericKubernetesResource object) {
-        return mapped(object, ClusterPolicyMapping::policy).map(Change.ClusterPolicySet::new);
+    /** Its status is looked at as well. */
+    private Optional<ClusterPolicy> clusterPolicy(GenericKubernetesResource object) {
+        Optional<ClusterPolicy> policy = mapped(object, ClusterPolicyMapping::policy);
+        policy.ifPresent(found -> conditions.look(object, found));
+        return policy;
     }
 
     /** An object that no API server should have let in is left out: its pod waits, nothing opens. */
@@ -390,6 +394,7 @@ public final class KubernetesSource implements AutoCloseable {
                 .completeOnTimeout(false, 5, TimeUnit.SECONDS)
                 .join();
         loop.close();
+        conditions.close();
         client.close();
     }
 }

@@ -2,6 +2,7 @@ package io.podwire.policy.watch;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -61,6 +62,7 @@ final class FakeApiServer implements AutoCloseable {
     private boolean silent;
     private Has clusterPolicies = Has.NO;
     private int asked;
+    private int statuses;
     private boolean closed;
 
     FakeApiServer() {
@@ -226,6 +228,10 @@ final class FakeApiServer implements AutoCloseable {
             exchange.close();
             return;
         }
+        if (path.endsWith("/status")) {
+            status(path, exchange);
+            return;
+        }
         String query = String.valueOf(exchange.getRequestURI().getQuery());
         exchange.getResponseHeaders().set("Content-Type", "application/json");
         if (!query.contains("watch=true")) {
@@ -239,6 +245,36 @@ final class FakeApiServer implements AutoCloseable {
             out.flush();
             begin(path, query, out);
         }
+    }
+
+    /** Takes the status of a cluster-wide policy, as the only one who applies any. */
+    private void status(String path, HttpExchange exchange) throws IOException {
+        String[] parts = path.split("/", -1);
+        GenericKubernetesResource applied = json.unmarshal(exchange.getRequestBody(), GenericKubernetesResource.class);
+        synchronized (this) {
+            HasMetadata before = objects.get(CLUSTER_POLICIES).get("null/" + parts[parts.length - 2]);
+            if (before == null) {
+                exchange.sendResponseHeaders(404, -1);
+            } else {
+                statuses++;
+                GenericKubernetesResource object = json.clone((GenericKubernetesResource) before);
+                object.setAdditionalProperty("status", applied.get("status"));
+                put(CLUSTER_POLICIES, object);
+                exchange.sendResponseHeaders(200, 0);
+                exchange.getResponseBody().write(json.asJson(object).getBytes(StandardCharsets.UTF_8));
+            }
+        }
+        exchange.close();
+    }
+
+    /** How many statuses it was sent. */
+    synchronized int statuses() {
+        return statuses;
+    }
+
+    /** The status of a cluster-wide policy; null without one. */
+    synchronized Object status(String name) {
+        return ((GenericKubernetesResource) objects.get(CLUSTER_POLICIES).get("null/" + name)).get("status");
     }
 
     private synchronized String list(String path) {

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -271,5 +272,52 @@ class KubernetesFaultsTest {
             server.clusterPolicies(FakeApiServer.Has.NO);
             await().until(() -> !seesClusterPolicy("deny"));
         }
+    }
+
+    @Test
+    void theStatusOfAClusterPolicySaysWhetherItIsEnforcedAsWritten() {
+        server.clusterPolicies(FakeApiServer.Has.YES);
+        GenericKubernetesResource wrong = clusterPolicy("wrong");
+        wrong.getMetadata().setGeneration(1L);
+        wrong.setAdditionalProperty(
+                "spec",
+                Map.of(
+                        "tier",
+                        "Admin",
+                        "priority",
+                        7,
+                        "subject",
+                        Map.of("namespaces", Map.of()),
+                        "egress",
+                        List.of(Map.of("action", "Maybe", "to", List.of(Map.of("namespaces", Map.of()))))));
+        server.put(FakeApiServer.CLUSTER_POLICIES, wrong);
+        try (var _ = startWatching(SOON, NEVER)) {
+            await().until(() -> condition("wrong").get("status").equals("False"));
+            assertThat(condition("wrong"))
+                    .containsEntry("type", "podwire.io/Accepted")
+                    .containsEntry("reason", "Invalid")
+                    .containsEntry("observedGeneration", 1);
+            assertThat(condition("wrong").get("message").toString()).contains("Maybe");
+            int lists = server.lists(FakeApiServer.CLUSTER_POLICIES);
+            await().until(() -> server.lists(FakeApiServer.CLUSTER_POLICIES) >= lists + 3);
+            assertThat(server.statuses()).as("statuses written").isEqualTo(1);
+
+            GenericKubernetesResource right = clusterPolicy("wrong");
+            right.getMetadata().setGeneration(2L);
+            right.setAdditionalProperty("status", server.status("wrong"));
+            server.put(FakeApiServer.CLUSTER_POLICIES, right);
+            await().until(() -> condition("wrong").get("status").equals("True"));
+            assertThat(condition("wrong")).containsEntry("reason", "Valid").containsEntry("observedGeneration", 2);
+        }
+    }
+
+    /** The condition of a cluster-wide policy as the server has it; "none" for a status that is not there yet. */
+    private Map<String, Object> condition(String name) {
+        return server.status(name) instanceof Map<?, ?> status
+                        && status.get("conditions") instanceof List<?> conditions
+                        && conditions.getFirst() instanceof Map<?, ?> condition
+                ? condition.entrySet().stream()
+                        .collect(Collectors.toMap(field -> field.getKey().toString(), Map.Entry::getValue))
+                : Map.of("status", "none");
     }
 }
