@@ -1,9 +1,6 @@
 package io.podwire.policy.publish;
 
-import io.micrometer.core.instrument.Counter;
-import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.Timer;
 import io.podwire.common.error.ErrorReason;
 import io.podwire.common.error.ServiceException;
 import io.podwire.common.loop.Backoff;
@@ -34,7 +31,6 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
@@ -65,10 +61,8 @@ public final class Publisher {
     private final EventLoop loop;
     private final IncrementalCompiler compiler;
     private final RandomGenerator random;
-    private final Timer compileTime;
-    private final Counter nacks;
-    private final Map<Class<? extends Update>, Counter> updates;
-    private final SortedMap<NodeName, Node> nodes = new TreeMap<>();
+    private final PublisherMetrics metrics;
+    private final SortedMap<NodeName, KnownNode> nodes = new TreeMap<>();
     private final Set<NodeName> urgent = new LinkedHashSet<>();
     private final LateSnapshot snapshot = new LateSnapshot();
     private final History history;
@@ -83,41 +77,8 @@ public final class Publisher {
     private boolean lookPosted;
 
     private int moves;
-    // Written by the loop, read by metrics.
-    private final AtomicLong revision = new AtomicLong();
-    private volatile int connected;
-    private volatile int kinds;
-    private volatile int peers;
-
-    /** A node that has introduced itself. */
-    private static final class Node {
-        private final NodeSession session;
-        private final Backoff backoff;
-        private NodeLife life;
-        private Optional<NodeStream> stream = Optional.empty();
-        private Optional<Announcer> announcer = Optional.empty();
-        /** How many times it left. */
-        private int departures;
-
-        private boolean lost;
-
-        Node(NodeLife life, Backoff backoff, NodeSession session) {
-            this.session = session;
-            this.life = life;
-            this.backoff = backoff;
-        }
-
-        boolean isOn(NodeStream other) {
-            return stream.isPresent() && stream.get().equals(other);
-        }
-
-        boolean isAnnouncedBy(AnnounceStream other) {
-            return announcer.isPresent() && announcer.get().stream().equals(other);
-        }
-    }
-
-    /** What a node tells that may be served elsewhere. */
-    private record Announcer(AnnounceStream stream, SortedMap<String, Endpoint> endpoints) {}
+    private long revision;
+    private int connected;
 
     /** The state that the last change led to. */
     record Current(ClusterSnapshot snapshot, long revision) {}
@@ -159,37 +120,7 @@ public final class Publisher {
         this.history = new History(kept);
         this.compiler = compiler.incremental();
         this.random = random;
-        this.compileTime = Timer.builder("podwire.policy.compile")
-                .description("One compilation of one node's program")
-                .register(meters);
-        this.nacks = Counter.builder("podwire.policy.nacks")
-                .description("Updates that a node could not apply")
-                .register(meters);
-        this.updates = Map.of(
-                Update.Full.class, updates(meters, "full"),
-                Update.Delta.class, updates(meters, "delta"),
-                Update.Unchanged.class, updates(meters, "unchanged"));
-        Gauge.builder("podwire.policy.revision", this, p -> p.revision.get())
-                .description("Revision of the newest state")
-                .register(meters);
-        Gauge.builder("podwire.policy.kinds", this, p -> p.kinds)
-                .description("Kinds of pods that policies can tell apart")
-                .register(meters);
-        Gauge.builder("podwire.policy.peers", this, p -> p.peers)
-                .description("Different peers that the rules of programs name")
-                .register(meters);
-        Gauge.builder("podwire.policy.nodes", this, p -> p.connected)
-                .description("Nodes with a stream")
-                .register(meters);
-    }
-
-    private static Counter updates(MeterRegistry meters, String kind) {
-        return Counter.builder("podwire.policy.updates")
-                .tag("kind", kind)
-                .description(
-                        "Updates that were sent to nodes: whole programs, deltas, and words that a program is as it"
-                                + " was")
-                .register(meters);
+        this.metrics = new PublisherMetrics(meters);
     }
 
     /** Changes of the cluster's objects. The first call says that the source knows everything. */
@@ -200,7 +131,7 @@ public final class Publisher {
                         "the source has everything: {} objects", delta.changes().size());
                 synced = true;
                 loop.schedule(REUNION, this::waitNoLonger);
-                revision.incrementAndGet();
+                var _ = next();
                 postFlush();
             }
             for (Change change : delta.changes()) {
@@ -223,7 +154,7 @@ public final class Publisher {
 
     void hello(NodeStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints, String programSha256) {
         loop.execute(() -> {
-            Node node = node(name, life);
+            KnownNode node = node(name, life);
             if (node.life.supersedes(life)) {
                 stream.fail(new ServiceException(
                         ErrorReason.STALE_EPOCH,
@@ -244,7 +175,7 @@ public final class Publisher {
             countConnected();
             log.info("node {} connected with {} endpoints", name, endpoints.size());
             urgent.add(name);
-            revision.incrementAndGet();
+            var _ = next();
             change(ClusterDelta.of(new Change.NodeSet(name, endpoints)));
             postFlush();
         });
@@ -277,7 +208,7 @@ public final class Publisher {
     void nack(NodeStream stream, NodeName name, long nacked, String reason) {
         onStream(stream, name, node -> {
             if (node.session.nacked(nacked, reason)) {
-                nacks.increment();
+                metrics.nacked();
                 Duration wait = node.backoff.next();
                 log.warn(
                         "node {} could not apply revision {}, it gets its whole program in {} ms: {}",
@@ -287,7 +218,7 @@ public final class Publisher {
                         reason);
                 loop.schedule(wait, () -> {
                     if (node.isOn(stream)) {
-                        node.session.release(revision.incrementAndGet());
+                        node.session.release(next());
                         push(name, node);
                     }
                 });
@@ -314,7 +245,7 @@ public final class Publisher {
     /** A node tells all its endpoints by the stream that it has to every replica; where it is served here, that one counts. */
     void announced(AnnounceStream stream, NodeName name, NodeLife life, Map<String, Endpoint> endpoints) {
         loop.execute(() -> {
-            Node node = node(name, life);
+            KnownNode node = node(name, life);
             if (node.life.supersedes(life)) {
                 stream.fail(new ServiceException(
                         ErrorReason.STALE_EPOCH,
@@ -326,7 +257,7 @@ public final class Publisher {
                     .fail(new ServiceException(
                             ErrorReason.CONTENTION, "node " + name + " announces by another stream now")));
             node.life = life;
-            node.announcer = Optional.of(new Announcer(stream, new TreeMap<>(endpoints)));
+            node.announcer = Optional.of(new KnownNode.Announcer(stream, new TreeMap<>(endpoints)));
             stream.taken();
             takeAnnounced(name, node);
         });
@@ -368,7 +299,7 @@ public final class Publisher {
         });
     }
 
-    private void takeAnnounced(NodeName name, Node node) {
+    private void takeAnnounced(NodeName name, KnownNode node) {
         if (node.stream.isEmpty()) {
             node.announcer.ifPresent(
                     announcer -> change(ClusterDelta.of(new Change.NodeSet(name, announcer.endpoints()))));
@@ -376,7 +307,7 @@ public final class Publisher {
     }
 
     /** It may come back at once, or be served elsewhere: then what it announces counts. */
-    private void departed(NodeName name, Node node) {
+    private void departed(NodeName name, KnownNode node) {
         int departure = ++node.departures;
         // One of the streams may have brought a little less than the other until now.
         loop.schedule(BOTH_TOLD, () -> takeAnnounced(name, node));
@@ -432,7 +363,9 @@ public final class Publisher {
 
     private StartBarriers.View view() {
         Map<NodeName, Standing> standings = new HashMap<>();
-        nodes.forEach((name, node) -> standing(name, node).ifPresent(standing -> standings.put(name, standing)));
+        nodes.forEach((name, node) -> node.standing(
+                        moving, () -> !compiler.endpoints(name).isEmpty())
+                .ifPresent(standing -> standings.put(name, standing)));
         return new StartBarriers.View(
                 synced && !flushPosted,
                 question -> Optional.ofNullable(
@@ -440,36 +373,7 @@ public final class Publisher {
                         .map(Endpoint::addresses),
                 standings,
                 connected,
-                revision.get());
-    }
-
-    /** Empty for one that enforces its program, and for one that another replica serves. */
-    private Optional<Standing> standing(NodeName name, Node node) {
-        NodeSession session = node.session;
-        if (node.stream.isPresent()) {
-            Optional<Settling> rest = session.rest();
-            if (rest.isEmpty()) {
-                return Optional.of(new Standing.Unknown(
-                        session.failure().isEmpty()
-                                ? "it has not acknowledged a program yet"
-                                : "it could not apply its program: " + session.failure()));
-            }
-            return rest.get().differing().isEmpty()
-                    ? Optional.empty()
-                    : Optional.of(new Standing.Behind(rest.get(), session.acked(), session.latestRevision()));
-        }
-        if (node.announcer.isPresent()) {
-            return moving
-                    ? Optional.of(
-                            new Standing.Unknown("its replica may have died, and it has not come to this one yet"))
-                    : Optional.empty();
-        }
-        if (!node.lost) {
-            return Optional.of(new Standing.Unknown("its connection broke a moment ago"));
-        }
-        return compiler.endpoints(name).isEmpty()
-                ? Optional.empty()
-                : Optional.of(new Standing.Away("it is not connected"));
+                revision);
     }
 
     /** Ends a stream that broke the protocol. */
@@ -481,13 +385,13 @@ public final class Publisher {
     }
 
     Current current() {
-        return ask(() -> new Current(snapshot.get(), revision.get()));
+        return ask(() -> new Current(snapshot.get(), revision));
     }
 
     Compiled program(NodeName name) {
         return ask(() -> {
             flush();
-            Node node = nodes.get(name);
+            KnownNode node = nodes.get(name);
             if (node == null || node.session.latestRevision() == 0) {
                 throw new ServiceException(
                         ErrorReason.NOT_FOUND, "node " + name + " has no program: it has not said hello here yet");
@@ -513,12 +417,12 @@ public final class Publisher {
             Set<NodeName> enforcing = new TreeSet<>();
             for (NodeName name : concerned.apply(snapshot.get())) {
                 programs.put(name, compiler.program(name));
-                Node node = nodes.get(name);
-                if (node != null && node.stream.isPresent() && node.session.enforces(revision.get())) {
+                KnownNode node = nodes.get(name);
+                if (node != null && node.stream.isPresent() && node.session.enforces(revision)) {
                     enforcing.add(name);
                 }
             }
-            return new Enforcement(snapshot.get(), revision.get(), programs, enforcing);
+            return new Enforcement(snapshot.get(), revision, programs, enforcing);
         });
     }
 
@@ -541,7 +445,7 @@ public final class Publisher {
         return ask(() -> {
             flush();
             checkReached(asked);
-            long of = asked == 0 ? revision.get() : asked;
+            long of = asked == 0 ? revision : asked;
             return new Rollout(
                     of,
                     nodes.entrySet().stream()
@@ -560,24 +464,32 @@ public final class Publisher {
     }
 
     private void checkReached(long asked) {
-        if (Long.compareUnsigned(asked, revision.get()) > 0) {
+        if (Long.compareUnsigned(asked, revision) > 0) {
             throw new ServiceException(
                     ErrorReason.FAILED_PRECONDITION,
-                    "revision " + Long.toUnsignedString(asked) + " has not been reached, the newest is "
-                            + revision.get() + " (revisions start anew with policy-service)");
+                    "revision " + Long.toUnsignedString(asked) + " has not been reached, the newest is " + revision
+                            + " (revisions start anew with policy-service)");
         }
     }
 
     /** Known since it first came, by either of its streams. */
-    private Node node(NodeName name, NodeLife life) {
+    private KnownNode node(NodeName name, NodeLife life) {
         return nodes.computeIfAbsent(
-                name, _ -> new Node(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
+                name,
+                _ -> new KnownNode(life, new Backoff(FIRST_RETRY, LONGEST_RETRY, random), new NodeSession(setDeltas)));
+    }
+
+    /** The next revision, which is the newest from now on. */
+    private long next() {
+        revision++;
+        metrics.revision(revision);
+        return revision;
     }
 
     private void change(ClusterDelta delta) {
         if (compiler.apply(delta)) {
             snapshot.add(delta);
-            history.add(revision.incrementAndGet(), delta, snapshot::get);
+            history.add(next(), delta, snapshot::get);
             postFlush();
         }
     }
@@ -605,7 +517,7 @@ public final class Publisher {
         urgent.clear();
         order.addAll(compiler.concerned());
         for (NodeName name : order) {
-            Node node = nodes.get(name);
+            KnownNode node = nodes.get(name);
             // One that objects name may not have come.
             if (node != null && node.stream.isPresent()) {
                 update(name, node);
@@ -615,14 +527,13 @@ public final class Publisher {
         if (reunited && !wereHere) {
             nodes.forEach(this::push);
         }
-        kinds = compiler.kinds();
-        peers = compiler.peers();
+        metrics.compiled(compiler.kinds(), compiler.peers());
         lookAtBarriers();
     }
 
-    private void update(NodeName name, Node node) {
-        ProgramChange change = compileTime.record(() -> compiler.changes(name));
-        node.session.changed(change, revision.get());
+    private void update(NodeName name, KnownNode node) {
+        ProgramChange change = metrics.timed(() -> compiler.changes(name));
+        node.session.changed(change, revision);
     }
 
     private void waitNoLonger() {
@@ -642,14 +553,14 @@ public final class Publisher {
         return compiler.nodesOfPods().stream().anyMatch(name -> !nodes.containsKey(new NodeName(name)));
     }
 
-    private void push(NodeName name, Node node) {
+    private void push(NodeName name, KnownNode node) {
         if (node.stream.isPresent() && node.stream.get().isReady()) {
             if (node.session.needsWhole()) {
                 // Its revision is that of the changes that are in it.
                 flush();
             }
             node.session.next(reunited, () -> compiler.program(name)).ifPresent(update -> {
-                updates.get(update.getClass()).increment();
+                metrics.sent(update);
                 node.stream.get().send(update);
             });
         }
@@ -658,12 +569,13 @@ public final class Publisher {
     private void countConnected() {
         connected =
                 (int) nodes.values().stream().filter(n -> n.stream.isPresent()).count();
+        metrics.connected(connected);
     }
 
     /** Runs a step on the loop while that stream is still the node's own. */
-    private void onStream(NodeStream stream, NodeName name, Consumer<Node> step) {
+    private void onStream(NodeStream stream, NodeName name, Consumer<KnownNode> step) {
         loop.execute(() -> {
-            Node node = nodes.get(name);
+            KnownNode node = nodes.get(name);
             if (node != null && node.isOn(stream)) {
                 step.accept(node);
             }
@@ -671,9 +583,9 @@ public final class Publisher {
     }
 
     /** The same for the stream by which a node announces. */
-    private void onAnnouncement(AnnounceStream stream, NodeName name, Consumer<Node> step) {
+    private void onAnnouncement(AnnounceStream stream, NodeName name, Consumer<KnownNode> step) {
         loop.execute(() -> {
-            Node node = nodes.get(name);
+            KnownNode node = nodes.get(name);
             if (node != null && node.isAnnouncedBy(stream)) {
                 step.accept(node);
             }
