@@ -43,14 +43,14 @@ final class EndpointChains {
     private static final List<TierRule.Tier> BACKWARDS =
             List.of(TierRule.Tier.BASELINE, TierRule.Tier.NETWORK_POLICY, TierRule.Tier.ADMIN);
 
-    private final Map<String, Map<IpFamily, String>> setNames;
+    private final Map<String, Map<IpFamily, Peers>> peers;
     private final Optional<DenialLog> log;
     private final List<Chain> chains = new ArrayList<>();
     private final SortedMap<String, NftSet.Ports> portSets = new TreeMap<>();
 
     @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // as below
-    private EndpointChains(Map<String, Map<IpFamily, String>> setNames, Optional<DenialLog> log) {
-        this.setNames = setNames;
+    private EndpointChains(Map<String, Map<IpFamily, Peers>> peers, Optional<DenialLog> log) {
+        this.peers = peers;
         this.log = log;
     }
 
@@ -67,13 +67,13 @@ final class EndpointChains {
     /**
      * The part of an endpoint with this policy.
      *
-     * @param setNames nft names of each address set by id, one for each family that the node serves; a
+     * @param peers by what a rule knows the members of each address set, by id, of each family that the node serves; a
      *     rule about any other set matches nothing
      * @param log where what is denied is told; empty: nowhere
      */
     @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of chains, not a missing argument
-    static Part of(EndpointPolicy policy, Map<String, Map<IpFamily, String>> setNames, Optional<DenialLog> log) {
-        EndpointChains maker = new EndpointChains(setNames, log);
+    static Part of(EndpointPolicy policy, Map<String, Map<IpFamily, Peers>> peers, Optional<DenialLog> log) {
+        EndpointChains maker = new EndpointChains(peers, log);
         Verdict ingress = maker.direction(INGRESS, FamilyTerms::flowSource, policy.ingress());
         Verdict egress = maker.direction(EGRESS, FamilyTerms::flowDestination, policy.egress());
         return new Part(ingress, egress, List.copyOf(maker.chains), List.copyOf(maker.portSets.values()));
@@ -195,9 +195,9 @@ final class EndpointChains {
         }
         List<List<Match>> matches = new ArrayList<>();
         for (String id : rule.addressSets()) {
-            setNames.getOrDefault(id, Map.of())
-                    .forEach(
-                            (family, name) -> matches.add(List.of(Match.in(peer.apply(FamilyTerms.of(family)), name))));
+            peers.getOrDefault(id, Map.of())
+                    .forEach((family, members) ->
+                            matches.add(List.of(members.match(peer.apply(FamilyTerms.of(family))))));
         }
         return matches;
     }

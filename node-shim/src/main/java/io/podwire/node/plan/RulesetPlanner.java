@@ -37,7 +37,9 @@ public final class RulesetPlanner {
             new Fixed("", Set.of(), 0, false, false, EstablishedFlows.JUDGE, Masquerade.NONE, List.of(), List.of());
     private Map<String, AddressSet> addressSets = Map.of();
     private Map<String, Map<IpFamily, NftSet.Prefixes>> nftSets = Map.of();
-    private Map<String, Map<IpFamily, String>> setNames = Map.of();
+    /** By what rules know the members of each set. */
+    private Map<String, Map<IpFamily, Peers>> peers = Map.of();
+
     private Map<EndpointPolicy, EndpointChains.Part> known = Map.of();
 
     /**
@@ -160,7 +162,7 @@ public final class RulesetPlanner {
     private EndpointChains.Part part(EndpointPolicy policy, Map<EndpointPolicy, EndpointChains.Part> next) {
         return next.computeIfAbsent(policy, _ -> {
             EndpointChains.Part before = known.get(policy);
-            return before != null ? before : EndpointChains.of(policy, setNames, log);
+            return before != null ? before : EndpointChains.of(policy, peers, log);
         });
     }
 
@@ -180,7 +182,7 @@ public final class RulesetPlanner {
         if (!input.families().equals(fixed.families())) { // every set has other names and members
             addressSets = Map.of();
             nftSets = Map.of();
-            setNames = Map.of();
+            peers = Map.of();
             known = Map.of();
         }
         fixed = new Fixed(
@@ -216,24 +218,31 @@ public final class RulesetPlanner {
             return;
         }
         Map<String, Map<IpFamily, NftSet.Prefixes>> nextSets = new HashMap<>();
-        Map<String, Map<IpFamily, String>> nextNames = new HashMap<>();
+        Map<String, Map<IpFamily, Peers>> nextPeers = new HashMap<>();
         current.forEach((id, set) -> {
             Map<IpFamily, NftSet.Prefixes> nft = set.equals(addressSets.get(id)) ? nftSets.get(id) : prefixes(set);
-            Map<IpFamily, String> names = new EnumMap<>(IpFamily.class);
-            nft.forEach((family, one) -> names.put(family, one.name()));
+            Map<IpFamily, Peers> ofSet = new EnumMap<>(IpFamily.class);
+            nft.forEach((family, one) -> ofSet.put(family, new Peers.InSet(one.name())));
+            Peers.block(set)
+                    .filter(block -> fixed.families().contains(block.family()))
+                    .ifPresent(block -> ofSet.put(block.family(), new Peers.InBlock(block)));
             nextSets.put(id, nft);
-            nextNames.put(id, names);
+            nextPeers.put(id, ofSet);
         });
-        if (!nextNames.equals(setNames)) {
+        if (!nextPeers.equals(peers)) {
             known = Map.of(); // any rule may name a set that came, went or changed its kind
         }
         addressSets = current;
         nftSets = nextSets;
-        setNames = nextNames;
+        peers = nextPeers;
     }
 
+    /** None for one that is a block: it is in the rules. */
     private Map<IpFamily, NftSet.Prefixes> prefixes(AddressSet set) {
         Map<IpFamily, NftSet.Prefixes> all = new EnumMap<>(IpFamily.class);
+        if (Peers.block(set).isPresent()) {
+            return all;
+        }
         fixed.families().forEach(family -> all.put(family, prefixes(set, family)));
         return all;
     }

@@ -58,7 +58,7 @@ final class KernelWitnessNetnsTest {
     private KernelWitness witness;
     private RulesetInput input;
 
-    /** B takes TCP 80 and 8080 to 8089 from A alone. */
+    /** B takes TCP 80 and 8080 to 8089 from A alone, and anything from two blocks. */
     @BeforeEach
     void open() throws Exception {
         netns = new TestNetns();
@@ -68,19 +68,25 @@ final class KernelWitnessNetnsTest {
         witness = new KernelWitness(rules, tables, () -> List.of(A, B), _ -> false, "pw0", () -> 7);
         DirectionPolicy fromA = new DirectionPolicy(
                 true,
-                List.of(new PolicyRule(
-                        "ns/p",
-                        0,
-                        false,
-                        List.of("a"),
-                        false,
-                        List.of(new PortRange(IpProtocol.TCP, 80, 80), new PortRange(IpProtocol.TCP, 8080, 8089)))),
+                List.of(
+                        new PolicyRule(
+                                "ns/p",
+                                0,
+                                false,
+                                List.of("a"),
+                                false,
+                                List.of(
+                                        new PortRange(IpProtocol.TCP, 80, 80),
+                                        new PortRange(IpProtocol.TCP, 8080, 8089))),
+                        new PolicyRule("ns/p", 1, false, List.of("uneven", "even"), true, List.of())),
                 List.of("ns/p"));
         SortedMap<EndpointKey, EndpointPolicy> policies = new TreeMap<>();
         policies.put(A.key(), EndpointPolicy.OPEN);
         policies.put(B.key(), new EndpointPolicy(fromA, DirectionPolicy.OPEN));
         SortedMap<String, AddressSet> sets = new TreeMap<>();
         sets.put("a", new AddressSet("a", "pod a", List.of(IpPrefix.ofHost(address(A)))));
+        sets.put("uneven", new AddressSet("uneven", "a block", List.of(IpPrefix.parse("172.16.0.0/14"))));
+        sets.put("even", new AddressSet("even", "a block", List.of(IpPrefix.parse("203.0.113.0/24"))));
         input = new RulesetInput(
                 "pw0", Set.of(IpFamily.V4), List.of(A, B), Optional.of(new NodeProgram(1, policies, sets)), 4789);
         nft.apply(Transaction.replaceAll(RulesetPlan.plan(input)));
@@ -113,6 +119,16 @@ final class KernelWitnessNetnsTest {
                 .as("no pod of this node")
                 .isEqualTo(new Verdict.Elsewhere());
         assertThat(ask(address(B), address(B), 81)).as("within a pod").isEqualTo(new Verdict.Elsewhere());
+    }
+
+    @Test
+    void aBlockInARuleIsReadAsWritten() {
+        for (String inside : List.of("172.16.0.0", "172.19.255.255", "203.0.113.0", "203.0.113.255")) {
+            assertThat(ask(IpAddress.parse(inside), address(B), 9)).as(inside).isEqualTo(new Verdict.Passes());
+        }
+        for (String outside : List.of("172.15.255.255", "172.20.0.0", "203.0.112.255", "203.0.114.0")) {
+            assertThat(ask(IpAddress.parse(outside), address(B), 9)).as(outside).isInstanceOf(Verdict.Dropped.class);
+        }
     }
 
     @Test
