@@ -49,8 +49,8 @@ public final class AddFlow {
     static final Duration DEADLINE = Duration.ofSeconds(8);
     /** Longer than rules take when all is well, a hundred ADDs at once on two processors included. */
     private static final Duration BRIEF = Duration.ofMillis(300);
-    /** What an ADD has left at least when it stops waiting for other nodes. */
-    private static final Duration ANSWERING = Duration.ofMillis(500);
+    /** What an ADD has left when it stops waiting for other nodes, whose answer may come half a second late. */
+    private static final Duration ANSWERING = Duration.ofSeconds(1);
 
     private static final Logger log = LoggerFactory.getLogger(AddFlow.class);
 

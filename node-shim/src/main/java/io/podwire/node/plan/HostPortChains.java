@@ -27,7 +27,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Host ports: chains that never change, and maps from ports of the node to ports of pods.
+ * Host ports: chains that are there while an endpoint has one, always the same, and maps from ports of the node to ports
+ * of pods.
  *
  * <p>The destination is translated where a packet enters the node, and where the node itself sends; what is addressed
  * to another machine is never touched. Policy judges the flow afterwards, by the pod that it goes to and by who opened
