@@ -9,6 +9,7 @@ import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.LifoThreads;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.common.net.IpFamily;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.service.ServiceContext;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.node.address.AddressBook;
@@ -39,7 +40,9 @@ import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.dataplane.RouteReconciler;
 import io.podwire.node.dataplane.RoutedWiring;
 import io.podwire.node.dataplane.RulesetReconciler;
+import io.podwire.node.dataplane.ServiceReconciler;
 import io.podwire.node.dataplane.StaleConnections;
+import io.podwire.node.dataplane.StaleServiceFlows;
 import io.podwire.node.dataplane.Sysctl;
 import io.podwire.node.dataplane.Underlay;
 import io.podwire.node.dataplane.VxlanDevice;
@@ -83,6 +86,7 @@ import io.podwire.node.upstream.NodeIdentity;
 import io.podwire.node.upstream.PolicyClient;
 import io.podwire.node.upstream.QuestionClient;
 import io.podwire.node.upstream.RouteClient;
+import io.podwire.node.upstream.ServiceClient;
 import io.podwire.node.upstream.SingleAddresses;
 import io.podwire.node.witness.DeniedPackets;
 import io.podwire.node.witness.Drops;
@@ -216,6 +220,7 @@ public final class Main {
                 options.vxlanPort(),
                 options.masquerade(),
                 options.establishedFlows(),
+                options.services(),
                 denialLog(options, context, nft, endpoints, time));
         VxlanDevice.Settings vxlan =
                 new VxlanDevice.Settings(options.vxlanVni(), options.vxlanPort(), PodNames.vtepMac(self.name()));
@@ -285,6 +290,8 @@ public final class Main {
                 upstreams::blocksChanged);
         upstreams.use(ipam, singles);
         underlay.whenMoved(upstreams::underlayMoved);
+
+        Optional<ServiceClient> services = services(options, context, nft, policyChannel, self, underlay, sockets);
 
         // What people and policy-service ask about the kernel.
         NftRules kernelRules = context.own(NftRules.open());
@@ -365,6 +372,7 @@ public final class Main {
         }
         upstreams.start(attachments.all());
         announcer.ifPresent(one -> one.start(policy.orElseThrow()::endpoints));
+        services.ifPresent(ServiceClient::start);
         upkeep.every(UPKEEP, upstreams::tellWarnings);
         Supplier<Set<String>> uplinks = () -> Set.of(underlay.last().ifname());
         DriftWatch drift = new DriftWatch(
@@ -387,7 +395,10 @@ public final class Main {
                         Part.ROUTES, () -> Result.of(routes.resync().join())),
                 context.meters());
         context.own(RtnetlinkMonitor.open(drift::told));
-        context.own(NftMonitor.open(drift::told));
+        context.own(NftMonitor.open(event -> {
+            drift.told(event);
+            services.ifPresent(client -> client.told(event));
+        }));
         drift.start();
 
         drops.look();
@@ -414,6 +425,45 @@ public final class Main {
         context.readyWhen("policy", upstreams::policyReady);
         context.readyWhen("journal", () -> journal.problem().isEmpty());
         meters(context.meters(), options, journal, attachments, book, ipam, upstreams, ruleset, time);
+    }
+
+    /** Services by nf_tables; where they are another's, what an earlier life left of them goes. */
+    @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // with and without policy-service, not a missing argument
+    private static Optional<ServiceClient> services(
+            NodeOptions options,
+            ServiceContext context,
+            KernelNft nft,
+            Optional<ManagedChannel> policyChannel,
+            NodeIdentity self,
+            CurrentUnderlay underlay,
+            RtnetlinkPool sockets) {
+        NftTables tables = context.own(NftTables.open());
+        if (!options.services()) {
+            try {
+                ServiceReconciler.switchOff(nft, tables);
+            } catch (NftException e) {
+                log.error("the table of an earlier life that served Services is still there: {}", e.getMessage());
+            }
+            return Optional.empty();
+        }
+        EventLoop loop = context.own(new EventLoop("services"));
+        StaleServiceFlows flows = new StaleServiceFlows(context.own(Conntrack.open()), sockets);
+        ServiceReconciler reconciler = new ServiceReconciler(
+                nft,
+                context.own(NftRules.open()),
+                tables,
+                loop,
+                () -> options.nodePortAddresses()
+                        .orElseGet(() -> underlay.last().ends().stream()
+                                .map(end -> IpPrefix.ofHost(end.address()))
+                                .toList()),
+                flows::forget);
+        loop.every(UPKEEP, reconciler::look);
+        context.readyWhen("services", reconciler::healthy);
+        Gauge.builder("podwire.services.ports", reconciler, ServiceReconciler::served)
+                .description("ports of Services, of each family, that the kernel has")
+                .register(context.meters());
+        return Optional.of(context.own(new ServiceClient(policyChannel.orElseThrow(), loop, self, reconciler)));
     }
 
     /**

@@ -29,6 +29,8 @@ import picocli.CommandLine.Option;
 
 /** Options of node-shim. */
 public final class NodeOptions implements ServiceOptions {
+    private static final String PRIMARY = "primary";
+
     @Mixin
     private CommonOptions common = new CommonOptions("unix:/run/podwire/cni.sock", "127.0.0.1:7480");
 
@@ -129,6 +131,25 @@ public final class NodeOptions implements ServiceOptions {
             description = "This node's addresses that other nodes are told, one or one of each family, in place of"
                     + " --underlay-cidr")
     private List<String> underlayAddresses = List.of();
+
+    @Option(
+            names = "--services",
+            negatable = true,
+            defaultValue = "true",
+            fallbackValue = "true",
+            description =
+                    "Serve Kubernetes Services as kube-proxy does, where policy-service is given. --no-services: leave"
+                            + " them to another, and remove what was there for them. Default: true")
+    private boolean services;
+
+    @Option(
+            names = "--node-port-addresses",
+            paramLabel = "CIDR",
+            split = ",",
+            description =
+                    "Where node ports are open: this node's addresses in these networks; 'primary': those that other"
+                            + " nodes are told. Default: primary")
+    private List<String> nodePortAddresses = List.of(PRIMARY);
 
     @Option(
             names = "--masquerade",
@@ -255,6 +276,7 @@ public final class NodeOptions implements ServiceOptions {
         }
         var _ = startBarrier();
         var _ = establishedFlows();
+        var _ = nodePortAddresses();
         range("--vxlan-vni", vxlanVni, 1, (1 << 24) - 1);
         range("--vxlan-port", vxlanPort, 1, 65_535);
         range("--low-water", lowWater, 1, 1024);
@@ -318,6 +340,18 @@ public final class NodeOptions implements ServiceOptions {
     /** HOST:PORT of ipam-service's replicas. */
     public String ipamReplicas() {
         return ipamReplicas.isEmpty() ? ipamService : ipamReplicas;
+    }
+
+    /** True when Services are served. */
+    public boolean services() {
+        return services && policyService().isPresent();
+    }
+
+    /** Where node ports are open; empty: at the node's addresses on the underlay. */
+    public Optional<List<IpPrefix>> nodePortAddresses() {
+        return nodePortAddresses.equals(List.of(PRIMARY))
+                ? Optional.empty()
+                : Optional.of(prefixes("--node-port-addresses", nodePortAddresses));
     }
 
     /** HOST:PORT of policy-service, several with commas between, where one is. */

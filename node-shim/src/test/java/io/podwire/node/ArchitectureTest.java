@@ -62,6 +62,10 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule PLAN_SEES_VALUES = only("plan", "nft.model", "nft.text");
 
+    /** Pure: members of the kernel's maps as values. */
+    @ArchTest
+    static final ArchRule SERVICE_SEES_VALUES = only("service", "plan", "netlink.nft");
+
     @ArchTest
     static final ArchRule ADDRESS_SEES_NOTHING = only("address");
 
@@ -78,6 +82,8 @@ final class ArchitectureTest {
             "netlink",
             "netlink.rt",
             "netlink.ct",
+            "netlink.nft",
+            "service",
             "nft.backend",
             "nft.diff",
             "nft.model");
@@ -97,7 +103,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule UPSTREAM_SEES_DATAPLANE =
-            only("upstream", "dataplane", "witness", "journal", "address", "plan", "netlink", "netlink.ct");
+            only("upstream", "dataplane", "service", "witness", "journal", "address", "plan", "netlink", "netlink.ct");
 
     @ArchTest
     static final ArchRule API_SEES_JOURNAL = only("api", "dataplane", "journal", "plan");

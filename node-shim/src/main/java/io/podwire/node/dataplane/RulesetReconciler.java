@@ -49,6 +49,7 @@ public final class RulesetReconciler {
     private final Set<IpFamily> families;
     private final int vxlanPort;
     private final EstablishedFlows established;
+    private final boolean services;
     private final Masquerade masquerade;
 
     private final Optional<DenialLog> denials;
@@ -80,13 +81,14 @@ public final class RulesetReconciler {
      */
     public RulesetReconciler(
             NftBackend backend, EventLoop loop, Set<IpFamily> families, int vxlanPort, Masquerade masquerade) {
-        this(backend, loop, families, vxlanPort, masquerade, EstablishedFlows.JUDGE, Optional.empty());
+        this(backend, loop, families, vxlanPort, masquerade, EstablishedFlows.JUDGE, false, Optional.empty());
     }
 
     /**
      * The same.
      *
      * @param established what becomes of open flows when policy changes
+     * @param services true: pods are called by addresses of Services
      * @param denials where packets that policies deny are told; empty: nowhere
      */
     @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // as in RulesetPlanner
@@ -97,6 +99,7 @@ public final class RulesetReconciler {
             int vxlanPort,
             Masquerade masquerade,
             EstablishedFlows established,
+            boolean services,
             Optional<DenialLog> denials) {
         this.denials = denials;
         this.planner = new RulesetPlanner(denials);
@@ -105,6 +108,7 @@ public final class RulesetReconciler {
         this.families = Set.copyOf(families);
         this.vxlanPort = vxlanPort;
         this.established = established;
+        this.services = services;
         this.masquerade = masquerade;
     }
 
@@ -399,7 +403,8 @@ public final class RulesetReconciler {
 
     private RulesetInput input(List<LocalEndpoint> of) {
         Optional<NodeProgram> enforced = program.map(p -> p.withArrived(endpoints.values()));
-        return new RulesetInput(PodNames.BRIDGE, families, of, enforced, vxlanPort, unbridged, established, masquerade);
+        return new RulesetInput(
+                PodNames.BRIDGE, families, of, enforced, vxlanPort, unbridged, established, masquerade, services);
     }
 
     /** What is asked from another thread meanwhile, as CHECK does, is told of the last change that has ended. */

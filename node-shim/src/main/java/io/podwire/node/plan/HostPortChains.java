@@ -97,11 +97,6 @@ final class HostPortChains {
         String loopbackPorts() {
             return "loopback-ports" + suffix;
         }
-
-        /** Pods that may call themselves. */
-        String selves() {
-            return "self" + suffix;
-        }
     }
 
     private HostPortChains() {}
@@ -133,7 +128,7 @@ final class HostPortChains {
                     HAS_PORTS));
             postrouting.add(Rule.of(
                     new Action.Masquerade(false),
-                    new Match.InSet(List.of(terms.source(), terms.destination()), terms.selves())));
+                    new Match.InSet(List.of(terms.source(), terms.destination()), SelfCalls.set(family))));
             Value loopback = new Value.Network(IpPrefix.ofHost(terms.loopback()));
             loopbackOut.add(Rule.of(
                     new Action.Rewrite(terms.source(), gateway),
@@ -157,20 +152,6 @@ final class HostPortChains {
                 new Chain.Regular(HOST_PORTS, ports));
     }
 
-    /** Rules that let a pod reach itself, as policy always does ("a Pod cannot block access to itself"). */
-    static List<Rule> selves(Set<IpFamily> families) {
-        List<Rule> rules = new ArrayList<>();
-        for (IpFamily family : families) {
-            FamilyTerms terms = FamilyTerms.of(family);
-            rules.add(Rule.of(
-                    RETURN,
-                    new Match.InSet(
-                            List.of(terms.flowSource(), terms.flowDestination()),
-                            Terms.of(family).selves())));
-        }
-        return rules;
-    }
-
     /** The sets and maps for these endpoints, whose host ports do not overlap. */
     static List<NftSet> sets(Collection<LocalEndpoint> endpoints, Set<IpFamily> families) {
         List<NftSet> sets = new ArrayList<>();
@@ -179,7 +160,6 @@ final class HostPortChains {
             SortedMap<PortKey, PortTarget> ports = new TreeMap<>();
             SortedMap<PortKey, PortTarget> addressPorts = new TreeMap<>();
             TreeSet<PortKey> loopbackPorts = new TreeSet<>();
-            TreeSet<IpAddress> selves = new TreeSet<>();
             for (LocalEndpoint endpoint : endpoints) {
                 Optional<IpAddress> address = endpoint.addresses().of(family);
                 for (HostPort port : endpoint.hostPorts()) {
@@ -197,13 +177,11 @@ final class HostPortChains {
                     if (port.onlyOn().isEmpty() || port.onlyOn().get().equals(terms.loopback())) {
                         loopbackPorts.add(anywhere);
                     }
-                    selves.add(address.get());
                 }
             }
             sets.add(new NftSet.PortMap(terms.ports(), family, false, ports));
             sets.add(new NftSet.PortMap(terms.addressPorts(), family, true, addressPorts));
             sets.add(new NftSet.ProtocolPorts(terms.loopbackPorts(), List.copyOf(loopbackPorts)));
-            sets.add(new NftSet.Selves(terms.selves(), family, List.copyOf(selves)));
         }
         return sets;
     }

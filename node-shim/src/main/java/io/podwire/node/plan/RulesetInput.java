@@ -25,6 +25,7 @@ import java.util.Set;
  * @param unbridged true: pods off the bridge are expected, and what comes from them is judged too
  * @param established what becomes of open flows when policy changes
  * @param masquerade whose packets leave the cluster by the node's address
+ * @param services true: pods are called by addresses of Services, and may find themselves behind one
  */
 @SuppressWarnings("OptionalUsedAsFieldOrParameterType") // two kinds of input, not a missing argument
 public record RulesetInput(
@@ -35,7 +36,21 @@ public record RulesetInput(
         int vxlanPort,
         boolean unbridged,
         EstablishedFlows established,
-        Masquerade masquerade) {
+        Masquerade masquerade,
+        boolean services) {
+    /** Of a node where no Service leads a pod to itself. */
+    public RulesetInput(
+            String bridge,
+            Set<IpFamily> families,
+            List<LocalEndpoint> endpoints,
+            Optional<NodeProgram> program,
+            int vxlanPort,
+            boolean unbridged,
+            EstablishedFlows established,
+            Masquerade masquerade) {
+        this(bridge, families, endpoints, program, vxlanPort, unbridged, established, masquerade, false);
+    }
+
     /** Of a node whose pods are all on the bridge, and leave the cluster by their own addresses. */
     public RulesetInput(
             String bridge,
@@ -43,7 +58,7 @@ public record RulesetInput(
             List<LocalEndpoint> endpoints,
             Optional<NodeProgram> program,
             int vxlanPort) {
-        this(bridge, families, endpoints, program, vxlanPort, false, EstablishedFlows.JUDGE, Masquerade.NONE);
+        this(bridge, families, endpoints, program, vxlanPort, false, EstablishedFlows.JUDGE, Masquerade.NONE, false);
     }
 
     /** Checks that nothing has two owners, and copies. */

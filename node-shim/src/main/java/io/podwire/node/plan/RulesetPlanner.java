@@ -33,8 +33,8 @@ public final class RulesetPlanner {
     public static final TableId SPOOF_TABLE = new TableId(TableFamily.BRIDGE, "podwire");
 
     private final Optional<DenialLog> log;
-    private Fixed fixed =
-            new Fixed("", Set.of(), 0, false, false, EstablishedFlows.JUDGE, Masquerade.NONE, List.of(), List.of());
+    private Fixed fixed = new Fixed(
+            "", Set.of(), 0, false, false, EstablishedFlows.JUDGE, Masquerade.NONE, false, List.of(), List.of());
     private Map<String, AddressSet> addressSets = Map.of();
     private Map<String, Map<IpFamily, NftSet.Prefixes>> nftSets = Map.of();
     /** By what rules know the members of each set. */
@@ -55,6 +55,7 @@ public final class RulesetPlanner {
             boolean hostPorts,
             EstablishedFlows established,
             Masquerade masquerade,
+            boolean services,
             List<Chain> inetChains,
             List<Chain> bridgeChains) {}
 
@@ -121,6 +122,9 @@ public final class RulesetPlanner {
         if (fixed.hostPorts()) {
             HostPortChains.sets(covered, input.families()).forEach(set -> sets.put(set.name(), set));
         }
+        if (fixed.hostPorts() || fixed.services()) {
+            SelfCalls.sets(covered, input.families(), input.services()).forEach(set -> sets.put(set.name(), set));
+        }
         MasqueradeChain.sets(input.masquerade(), input.families()).forEach(set -> sets.put(set.name(), set));
 
         SortedMap<String, Chain> bridgeChains = new TreeMap<>();
@@ -175,7 +179,8 @@ public final class RulesetPlanner {
                 && input.unbridged() == fixed.unbridged()
                 && hostPorts == fixed.hostPorts()
                 && input.established() == fixed.established()
-                && input.masquerade().equals(fixed.masquerade());
+                && input.masquerade().equals(fixed.masquerade())
+                && input.services() == fixed.services();
         if (same) {
             return;
         }
@@ -193,6 +198,7 @@ public final class RulesetPlanner {
                 hostPorts,
                 input.established(),
                 input.masquerade(),
+                input.services(),
                 inetChains(input, hostPorts),
                 BaseChains.bridge(input.vxlanPort(), input.families()));
     }
@@ -203,7 +209,9 @@ public final class RulesetPlanner {
                 input.vxlanPort(),
                 input.families(),
                 input.unbridged(),
-                hostPorts ? HostPortChains.selves(input.families()) : List.of(),
+                hostPorts || input.services()
+                        ? SelfCalls.rules(BaseChains.podSides(input.bridge(), input.unbridged()), input.families())
+                        : List.of(),
                 input.established()));
         if (hostPorts) {
             chains.addAll(

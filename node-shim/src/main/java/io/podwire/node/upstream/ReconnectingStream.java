@@ -43,6 +43,7 @@ final class ReconnectingStream<Q, A> {
     private int generation;
     private boolean complained;
     private boolean closed;
+    private boolean firstOnly;
     private volatile boolean connected;
 
     /**
@@ -85,6 +86,11 @@ final class ReconnectingStream<Q, A> {
         this.first = first;
         this.received = received;
         this.refused = refused;
+    }
+
+    /** Each stream has one message from this side: the method takes no more. Call before {@link #start}. */
+    void sendOnlyTheFirst() {
+        firstOnly = true;
     }
 
     /** Opens the stream, now and again after each end. */
@@ -175,6 +181,9 @@ final class ReconnectingStream<Q, A> {
             }
         });
         requests.onNext(first.get());
+        if (firstOnly) {
+            requests.onCompleted();
+        }
     }
 
     private void ended(int which, Status status) {

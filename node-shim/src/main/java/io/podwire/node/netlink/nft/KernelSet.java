@@ -27,7 +27,8 @@ public record KernelSet(int flags, int keyBytes) {
      *
      * @param key its key
      * @param verdict where a verdict map leads from there
+     * @param data what another map has for it; no bytes: nothing
      * @param end true: a range that began before ends before this key
      */
-    public record Member(Octets key, Optional<SetVerdict> verdict, boolean end) {}
+    public record Member(Octets key, Optional<SetVerdict> verdict, Octets data, boolean end) {}
 }

@@ -219,17 +219,17 @@ public final class RulesCodec {
 
     private static KernelSet.Member member(NlReader in) {
         Octets key = Octets.of();
-        Optional<SetVerdict> verdict = Optional.empty();
+        Data data = new Data(Octets.of(), Optional.empty());
         int flags = 0;
         while (in.next()) {
             switch (in.type()) {
                 case NFTA_MEMBER_KEY -> key = data(in.nested()).value();
-                case NFTA_MEMBER_DATA -> verdict = data(in.nested()).verdict();
+                case NFTA_MEMBER_DATA -> data = data(in.nested());
                 case NFTA_MEMBER_FLAGS -> flags = in.i32be();
                 default -> {}
             }
         }
-        return new KernelSet.Member(key, verdict, (flags & INTERVAL_END) != 0);
+        return new KernelSet.Member(key, data.verdict(), data.value(), (flags & INTERVAL_END) != 0);
     }
 
     private static String comment(byte[] userdata) {

@@ -61,6 +61,9 @@ public record SetElements(int family, String table, String set, boolean delete, 
         element.verdict()
                 .ifPresent(verdict ->
                         out.nested(NFTA_SET_ELEM_DATA, data -> data.nested(NFTA_DATA_VERDICT, v -> write(v, verdict))));
+        if (element.data().length > 0) {
+            out.nested(NFTA_SET_ELEM_DATA, data -> data.bytes(NFTA_DATA_VALUE, element.data()));
+        }
     }
 
     private static void write(NlWriter out, SetVerdict verdict) {

@@ -66,6 +66,36 @@ public final class KernelNft implements NftBackend, AutoCloseable {
         }
     }
 
+    /**
+     * Runs commands of nft(8) as one transaction.
+     *
+     * @throws NftException when they are refused; nothing was done then
+     */
+    public void script(String commands) throws NftException {
+        run(commands, 0);
+    }
+
+    /**
+     * Changes members of sets and maps at one instant, or none.
+     *
+     * @throws NftException when they are refused, or nobody knows
+     */
+    public void change(List<SetElements> messages) throws NftException {
+        lock.lock();
+        try {
+            if (closed) {
+                throw new NftException("nftables is closed; nothing was changed");
+            }
+            if (!batch.apply(messages)) {
+                throw new NftException("a change of set members is larger than a message, nothing was changed");
+            }
+        } catch (NetlinkException e) {
+            throw new NftException("changing set members: " + e.getMessage(), e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private boolean changedMembers(Transaction transaction) throws NftException {
         Optional<List<SetElements>> messages = closed ? Optional.empty() : members.messages(transaction);
         try {
