@@ -289,7 +289,8 @@ class ManifestsTest {
         Map<String, Map<String, Set<String>>> readable = Map.of(
                 "podwire-policy-service",
                         Map.of(
-                                "", Set.of("namespaces", "nodes", "pods"),
+                                "", Set.of("namespaces", "nodes", "pods", "services"),
+                                "discovery.k8s.io", Set.of("endpointslices"),
                                 "networking.k8s.io", Set.of("networkpolicies"),
                                 "policy.networking.k8s.io",
                                         Set.of("clusternetworkpolicies", "clusternetworkpolicies/status")),

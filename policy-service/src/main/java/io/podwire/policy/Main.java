@@ -10,7 +10,10 @@ import io.podwire.policy.publish.NodeQuestions;
 import io.podwire.policy.publish.PoliciesService;
 import io.podwire.policy.publish.ProgramsService;
 import io.podwire.policy.publish.Publisher;
+import io.podwire.policy.publish.ServicePublisher;
+import io.podwire.policy.publish.ServicesService;
 import io.podwire.policy.publish.WitnessSampler;
+import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.watch.CandidateManifests;
 import io.podwire.policy.watch.KubernetesSource;
 import io.podwire.policy.watch.ManifestDirectory;
@@ -18,6 +21,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 
 /** policy-service. */
 public final class Main {
@@ -44,16 +48,22 @@ public final class Main {
         NodeQuestions questions = new NodeQuestions();
         context.serve(questions);
         context.serve(new AnswersService(publisher, compiler, CandidateManifests::parse, questions));
+        ServicePublisher services = new ServicePublisher(context.own(new EventLoop("services")), context.meters());
+        context.serve(new ServicesService(services));
+        Consumer<ClusterDelta> sink = delta -> {
+            publisher.apply(delta.withoutServices());
+            services.apply(delta);
+        };
         if (options.witnessPeriod().isPositive()) {
             WitnessSampler sampler = new WitnessSampler(publisher, questions, new SplittableRandom(), context.meters());
             context.own(new EventLoop("witness")).every(options.witnessPeriod(), sampler::sample);
         }
         if (manifests.isPresent()) {
-            ManifestDirectory source = context.own(
-                    new ManifestDirectory(manifests.get(), publisher::apply, TimeSource.SYSTEM, context.meters()));
+            ManifestDirectory source =
+                    context.own(new ManifestDirectory(manifests.get(), sink, TimeSource.SYSTEM, context.meters()));
             context.readyWhen("manifests", source::synced);
         } else {
-            KubernetesSource source = context.own(KubernetesSource.connect(publisher::apply));
+            KubernetesSource source = context.own(KubernetesSource.connect(sink));
             context.readyWhen("kubernetes", source::synced);
         }
     }

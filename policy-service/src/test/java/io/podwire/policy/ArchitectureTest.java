@@ -21,6 +21,8 @@ class ArchitectureTest {
             .definedBy("..policy.compile..")
             .layer("answer")
             .definedBy("..policy.answer..")
+            .layer("service")
+            .definedBy("..policy.service..")
             .layer("watch")
             .definedBy("..policy.watch..")
             .layer("publish")
@@ -35,10 +37,12 @@ class ArchitectureTest {
             .mayOnlyAccessLayers("model", "snapshot")
             .whereLayer("answer")
             .mayOnlyAccessLayers("model", "snapshot", "compile")
+            .whereLayer("service")
+            .mayOnlyAccessLayers("model", "snapshot")
             .whereLayer("watch")
             .mayOnlyAccessLayers("model", "snapshot")
             .whereLayer("publish")
-            .mayOnlyAccessLayers("model", "snapshot", "compile", "answer");
+            .mayOnlyAccessLayers("model", "snapshot", "compile", "answer", "service");
 
     @ArchTest
     static final ArchRule fabric8StaysInWatch = noClasses()

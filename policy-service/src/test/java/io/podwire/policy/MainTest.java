@@ -11,6 +11,9 @@ import io.podwire.common.service.ServiceRunner;
 import io.podwire.policy.compile.NodeProgram;
 import io.podwire.policy.compile.UndeclaredPods;
 import io.podwire.policy.publish.TestNode;
+import io.podwire.policy.publish.TestServiceNode;
+import io.podwire.policy.service.ServiceEndpoint;
+import io.podwire.policy.service.ServicePort;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -51,6 +54,40 @@ class MainTest {
                                 .ingress()
                                 .isolated());
                 await().until(() -> service.unready().isEmpty());
+            } finally {
+                channel.shutdownNow();
+                channel.awaitTermination(5, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    @Test
+    void aServiceThatComesAndGoesReachesTheNode(@TempDir Path folder) throws Exception {
+        Files.writeString(folder.resolve("web.yaml"), """
+                apiVersion: v1
+                kind: Service
+                metadata: {namespace: x, name: web}
+                spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80, targetPort: 8080}]}
+                ---
+                apiVersion: discovery.k8s.io/v1
+                kind: EndpointSlice
+                metadata: {namespace: x, name: web-1, labels: {kubernetes.io/service-name: web}}
+                addressType: IPv4
+                ports: [{name: http, port: 8080}]
+                endpoints: [{addresses: [10.0.1.1], nodeName: node-a}, {addresses: [10.0.2.1], nodeName: node-b}]
+                """);
+        PolicyOptions options = PolicyOptions.ofManifests(new CommonOptions("127.0.0.1:0", "127.0.0.1:0"), folder);
+        try (RunningService service = ServiceRunner.start("policy-service", options, Main::wire)) {
+            ManagedChannel channel = service.channel();
+            try (TestServiceNode node = new TestServiceNode(channel, "node-a")) {
+                ServicePort port =
+                        node.awaitPorts("served", ports -> ports.size() == 1).get("x/web:http/ipv4");
+                assertThat(port.clusterEndpoints())
+                        .extracting(ServiceEndpoint::local)
+                        .containsExactly(true, false);
+                assertThat(port.readyHere()).isOne();
+                Files.delete(folder.resolve("web.yaml"));
+                node.awaitPorts("gone", Map::isEmpty);
             } finally {
                 channel.shutdownNow();
                 channel.awaitTermination(5, TimeUnit.SECONDS);

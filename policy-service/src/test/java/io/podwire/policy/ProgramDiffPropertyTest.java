@@ -116,6 +116,8 @@ class ProgramDiffPropertyTest {
                             to.policies(),
                             to.clusterPolicies(),
                             to.clusterNodes(),
+                            to.services(),
+                            to.slices(),
                             from.nodes()));
             assertThat(delta.applyTo(reached)).as("twice").isEqualTo(reached);
         });

@@ -84,6 +84,7 @@ public final class IncrementalCompiler {
                     introduce(node);
                     endpointGone(node, key);
                 }
+                case Change.OfServices _ -> {}
             }
         }
         touched.forEach(this::look);
@@ -93,6 +94,7 @@ public final class IncrementalCompiler {
 
     private boolean isNews(Change change) {
         return switch (change) {
+            case Change.OfServices _ -> false;
             case Change.PodSet(var pod) -> !pod.equals(pods.get(pod.key()));
             case Change.PodGone(var key) -> pods.containsKey(key);
             case Change.NamespaceSet(var namespace) -> !live.has(namespace);

@@ -5,11 +5,15 @@ import io.podwire.common.net.NodeName;
 import io.podwire.policy.model.ClusterNode;
 import io.podwire.policy.model.ClusterPolicy;
 import io.podwire.policy.model.Endpoint;
+import io.podwire.policy.model.EndpointSlice;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Pod;
 import io.podwire.policy.model.PodKey;
 import io.podwire.policy.model.PolicyKey;
+import io.podwire.policy.model.Service;
+import io.podwire.policy.model.ServiceKey;
+import io.podwire.policy.model.SliceKey;
 import java.util.Map;
 
 /** One thing that is otherwise than before. Applying it twice is applying it once. */
@@ -57,4 +61,19 @@ public sealed interface Change {
 
     /** A node no longer has the endpoint of this key. */
     record EndpointGone(NodeName node, String key) implements Change {}
+
+    /** A change that no policy depends on. */
+    sealed interface OfServices extends Change {}
+
+    /** A Service is there. */
+    record ServiceSet(Service service) implements OfServices {}
+
+    /** A Service is gone. */
+    record ServiceGone(ServiceKey key) implements OfServices {}
+
+    /** Some of a Service's endpoints are there. */
+    record SliceSet(EndpointSlice slice) implements OfServices {}
+
+    /** Some of a Service's endpoints are gone, or are no Service's any more. */
+    record SliceGone(SliceKey key) implements OfServices {}
 }

@@ -44,6 +44,8 @@ public record ClusterDelta(List<Change> changes) {
                 to.clusterNodes(),
                 Change.ClusterNodeSet::new,
                 Change.ClusterNodeGone::new);
+        difference(changes, from.services(), to.services(), Change.ServiceSet::new, Change.ServiceGone::new);
+        difference(changes, from.slices(), to.slices(), Change.SliceSet::new, Change.SliceGone::new);
         return new ClusterDelta(changes);
     }
 
@@ -52,6 +54,15 @@ public record ClusterDelta(List<Change> changes) {
         List<Change> both = new ArrayList<>(changes);
         both.addAll(other.changes());
         return new ClusterDelta(both);
+    }
+
+    /** Those of these changes that programs may depend on. */
+    public ClusterDelta withoutServices() {
+        return changes.stream().noneMatch(Change.OfServices.class::isInstance)
+                ? this
+                : new ClusterDelta(changes.stream()
+                        .filter(change -> !(change instanceof Change.OfServices))
+                        .toList());
     }
 
     /** True when nothing changes. */
@@ -66,6 +77,8 @@ public record ClusterDelta(List<Change> changes) {
         var policies = new Draft<>(snapshot.policies());
         var clusterPolicies = new Draft<>(snapshot.clusterPolicies());
         var clusterNodes = new Draft<>(snapshot.clusterNodes());
+        var services = new Draft<>(snapshot.services());
+        var slices = new Draft<>(snapshot.slices());
         var nodes = new Draft<>(snapshot.nodes());
         for (Change change : changes) {
             switch (change) {
@@ -79,6 +92,10 @@ public record ClusterDelta(List<Change> changes) {
                 case Change.ClusterPolicyGone(var name) -> clusterPolicies.remove(name);
                 case Change.ClusterNodeSet(var node) -> clusterNodes.put(node.name(), node);
                 case Change.ClusterNodeGone(var name) -> clusterNodes.remove(name);
+                case Change.ServiceSet(var service) -> services.put(service.key(), service);
+                case Change.ServiceGone(var key) -> services.remove(key);
+                case Change.SliceSet(var slice) -> slices.put(slice.key(), slice);
+                case Change.SliceGone(var key) -> slices.remove(key);
                 case Change.NodeSet(NodeName node, Map<String, Endpoint> endpoints) -> nodes.put(node, endpoints);
                 case Change.EndpointSet(NodeName node, Endpoint endpoint) -> {
                     Map<String, Endpoint> endpoints = endpoints(nodes, node);
@@ -98,6 +115,8 @@ public record ClusterDelta(List<Change> changes) {
                 policies.done(),
                 clusterPolicies.done(),
                 clusterNodes.done(),
+                services.done(),
+                slices.done(),
                 nodes.done());
     }
 

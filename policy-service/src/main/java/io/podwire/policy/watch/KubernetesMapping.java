@@ -251,7 +251,7 @@ public final class KubernetesMapping {
         return new PolicyPort.Named(protocol, String.valueOf(value));
     }
 
-    private static Protocol protocol(String name) {
+    static Protocol protocol(String name) {
         return switch (name) {
             case "TCP" -> Protocol.TCP;
             case "UDP" -> Protocol.UDP;
@@ -331,11 +331,11 @@ public final class KubernetesMapping {
                 port.getContainerPort());
     }
 
-    private static String namespaceOf(ObjectMeta meta) {
+    static String namespaceOf(ObjectMeta meta) {
         return text(meta.getNamespace()).isEmpty() ? "default" : meta.getNamespace();
     }
 
-    private static String required(String value, String message) {
+    static String required(String value, String message) {
         if (text(value).isEmpty()) {
             throw new IllegalArgumentException(message);
         }
@@ -346,11 +346,11 @@ public final class KubernetesMapping {
         return value == null ? "" : value;
     }
 
-    private static <T> List<T> list(List<T> value) {
+    static <T> List<T> list(List<T> value) {
         return value == null ? List.of() : value;
     }
 
-    private static Map<String, String> map(Map<String, String> value) {
+    static Map<String, String> map(Map<String, String> value) {
         if (value == null) {
             return Map.of();
         }

@@ -13,11 +13,15 @@ import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.policy.model.ClusterNode;
 import io.podwire.policy.model.ClusterPolicy;
+import io.podwire.policy.model.EndpointSlice;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Pod;
 import io.podwire.policy.model.PodKey;
 import io.podwire.policy.model.PolicyKey;
+import io.podwire.policy.model.Service;
+import io.podwire.policy.model.ServiceKey;
+import io.podwire.policy.model.SliceKey;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
@@ -37,8 +41,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Pods, namespaces, nodes and policies of a cluster, by informers; cluster-wide policies where the cluster has that kind. Its loop owns all state; informers only
- * post to it, and {@link #synced} may be read from anywhere.
+ * Pods, namespaces, nodes, policies, Services and EndpointSlices of a cluster, by informers; cluster-wide policies where the
+ * cluster has that kind. Its loop owns all state; informers only post to it, and {@link #synced} may be read from anywhere.
  *
  * <p>Nothing is reported before every informer has its first list, and a first list without any object of
  * a kind is asked for twice. Watches are known to stop without a word, and a list after an outage is known
@@ -120,7 +124,23 @@ public final class KubernetesSource implements AutoCloseable {
                         () -> client.nodes().runnableInformer(0),
                         io.fabric8.kubernetes.api.model.Node::new,
                         KubernetesSource::set,
-                        node -> new Change.ClusterNodeGone(node.getMetadata().getName())));
+                        node -> new Change.ClusterNodeGone(node.getMetadata().getName())),
+                watch(
+                        "services",
+                        () -> client.services().inAnyNamespace().runnableInformer(0),
+                        io.fabric8.kubernetes.api.model.Service::new,
+                        KubernetesSource::set,
+                        service -> new Change.ServiceGone(ServiceMapping.serviceKey(service))),
+                watch(
+                        "endpointslices",
+                        () -> client.discovery()
+                                .v1()
+                                .endpointSlices()
+                                .inAnyNamespace()
+                                .runnableInformer(0),
+                        io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice::new,
+                        KubernetesSource::set,
+                        slice -> new Change.SliceGone(ServiceMapping.sliceKey(slice))));
         this.conditions = new ClusterPolicyConditions(client, TimeSource.SYSTEM);
         this.clusterPolicies = new OptionalKind<>(
                 loop,
@@ -174,6 +194,8 @@ public final class KubernetesSource implements AutoCloseable {
                 || known.namespaces().isEmpty()
                 || known.policies().isEmpty()
                 || known.clusterNodes().isEmpty()
+                || known.services().isEmpty()
+                || known.slices().isEmpty()
                 || (clusterPolicies.present() && known.clusterPolicies().isEmpty())) {
             // Believed when another list agrees: without policies everything would be open.
             doubted = true;
@@ -275,7 +297,9 @@ public final class KubernetesSource implements AutoCloseable {
                 || lostMoreThanHalf(known.namespaces(), listed.namespaces())
                 || lostMoreThanHalf(known.policies(), listed.policies())
                 || lostMoreThanHalf(known.clusterPolicies(), listed.clusterPolicies())
-                || lostMoreThanHalf(known.clusterNodes(), listed.clusterNodes());
+                || lostMoreThanHalf(known.clusterNodes(), listed.clusterNodes())
+                || lostMoreThanHalf(known.services(), listed.services())
+                || lostMoreThanHalf(known.slices(), listed.slices());
     }
 
     private static boolean lostMoreThanHalf(SortedMap<?, ?> before, SortedMap<?, ?> after) {
@@ -297,6 +321,10 @@ public final class KubernetesSource implements AutoCloseable {
             case Change.ClusterPolicyGone(var name) -> new OfCluster("policy", name);
             case Change.ClusterNodeSet(var node) -> new OfCluster("node", node.name());
             case Change.ClusterNodeGone(var name) -> new OfCluster("node", name);
+            case Change.ServiceSet(var service) -> service.key();
+            case Change.ServiceGone(var key) -> key;
+            case Change.SliceSet(var slice) -> slice.key();
+            case Change.SliceGone(var key) -> key;
             case Change.NodeSet(var node, var _) -> node;
             case Change.EndpointSet(var node, var _) -> node;
             case Change.EndpointGone(var node, var _) -> node;
@@ -322,13 +350,25 @@ public final class KubernetesSource implements AutoCloseable {
         pages(
                 client.nodes(),
                 object -> mapped(object, KubernetesMapping::node).ifPresent(node -> nodes.put(node.name(), node)));
+        SortedMap<ServiceKey, Service> services = new TreeMap<>();
+        pages(
+                client.services().inAnyNamespace(),
+                object -> mapped(object, ServiceMapping::service)
+                        .ifPresent(service -> services.put(service.key(), service)));
+        SortedMap<SliceKey, EndpointSlice> slices = new TreeMap<>();
+        pages(
+                client.discovery().v1().endpointSlices().inAnyNamespace(),
+                object -> mapped(object, ServiceMapping::slice)
+                        .flatMap(slice -> slice)
+                        .ifPresent(slice -> slices.put(slice.key(), slice)));
         SortedMap<String, ClusterPolicy> ofCluster = new TreeMap<>();
         if (hasClusterPolicies()) {
             pages(
                     client.genericKubernetesResources(ClusterPolicyMapping.CONTEXT),
                     object -> clusterPolicy(object).ifPresent(policy -> ofCluster.put(policy.name(), policy)));
         }
-        return new ClusterSnapshot(pods, namespaces, policies, ofCluster, nodes, ClusterSnapshot.EMPTY.nodes());
+        return new ClusterSnapshot(
+                pods, namespaces, policies, ofCluster, nodes, services, slices, ClusterSnapshot.EMPTY.nodes());
     }
 
     private static <T extends HasMetadata, L extends KubernetesResourceList<T>> void pages(
@@ -359,6 +399,17 @@ public final class KubernetesSource implements AutoCloseable {
 
     private static Optional<Change> set(io.fabric8.kubernetes.api.model.Node object) {
         return mapped(object, KubernetesMapping::node).map(Change.ClusterNodeSet::new);
+    }
+
+    private static Optional<Change> set(io.fabric8.kubernetes.api.model.Service object) {
+        return mapped(object, ServiceMapping::service).map(Change.ServiceSet::new);
+    }
+
+    /** One that is no Service's any more is gone. */
+    private static Optional<Change> set(io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice object) {
+        return mapped(object, ServiceMapping::slice)
+                .map(slice -> slice.<Change>map(Change.SliceSet::new)
+                        .orElseGet(() -> new Change.SliceGone(ServiceMapping.sliceKey(object))));
     }
 
     /** Its status is looked at as well. */

@@ -8,9 +8,11 @@ import io.fabric8.kubernetes.api.model.KubernetesResourceList;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import io.podwire.policy.model.ClusterNode;
 import io.podwire.policy.model.ClusterPolicy;
+import io.podwire.policy.model.EndpointSlice;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Pod;
+import io.podwire.policy.model.Service;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -25,6 +27,8 @@ import java.util.Set;
  * @param policies its policies
  * @param clusterPolicies its cluster-wide policies
  * @param nodes its nodes
+ * @param services its Services
+ * @param slices its EndpointSlices that are a Service's
  * @param ignored its other objects, "kind name"
  */
 record Manifest(
@@ -33,6 +37,8 @@ record Manifest(
         List<NetworkPolicy> policies,
         List<ClusterPolicy> clusterPolicies,
         List<ClusterNode> nodes,
+        List<Service> services,
+        List<EndpointSlice> slices,
         List<String> ignored) {
     private static final KubernetesSerialization SERIALIZATION = new KubernetesSerialization();
     /** API groups, past and present, whose NetworkPolicy must not be passed over in silence. */
@@ -44,6 +50,8 @@ record Manifest(
         policies = List.copyOf(policies);
         clusterPolicies = List.copyOf(clusterPolicies);
         nodes = List.copyOf(nodes);
+        services = List.copyOf(services);
+        slices = List.copyOf(slices);
         ignored = List.copyOf(ignored);
     }
 
@@ -84,6 +92,8 @@ record Manifest(
         private final List<NetworkPolicy> policies = new ArrayList<>();
         private final List<ClusterPolicy> clusterPolicies = new ArrayList<>();
         private final List<ClusterNode> nodes = new ArrayList<>();
+        private final List<Service> services = new ArrayList<>();
+        private final List<EndpointSlice> slices = new ArrayList<>();
         private final List<String> ignored = new ArrayList<>();
 
         void add(Object parsed) {
@@ -97,6 +107,9 @@ record Manifest(
                 case io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy policy ->
                     policies.add(KubernetesMapping.policy(policy));
                 case io.fabric8.kubernetes.api.model.Node node -> nodes.add(KubernetesMapping.node(node));
+                case io.fabric8.kubernetes.api.model.Service service -> services.add(ServiceMapping.service(service));
+                case io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice slice ->
+                    ServiceMapping.slice(slice).ifPresentOrElse(slices::add, () -> ignore(slice));
                 case GenericKubernetesResource policy
                 when ClusterPolicyMapping.KIND.equals(policy.getKind())
                         && ClusterPolicyMapping.API_VERSION.equals(policy.getApiVersion()) ->
@@ -124,7 +137,7 @@ record Manifest(
         }
 
         Manifest done() {
-            return new Manifest(pods, namespaces, policies, clusterPolicies, nodes, ignored);
+            return new Manifest(pods, namespaces, policies, clusterPolicies, nodes, services, slices, ignored);
         }
     }
 }

@@ -6,11 +6,15 @@ import io.podwire.common.folder.LiveFolder;
 import io.podwire.common.loop.TimeSource;
 import io.podwire.policy.model.ClusterNode;
 import io.podwire.policy.model.ClusterPolicy;
+import io.podwire.policy.model.EndpointSlice;
 import io.podwire.policy.model.Namespace;
 import io.podwire.policy.model.NetworkPolicy;
 import io.podwire.policy.model.Pod;
 import io.podwire.policy.model.PodKey;
 import io.podwire.policy.model.PolicyKey;
+import io.podwire.policy.model.Service;
+import io.podwire.policy.model.ServiceKey;
+import io.podwire.policy.model.SliceKey;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
 import java.io.IOException;
@@ -64,13 +68,16 @@ public final class ManifestDirectory implements AutoCloseable {
     private static Manifest parse(Path file, byte[] content) {
         Manifest manifest = Manifest.parse(content);
         log.info(
-                "{} read: {} pods, {} namespaces, {} policies, {} cluster-wide policies, {} nodes",
+                "{} read: {} pods, {} namespaces, {} policies, {} cluster-wide policies, {} nodes,"
+                        + " {} services, {} endpoint slices",
                 file,
                 manifest.pods().size(),
                 manifest.namespaces().size(),
                 manifest.policies().size(),
                 manifest.clusterPolicies().size(),
-                manifest.nodes().size());
+                manifest.nodes().size(),
+                manifest.services().size(),
+                manifest.slices().size());
         manifest.ignored().forEach(what -> log.info("{}: {} has no meaning here, ignored", file, what));
         return manifest;
     }
@@ -95,6 +102,8 @@ public final class ManifestDirectory implements AutoCloseable {
         SortedMap<PolicyKey, NetworkPolicy> policies = new TreeMap<>();
         SortedMap<String, ClusterPolicy> clusterPolicies = new TreeMap<>();
         SortedMap<String, ClusterNode> nodes = new TreeMap<>();
+        SortedMap<ServiceKey, Service> services = new TreeMap<>();
+        SortedMap<SliceKey, EndpointSlice> slices = new TreeMap<>();
         Set<String> twice = new TreeSet<>();
         files.values().forEach(manifest -> {
             manifest.pods().forEach(pod -> put(pods, pod.key(), pod, twice));
@@ -102,11 +111,14 @@ public final class ManifestDirectory implements AutoCloseable {
             manifest.policies().forEach(policy -> put(policies, policy.key(), policy, twice));
             manifest.clusterPolicies().forEach(policy -> put(clusterPolicies, policy.name(), policy, twice));
             manifest.nodes().forEach(node -> put(nodes, node.name(), node, twice));
+            manifest.services().forEach(service -> put(services, service.key(), service, twice));
+            manifest.slices().forEach(slice -> put(slices, slice.key(), slice, twice));
         });
         if (!twice.isEmpty()) {
             log.warn("{} declares these more than once, the last file's one holds: {}", path, twice);
         }
-        return new ClusterSnapshot(pods, namespaces, policies, clusterPolicies, nodes, ClusterSnapshot.EMPTY.nodes());
+        return new ClusterSnapshot(
+                pods, namespaces, policies, clusterPolicies, nodes, services, slices, ClusterSnapshot.EMPTY.nodes());
     }
 
     private static <K, V> void put(Map<K, V> map, K key, V value, Set<String> twice) {

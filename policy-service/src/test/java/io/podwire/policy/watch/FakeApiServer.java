@@ -31,6 +31,8 @@ final class FakeApiServer implements AutoCloseable {
     static final String NAMESPACES = "/api/v1/namespaces";
     static final String NODES = "/api/v1/nodes";
     static final String POLICIES = "/apis/networking.k8s.io/v1/networkpolicies";
+    static final String SERVICES = "/api/v1/services";
+    static final String SLICES = "/apis/discovery.k8s.io/v1/endpointslices";
     static final String CLUSTER_POLICIES = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies";
     private static final String CLUSTER_POLICIES_API = "/apis/policy.networking.k8s.io/v1alpha2";
 
@@ -42,6 +44,8 @@ final class FakeApiServer implements AutoCloseable {
             NAMESPACES, new Kind("v1", "Namespace"),
             NODES, new Kind("v1", "Node"),
             POLICIES, new Kind("networking.k8s.io/v1", "NetworkPolicy"),
+            SERVICES, new Kind("v1", "Service"),
+            SLICES, new Kind("discovery.k8s.io/v1", "EndpointSlice"),
             CLUSTER_POLICIES, new Kind("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy"));
 
     /** What it says when it is asked whether it has ClusterNetworkPolicies. */
