@@ -28,9 +28,14 @@ final class Output {
 
     /** Prints an answer on standard output. */
     void print(Message answer, Table table) {
+        print(answer, table.text());
+    }
+
+    /** The same with whole lines of text in the table's place. */
+    void print(Message answer, String text) {
         PrintWriter out = command.commandLine().getOut();
         switch (form) {
-            case TABLE -> out.print(table.text());
+            case TABLE -> out.print(text);
             case JSON -> out.println(json(answer));
         }
         out.flush();

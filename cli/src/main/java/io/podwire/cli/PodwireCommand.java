@@ -18,6 +18,7 @@ import picocli.CommandLine.IVersionProvider;
             PodwireCommand.Node.class,
             PodwireCommand.Ipam.class,
             PodwireCommand.Policy.class,
+            PodwireCommand.Service.class,
             PodwireCommand.Route.class,
             PodwireCommand.Bgp.class,
             AddressesCommand.class,
@@ -63,6 +64,12 @@ final class PodwireCommand {
                 PolicyDropsCommand.class,
             })
     static final class Policy {}
+
+    @Command(
+            name = "service",
+            description = "Kubernetes Services and where nodes send their traffic, from policy-service.",
+            subcommands = {ServiceListCommand.class, ServiceExplainCommand.class})
+    static final class Service {}
 
     @Command(
             name = "route",
