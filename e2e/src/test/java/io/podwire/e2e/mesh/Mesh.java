@@ -55,7 +55,8 @@ import java.util.function.Function;
  * the tests' own network namespace. Made once for all test classes by {@link SharedMesh}.
  */
 public final class Mesh implements AutoCloseable {
-    static final String BRIDGE = "underlay";
+    /** The underlay. */
+    public static final String BRIDGE = "underlay";
 
     /** Address of the control services, and the nodes' gateway: in the network of RFC 5737. */
     public static final String ADDRESS = "192.0.2.1";

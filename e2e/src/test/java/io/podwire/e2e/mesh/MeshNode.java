@@ -30,6 +30,7 @@ public final class MeshNode implements AutoCloseable {
     private static final Duration DRAINED = Duration.ofSeconds(15);
 
     private final String name;
+    private final String address;
     private final Path home;
     private final Path folder;
     private final Daemon shim;
@@ -46,7 +47,7 @@ public final class MeshNode implements AutoCloseable {
                 "netns add " + name,
                 "link add " + port + " type veth peer name eth0 netns " + name,
                 "link set " + port + " master " + Mesh.BRIDGE + " up"));
-        String address = Mesh.nodeAddress(number);
+        address = Mesh.nodeAddress(number);
         for (String line : List.of(
                 "link set lo up",
                 "addr add " + address + "/24 dev eth0",
@@ -102,6 +103,11 @@ public final class MeshNode implements AutoCloseable {
     /** Its name, which is its namespace's too. */
     public String name() {
         return name;
+    }
+
+    /** Its address on the underlay. */
+    public String address() {
+        return address;
     }
 
     /** Path of its network namespace. */
