@@ -2,7 +2,7 @@
 #
 #   make demo             a three-node cluster on this machine, its story told on the terminal
 #   make test             every test: unit, property, real kernel, real etcd, real containerd
-#   make bench WHAT=add   figures beside a peer's in the same run: add, ipam, policy, datapath, routes, bgp; no WHAT: all areas
+#   make bench WHAT=add   figures beside a peer's in the same run: add, ipam, policy, datapath, routes, bgp, services; no WHAT: all areas
 #   make soak WHAT=node COUNT=10000   so many pairs of ADD and DEL, and nothing may be left
 #   make soak WHAT=ipam-etcd COUNT=50   so many faults of a three-member etcd under claims and releases of blocks
 #   make soak WHAT=ipam-sim COUNT=1000   so many seeds of the simulated address management, 1000 operations each

@@ -9,7 +9,7 @@ import java.util.List;
  * --nodes 1}; {@code make bench} starts it so.
  */
 public final class Bench {
-    private static final List<String> AREAS = List.of("add", "ipam", "policy", "datapath", "routes", "bgp");
+    private static final List<String> AREAS = List.of("add", "ipam", "policy", "datapath", "routes", "bgp", "services");
 
     private Bench() {}
 
@@ -48,6 +48,9 @@ public final class Bench {
         }
         if (areas.contains("bgp")) {
             new BgpBench(timed, Path.of(args[1])).run(Integer.getInteger("bgp.rounds", 9));
+        }
+        if (areas.contains("services")) {
+            new ServicesBench(timed, Path.of(args[1])).run();
         }
         // Threads of clients are not waited for.
         System.exit(0);
