@@ -29,6 +29,7 @@ final class ServiceFollower {
     private final ServiceCatalog catalog;
     private final ServiceStream stream;
     private final NodeName node;
+    private final int mostPorts;
     /** Services that changed since the node was told of them: as what. */
     private final NavigableMap<ServiceKey, Told> pending = new TreeMap<>();
     /** The last Service of the first state that it was told of. */
@@ -59,7 +60,13 @@ final class ServiceFollower {
         }
     }
 
-    ServiceFollower(ServiceCatalog catalog, ServiceStream stream, NodeName node) {
+    /**
+     * One that knows nothing.
+     *
+     * @param mostPorts ports of an update, 1 or more; a Service is told of as a whole
+     */
+    ServiceFollower(ServiceCatalog catalog, ServiceStream stream, NodeName node, int mostPorts) {
+        this.mostPorts = mostPorts;
         this.catalog = catalog;
         this.stream = stream;
         this.node = node;
@@ -131,7 +138,7 @@ final class ServiceFollower {
     }
 
     /** Updates in the making, cut where one becomes large. What changes of a Service is in one, unless that is large by itself. */
-    private static final class Batch {
+    private final class Batch {
         private final List<Part> parts = new ArrayList<>();
         private List<ServicePort> changed = new ArrayList<>();
         private List<String> removed = new ArrayList<>();
@@ -157,7 +164,7 @@ final class ServiceFollower {
         }
 
         boolean isLarge() {
-            return !parts.isEmpty() || changed.size() + removed.size() >= MOST_PORTS || endpoints >= MOST_ENDPOINTS;
+            return !parts.isEmpty() || changed.size() + removed.size() >= mostPorts || endpoints >= MOST_ENDPOINTS;
         }
 
         boolean isEmpty() {

@@ -75,7 +75,7 @@ public final class ServicePublisher {
     /** A node opens a stream; one that it has already ends. */
     void watch(ServiceStream stream, NodeName node) {
         loop.execute(() -> {
-            ServiceFollower follower = new ServiceFollower(catalog, stream, node);
+            ServiceFollower follower = new ServiceFollower(catalog, stream, node, ServiceFollower.MOST_PORTS);
             ServiceFollower older = followers.put(node, follower);
             if (older == null) {
                 log.info("node {} asks for its services", node);

@@ -125,7 +125,7 @@ public record EndpointChoice(
                         : endpoint.isOn(place)
                                 ? "not under policy Local: others on this node are ready"
                                 : "not under policy Local: " + elsewhere(endpoint);
-        String state = state(endpoint, chosen, locally);
+        String state = state(traffic, endpoint, chosen, locally);
         String forCluster = traffic.usesCluster() && endpoint.isReady() ? hint(endpoint, chosen, place) : "";
         return String.join(
                 "; ",
@@ -134,14 +134,17 @@ public record EndpointChoice(
                         .toList());
     }
 
-    private static String state(PortEndpoint endpoint, boolean chosen, boolean locally) {
+    private static String state(Traffic traffic, PortEndpoint endpoint, boolean chosen, boolean locally) {
         if (endpoint.isReady()) {
             return "ready";
         }
         if (chosen) {
             return "terminating, but none is ready";
         }
-        return locally ? "terminating, but none on this node is ready" : "terminating";
+        if (locally) {
+            return "terminating, but none on this node is ready";
+        }
+        return traffic.usesCluster() ? "terminating, and others are ready" : "terminating";
     }
 
     private static String elsewhere(PortEndpoint endpoint) {
