@@ -161,12 +161,14 @@ public record EndpointChoice(
                 chosen
                         ? "its hint is this node's zone " + place.zone()
                         : "its hint is zone " + zones + " and this node is in zone " + place.zone();
-            case ANYWHERE ->
-                zones.isEmpty() && nodes.isEmpty()
-                        ? ""
-                        : place.zone().isEmpty()
-                                ? "its hint does not count, as this node has no zone"
-                                : "its hint does not count, as not every ready endpoint has one or none is for this node";
+            case ANYWHERE -> {
+                if (zones.isEmpty() && nodes.isEmpty()) {
+                    yield "";
+                }
+                yield nodes.isEmpty() && place.zone().isEmpty()
+                        ? "its hint does not count, as this node has no zone"
+                        : "its hint does not count, as not every ready endpoint has one or none is for this node";
+            }
         };
     }
 }

@@ -445,6 +445,12 @@ class EndpointChoiceTest {
                 .containsExactly("ready; its hint is this node", "ready; its hint is node there and this node is here");
         assertThat(reasons(CLUSTER, ZONELESS, zoned(1, "zone-a")))
                 .containsExactly("ready; its hint does not count, as this node has no zone");
+        assertThat(reasons(CLUSTER, HERE, zoned(1, "zone-a"), zoned(2)))
+                .containsExactly(
+                        "ready; its hint does not count, as not every ready endpoint has one or none is for this node",
+                        "ready");
+        assertThat(reasons(INTERNAL_LOCAL, HERE, endpoint(1, LAST_RESORT, "there", Hints.NONE)))
+                .containsExactly("terminating; not under policy Local: it is on node there");
         assertThat(reasons(EXTERNAL_LOCAL, HERE, ready(1, "here"), ready(2, "there"), ready(3, "")))
                 .containsExactly(
                         "ready; under policy Local: it is on this node",

@@ -9,8 +9,12 @@ import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.ServiceBuilder;
+import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice;
+import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSliceBuilder;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyBuilder;
 import io.podwire.policy.model.PodKey;
+import io.podwire.policy.model.SliceKey;
 import io.podwire.policy.snapshot.Change;
 import io.podwire.policy.snapshot.ClusterDelta;
 import io.podwire.policy.snapshot.ClusterSnapshot;
@@ -63,6 +67,18 @@ class KubernetesFaultsTest {
                         .addNewAddress("192.0.2.1", "InternalIP")
                         .endStatus()
                         .build());
+        server.put(
+                FakeApiServer.SERVICES,
+                new ServiceBuilder()
+                        .withNewMetadata()
+                        .withNamespace("x")
+                        .withName("web")
+                        .endMetadata()
+                        .withNewSpec()
+                        .withClusterIP("10.96.0.1")
+                        .endSpec()
+                        .build());
+        server.put(FakeApiServer.SLICES, slice("web-1", Map.of("kubernetes.io/service-name", "web")));
         for (String name : List.of("a", "b", "c", "d")) {
             server.put(FakeApiServer.PODS, pod(name));
         }
@@ -111,6 +127,21 @@ class KubernetesFaultsTest {
                 .build();
     }
 
+    private static EndpointSlice slice(String name, Map<String, String> labels) {
+        return new EndpointSliceBuilder()
+                .withNewMetadata()
+                .withNamespace("x")
+                .withName(name)
+                .withLabels(labels)
+                .endMetadata()
+                .withAddressType("IPv4")
+                .build();
+    }
+
+    private boolean seesSlice(String name) {
+        return seen().slices().containsKey(new SliceKey("x", name));
+    }
+
     private void assertNothingWentAway() {
         assertThat(deltas)
                 .flatExtracting(ClusterDelta::changes)
@@ -119,6 +150,8 @@ class KubernetesFaultsTest {
                         || change instanceof Change.PolicyGone
                         || change instanceof Change.ClusterPolicyGone
                         || change instanceof Change.ClusterNodeGone
+                        || change instanceof Change.ServiceGone
+                        || change instanceof Change.SliceGone
                         || change instanceof Change.NamespaceGone);
     }
 
@@ -203,6 +236,54 @@ class KubernetesFaultsTest {
             server.put(FakeApiServer.PODS, pod("late"));
             server.delete(FakeApiServer.PODS, "x", "a");
             await().until(() -> sees("late") && !sees("a"));
+        }
+    }
+
+    @Test
+    void servicesAndTheirSlicesComeAndGo() {
+        try (var _ = startWatching(NEVER, NEVER)) {
+            assertThat(seen().services()).hasSize(1);
+            assertThat(seesSlice("web-1")).isTrue();
+            await().until(() ->
+                    server.watching(FakeApiServer.SERVICES) >= 1 && server.watching(FakeApiServer.SLICES) >= 1);
+            server.put(FakeApiServer.SLICES, slice("web-2", Map.of("kubernetes.io/service-name", "web")));
+            await().until(() -> seesSlice("web-2"));
+            server.put(FakeApiServer.SLICES, slice("web-2", Map.of()));
+            await("one that is no service's any more").until(() -> !seesSlice("web-2"));
+            server.delete(FakeApiServer.SLICES, "x", "web-1");
+            server.delete(FakeApiServer.SERVICES, "x", "web");
+            await().until(() -> !seesSlice("web-1") && seen().services().isEmpty());
+        }
+    }
+
+    @Test
+    void aPeriodicListFindsSlicesThatTheWatchDidNotTell() {
+        server.put(FakeApiServer.SLICES, slice("web-2", Map.of("kubernetes.io/service-name", "web")));
+        try (var _ = startWatching(SOON, NEVER)) {
+            server.silence();
+            server.put(FakeApiServer.SLICES, slice("web-3", Map.of("kubernetes.io/service-name", "web")));
+            server.put(FakeApiServer.SLICES, slice("nobodys", Map.of()));
+            server.delete(FakeApiServer.SLICES, "x", "web-1");
+            await().until(() -> seesSlice("web-3") && !seesSlice("web-1"));
+            assertThat(seesSlice("nobodys")).isFalse();
+        }
+    }
+
+    @Test
+    void aListWithoutServicesIsNotBelievedAtOnce() {
+        server.emptyLists(FakeApiServer.SERVICES, 1);
+        server.emptyLists(FakeApiServer.SLICES, 1);
+        try (var source = start(SOON, NEVER)) {
+            await().until(source::synced);
+            await().until(() -> !deltas.isEmpty());
+            assertThat(deltas.getFirst().changes())
+                    .as("the first report has them")
+                    .anyMatch(Change.ServiceSet.class::isInstance)
+                    .anyMatch(Change.SliceSet.class::isInstance);
+            int before = server.lists(FakeApiServer.SLICES);
+            server.emptyLists(FakeApiServer.SLICES, 1);
+            await().until(() -> server.lists(FakeApiServer.SLICES) >= before + 4);
+            assertNothingWentAway();
         }
     }
 

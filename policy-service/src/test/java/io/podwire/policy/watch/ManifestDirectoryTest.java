@@ -99,6 +99,42 @@ class ManifestDirectoryTest {
     }
 
     @Test
+    void servicesAndTheirEndpointsAreRead() throws IOException {
+        write("web.yaml", """
+                apiVersion: v1
+                kind: Service
+                metadata: {namespace: x, name: web}
+                spec: {clusterIP: 10.96.0.1, ports: [{port: 80}]}
+                ---
+                apiVersion: discovery.k8s.io/v1
+                kind: EndpointSlice
+                metadata: {namespace: x, name: web-1, labels: {kubernetes.io/service-name: web}}
+                addressType: IPv4
+                ports: [{port: 8080}]
+                endpoints: [{addresses: [10.0.1.1]}]
+                ---
+                apiVersion: discovery.k8s.io/v1
+                kind: EndpointSlice
+                metadata: {namespace: x, name: nobodys}
+                addressType: IPv4
+                """);
+        start();
+        await().until(() -> source.synced());
+        assertThat(seen().services().keySet()).hasToString("[x/web]");
+        assertThat(seen().slices().keySet()).hasToString("[x/web-1]");
+        assertThat(deltas.getFirst().withoutServices().isEmpty())
+                .as("programs do not depend on them")
+                .isTrue();
+        write("web.yaml", policy("p1"));
+        awaitPolicies("x/p1");
+        assertThat(seen().services()).isEmpty();
+        assertThat(seen().slices()).isEmpty();
+        assertThat(deltas.getLast().withoutServices().changes())
+                .as("the policy")
+                .hasSize(1);
+    }
+
+    @Test
     void anEmptyFolderIsReportedToo() throws IOException {
         start();
         await().until(() -> source.synced());
