@@ -37,6 +37,8 @@ final class NodeOptionsTest {
         assertThat(options.underlay()).isEqualTo(new UnderlayChoice(List.of(), List.of()));
         assertThat(options.routeMode()).isEqualTo(RouteMode.CROSS_SUBNET);
         assertThat(options.masquerade()).isEqualTo(Masquerade.NONE);
+        assertThat(options.services()).as("without policy-service nobody tells of them").isFalse();
+        assertThat(options.nodePortAddresses()).isEmpty();
         assertThat(options.staleRoutesAfter()).isEqualTo(Duration.ofMinutes(2));
         assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/run/podwire/cni.sock")));
         assertThat(options.coolDown()).isEqualTo(Duration.ofSeconds(60));
@@ -46,12 +48,23 @@ final class NodeOptionsTest {
     }
 
     @Test
+    void servicesAreServedWherePolicyServiceIsUnlessTheyAreAnothers() {
+        String[] both = {"--ipam-service=i:1", "--policy-service=p:2"};
+        assertThat(parse(Map.of(), both).services()).isTrue();
+        assertThat(parse(Map.of(), both[0], both[1], "--services").services()).isTrue();
+        assertThat(parse(Map.of(), both[0], both[1], "--no-services").services())
+                .isFalse();
+    }
+
+    @Test
     void eachHasItsEnvironmentTwin() {
         NodeOptions options = parse(
                 Map.ofEntries(
                         Map.entry("PODWIRE_IPAM_SERVICE", "i:1"),
                         Map.entry("PODWIRE_IPAM_REPLICAS", "r:9"),
                         Map.entry("PODWIRE_POLICY_SERVICE", "p:2"),
+                        Map.entry("PODWIRE_SERVICES", "false"),
+                        Map.entry("PODWIRE_NODE_PORT_ADDRESSES", "192.0.2.0/24,fd00::/48"),
                         Map.entry("PODWIRE_ROUTE_REFLECTOR", "r:3"),
                         Map.entry("PODWIRE_NODE_NAME", "n9"),
                         Map.entry("PODWIRE_STATE_DIR", "/s"),
@@ -86,6 +99,9 @@ final class NodeOptionsTest {
                 .isEqualTo(new Masquerade(
                         List.of(IpPrefix.parse("10.1.0.0/16"), IpPrefix.parse("fd00::/48")),
                         List.of(IpPrefix.parse("192.0.2.0/24"))));
+        assertThat(options.services()).isFalse();
+        assertThat(options.nodePortAddresses())
+                .contains(List.of(IpPrefix.parse("192.0.2.0/24"), IpPrefix.parse("fd00::/48")));
         assertThat(options.mtu()).isEqualTo(1400);
         assertThat(options.vxlanVni()).isEqualTo(5);
         assertThat(options.vxlanPort()).isEqualTo(8472);
@@ -106,6 +122,7 @@ final class NodeOptionsTest {
                 "--underlay-cidr=192.0.2.1/24",
                 "--underlay-address=nowhere",
                 "--masquerade=10.1.0.1/16",
+                "--node-port-addresses=secondary",
                 "--masquerade-except=10.1.0.0/16",
                 "--stale-routes-after=PT0S",
                 "--stale-routes-after=PT2H",

@@ -42,7 +42,9 @@ final class ServicesBench {
     record Side(String name, Function<ServicedNode, ServiceRules> rules) {}
 
     private static final List<Side> SIDES =
-            List.of(new Side(PEER, node -> new KubeProxyRules(node.name(), VARIANT, BenchServices.CLUSTER)));
+            List.of(
+                    new Side(PEER, node -> new KubeProxyRules(node.name(), VARIANT, BenchServices.CLUSTER)),
+                    new Side(OURS, node -> new PodwireServices(node.name())));
 
     private final Path timed;
     private final Path folder;

@@ -12,7 +12,7 @@ import java.util.Collection;
 import java.util.List;
 
 /** Between podwire.policy.v1.ServicePort and a node's records. */
-final class ServiceMapping {
+public final class ServiceMapping {
     private ServiceMapping() {}
 
     /**
@@ -20,7 +20,7 @@ final class ServiceMapping {
      *
      * @throws IllegalArgumentException when it is wrong
      */
-    static ServicePort port(io.podwire.proto.policy.v1.ServicePort port) {
+    public static ServicePort port(io.podwire.proto.policy.v1.ServicePort port) {
         return new ServicePort(
                 port.getId(),
                 port.getNamespace() + "/" + port.getName(),
