@@ -175,9 +175,10 @@ record Place(String name, Path netns) {
                 } catch (SocketTimeoutException _) {
                     // Once more.
                 } catch (IOException e) {
-                    return String.valueOf(e.getMessage()).contains("refused")
-                            ? new Answer.Refused()
-                            : new Answer.Nothing();
+                    if (String.valueOf(e.getMessage()).contains("refused")) {
+                        return new Answer.Refused();
+                    }
+                    // What the own node drops or rejects is not permitted; of a rejection the next call is told.
                 }
             }
             return new Answer.Nothing();
