@@ -71,6 +71,8 @@ final class ServiceWorld implements AutoCloseable {
         mesh.createPool(name, "fd00:244:5" + number + "::/116", 122, name);
         MeshNode node = mesh.node(name, "--ip-families", "ipv4,ipv6");
         ip(name, "addr add " + six(number) + "/64 dev eth0 nodad");
+        // Without a way a node's own packets to a Service end before any rule sees them. It forwards nothing.
+        ip(name, "-6 route add default via " + OUTSIDE_SIX);
         return node;
     }
 
