@@ -37,7 +37,9 @@ final class NodeOptionsTest {
         assertThat(options.underlay()).isEqualTo(new UnderlayChoice(List.of(), List.of()));
         assertThat(options.routeMode()).isEqualTo(RouteMode.CROSS_SUBNET);
         assertThat(options.masquerade()).isEqualTo(Masquerade.NONE);
-        assertThat(options.services()).as("without policy-service nobody tells of them").isFalse();
+        assertThat(options.services())
+                .as("without policy-service nobody tells of them")
+                .isFalse();
         assertThat(options.nodePortAddresses()).isEmpty();
         assertThat(options.staleRoutesAfter()).isEqualTo(Duration.ofMinutes(2));
         assertThat(options.common().listen()).isEqualTo(new ListenAddress.Unix(Path.of("/run/podwire/cni.sock")));

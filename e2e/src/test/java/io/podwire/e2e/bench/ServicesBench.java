@@ -41,10 +41,9 @@ final class ServicesBench {
     /** Who translates: the name, and what writes the rules of a node. */
     record Side(String name, Function<ServicedNode, ServiceRules> rules) {}
 
-    private static final List<Side> SIDES =
-            List.of(
-                    new Side(PEER, node -> new KubeProxyRules(node.name(), VARIANT, BenchServices.CLUSTER)),
-                    new Side(OURS, node -> new PodwireServices(node.name())));
+    private static final List<Side> SIDES = List.of(
+            new Side(PEER, node -> new KubeProxyRules(node.name(), VARIANT, BenchServices.CLUSTER)),
+            new Side(OURS, node -> new PodwireServices(node.name())));
 
     private final Path timed;
     private final Path folder;

@@ -229,7 +229,7 @@ public final class ServiceReconciler {
         if (!missing.isEmpty()) {
             nft.script(ServiceChains.script(missing.values().stream()
                     // What leads to another comes behind it.
-                    .sorted(Comparator.comparing((Needed chain) -> chain.name().startsWith("again-"))
+                    .sorted(Comparator.comparing((Needed chain) -> !chain.name().startsWith("pick-"))
                             .thenComparing(Needed::name))
                     .toList()));
             chains.addAll(missing.keySet());
@@ -291,6 +291,9 @@ public final class ServiceReconciler {
         Map<Member.Place, Member.Value> members = new HashMap<>();
         for (ServiceMap map : ServiceMap.values()) {
             for (IpFamily family : IpFamily.values()) {
+                if (!map.isFor(family)) {
+                    continue;
+                }
                 for (KernelSet.Member member : kernel.members(INET, ServiceChains.TABLE, map.name(family))) {
                     members.put(new Member.Place(map, family, member.key()), value(member));
                 }

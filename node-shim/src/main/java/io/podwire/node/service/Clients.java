@@ -6,14 +6,13 @@ import java.util.Arrays;
 import java.util.Set;
 
 /**
- * Clients of a place whose endpoint may be gone: what the kernel remembers of them leads there still.
+ * Clients of IPv4 of a place whose endpoint may be gone: what the kernel remembers of them leads there still.
  *
- * @param family of their addresses
  * @param nodePort true: the place is a port of the node
  * @param place what they called, as a key of the kernel's
  * @param endpoints those that there are now, as the kernel has them
  */
-public record Clients(IpFamily family, boolean nodePort, Octets place, Set<Octets> endpoints) {
+public record Clients(boolean nodePort, Octets place, Set<Octets> endpoints) {
     /** Copies. */
     public Clients {
         endpoints = Set.copyOf(endpoints);
@@ -21,7 +20,7 @@ public record Clients(IpFamily family, boolean nodePort, Octets place, Set<Octet
 
     /** Name of the map that remembers them. */
     public String map() {
-        return ServiceChains.affinity(family, nodePort);
+        return ServiceChains.affinity(nodePort);
     }
 
     /**
@@ -31,7 +30,7 @@ public record Clients(IpFamily family, boolean nodePort, Octets place, Set<Octet
      * @param endpoint where it is led
      */
     public boolean isLost(Octets key, Octets endpoint) {
-        int client = family.bits() / Byte.SIZE;
+        int client = IpFamily.V4.bits() / Byte.SIZE;
         return key.length() == client + place.length()
                 && Arrays.equals(key.toBytes(), client, key.length(), place.toBytes(), 0, place.length())
                 && !endpoints.contains(endpoint);

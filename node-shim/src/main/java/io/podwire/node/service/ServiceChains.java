@@ -36,9 +36,9 @@ public final class ServiceChains {
         }
     }
 
-    /** Name of the map that remembers clients. */
-    static String affinity(IpFamily family, boolean nodePort) {
-        return (nodePort ? "port-affinity-" : "affinity-") + Terms.of(family).digit();
+    /** Name of the map that remembers clients, of IPv4. */
+    static String affinity(boolean nodePort) {
+        return nodePort ? "port-affinity-4" : "affinity-4";
     }
 
     /** Chooses among so many endpoints. */
@@ -58,29 +58,39 @@ public final class ServiceChains {
     }
 
     /** Finds the endpoint of a client that has been here, else chooses. */
-    static Needed again(IpFamily family, boolean nodePort, Needed pick) {
-        Terms terms = Terms.of(family);
-        String map = affinity(family, nodePort);
-        String key = nodePort ? Terms.PORT : terms.key();
+    static Needed again(boolean nodePort, Needed pick) {
+        Terms terms = Terms.of(IpFamily.V4);
+        String key = "ip saddr . " + (nodePort ? Terms.PORT : terms.key());
         return new Needed(
                 "again-" + pick.name(),
+                List.of("dnat ip to " + key + " map @" + affinity(nodePort), "goto " + pick.name()));
+    }
+
+    /**
+     * Finds the same endpoint for a client as long as their number is the same. libnftables 1.0.6 ends its process over a
+     * rule that would remember an IPv6 client as {@link #remember} does IPv4's ("netlink_gen_expr: Assertion `dreg <
+     * ctx->reg_low' failed").
+     */
+    static Needed byHash(boolean nodePort, boolean local, int count, Needed pick) {
+        Terms terms = Terms.of(IpFamily.V6);
+        String map = (nodePort ? ServiceMap.PORT_ENDPOINTS : ServiceMap.ENDPOINTS).name(IpFamily.V6);
+        return new Needed(
+                "hash-" + pick.name(),
                 List.of(
-                        "dnat " + terms.ip() + " to " + terms.ip() + " saddr . " + key + " map @" + map,
+                        "dnat ip6 to " + (nodePort ? Terms.PORT : terms.key()) + " . jhash ip6 saddr mod " + count
+                                + " seed 0x1" + (local ? " offset " + LOCAL : "") + " map @" + map,
                         "goto " + pick.name()));
     }
 
     /** Remembers which endpoint a client has. */
-    static Needed remember(IpFamily family, boolean nodePort, int seconds) {
-        Terms terms = Terms.of(family);
-        String map = affinity(family, nodePort);
-        String client = "ct original " + terms.ip() + " saddr . ";
+    static Needed remember(boolean nodePort, int seconds) {
+        Terms terms = Terms.of(IpFamily.V4);
+        String key = "ct original ip saddr . " + (nodePort ? Terms.ORIGINAL_PORT : terms.originalKey());
         return new Needed(
-                "remember" + scope(family, nodePort, false) + "-" + seconds,
+                "remember" + scope(IpFamily.V4, nodePort, false) + "-" + seconds,
                 Terms.PROTOCOLS.stream()
-                        .map(protocol -> "meta l4proto " + protocol + " update @" + map + " { " + client
-                                + (nodePort ? Terms.ORIGINAL_PORT : terms.originalKey()) + " timeout " + seconds
-                                + "s : "
-                                + terms.ip() + " daddr . th dport }")
+                        .map(protocol -> "meta l4proto " + protocol + " update @" + affinity(nodePort) + " { " + key
+                                + " timeout " + seconds + "s : ip daddr . th dport }")
                         .toList());
     }
 

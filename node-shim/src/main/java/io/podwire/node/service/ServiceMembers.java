@@ -85,8 +85,7 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
 
     /** Who called a front before and may be led to what is gone. */
     static Clients clients(ServicePort port, Front front, Set<Octets> endpoints) {
-        return new Clients(
-                port.family(), front instanceof Front.NodePort, key(front).octets(), endpoints);
+        return new Clients(front instanceof Front.NodePort, key(front).octets(), endpoints);
     }
 
     private static Key key(Front front) {
@@ -135,8 +134,8 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
             if (!outsideLocal) {
                 put(nodePort ? ServiceMap.TRANSLATED_PORTS : ServiceMap.TRANSLATED, key, Member.NONE);
             }
-            if (port.affinitySeconds() > 0) {
-                Needed remember = ServiceChains.remember(family, nodePort, port.affinitySeconds());
+            if (port.remembersClients()) {
+                Needed remember = ServiceChains.remember(nodePort, port.affinitySeconds());
                 put(nodePort ? ServiceMap.STICKY_PORTS : ServiceMap.STICKY, key, chain(remember, false));
             }
         }
@@ -165,7 +164,14 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
             }
             Needed pick = ServiceChains.pick(family, nodePort, local, count);
             Member.Value choice = chain(pick, false);
-            return port.affinitySeconds() == 0 ? choice : chain(ServiceChains.again(family, nodePort, pick), false);
+            if (port.affinitySeconds() == 0) {
+                return choice;
+            }
+            return chain(
+                    port.remembersClients()
+                            ? ServiceChains.again(nodePort, pick)
+                            : ServiceChains.byHash(nodePort, local, count, pick),
+                    false);
         }
 
         private Needed guard() {

@@ -298,7 +298,7 @@ public final class ServiceState {
     private List<Clients> clients(Collection<ServicePort> had, boolean restarted) {
         List<Clients> clients = new ArrayList<>();
         for (ServicePort before : had) {
-            if (before.affinitySeconds() > 0) {
+            if (before.remembersClients()) {
                 Set<Octets> endpoints = new HashSet<>();
                 Optional.ofNullable(ports.get(before.id()))
                         .ifPresent(now -> Stream.concat(now.cluster().stream(), now.local().stream())

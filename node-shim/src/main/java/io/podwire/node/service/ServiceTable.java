@@ -35,6 +35,10 @@ public final class ServiceTable {
         for (IpFamily family : IpFamily.values()) {
             maps(script, Terms.of(family), nodeAddresses);
         }
+        String clients = "ipv4_addr . inet_service; flags dynamic,timeout; size " + CLIENTS;
+        script.map(
+                ServiceChains.affinity(false), "type ipv4_addr . ipv4_addr . inet_proto . inet_service : " + clients);
+        script.map(ServiceChains.affinity(true), "type ipv4_addr . inet_proto . inet_service : " + clients);
         script.chain("no-endpoints", "");
         script.chain("not-here", "");
         script.chain("cluster-ips", "");
@@ -76,22 +80,20 @@ public final class ServiceTable {
         IpFamily family = terms.family();
         String port = "inet_proto . inet_service";
         String key = terms.type() + " . " + port;
-        String target = terms.type() + " . inet_service";
         // Only "typeof" says what a slot is. nft 1.0.6 takes "th dport" there, and cannot read it back.
         String chosen = "meta l4proto . tcp dport . numgen random mod 2 : " + terms.ip() + " daddr . tcp dport";
         script.map(ServiceMap.ENDPOINTS.name(family), "typeof " + terms.ip() + " daddr . " + chosen);
         script.map(ServiceMap.PORT_ENDPOINTS.name(family), "typeof " + chosen);
         for (ServiceMap map : List.of(ServiceMap.GUARDS, ServiceMap.INSIDE, ServiceMap.OUTSIDE, ServiceMap.STICKY)) {
-            script.map(map.name(family), "type " + key + " : verdict");
+            if (map.isFor(family)) {
+                script.map(map.name(family), "type " + key + " : verdict");
+            }
         }
         for (ServiceMap map : List.of(ServiceMap.INSIDE_PORTS, ServiceMap.OUTSIDE_PORTS, ServiceMap.STICKY_PORTS)) {
-            script.map(map.name(family), "type " + port + " : verdict");
+            if (map.isFor(family)) {
+                script.map(map.name(family), "type " + port + " : verdict");
+            }
         }
-        String clients = "; flags dynamic,timeout; size " + CLIENTS;
-        script.map(
-                ServiceChains.affinity(family, false), "type " + terms.type() + " . " + key + " : " + target + clients);
-        script.map(
-                ServiceChains.affinity(family, true), "type " + terms.type() + " . " + port + " : " + target + clients);
         script.set(ServiceMap.TRANSLATED.name(family), "type " + key);
         script.set(ServiceMap.TRANSLATED_PORTS.name(family), "type " + port);
         script.set(ServiceMap.CLUSTER_IPS.name(family), "type " + terms.type());
@@ -126,18 +128,11 @@ public final class ServiceTable {
     }
 
     private static void remember(Script script) {
-        for (IpFamily family : IpFamily.values()) {
-            Terms terms = Terms.of(family);
-            for (String protocol : Terms.PROTOCOLS) {
-                script.rule(
-                        "remember",
-                        "meta nfproto ipv" + terms.digit() + " meta l4proto " + protocol + " " + terms.originalKey()
-                                + " vmap @" + ServiceMap.STICKY.name(family));
-                script.rule(
-                        "remember",
-                        "meta nfproto ipv" + terms.digit() + " meta l4proto " + protocol + " " + Terms.ORIGINAL_PORT
-                                + " vmap @" + ServiceMap.STICKY_PORTS.name(family));
-            }
+        Terms terms = Terms.of(IpFamily.V4);
+        for (String protocol : Terms.PROTOCOLS) {
+            String flow = "meta nfproto ipv4 meta l4proto " + protocol + " ";
+            script.rule("remember", flow + terms.originalKey() + " vmap @" + ServiceMap.STICKY.name(IpFamily.V4));
+            script.rule("remember", flow + Terms.ORIGINAL_PORT + " vmap @" + ServiceMap.STICKY_PORTS.name(IpFamily.V4));
         }
     }
 

@@ -355,6 +355,22 @@ final class ServiceReconcilerNetnsTest {
     }
 
     @Test
+    void aClientOfIpv6ComesBackToItsEndpointToo() {
+        serve(Ports.port("ns/s", VIP_6, 8080)
+                .nodePort(30080)
+                .affinity(100)
+                .endpoints("[" + A_6 + "]:80", "[" + B_6 + "]:80"));
+        Set<String> addresses = new HashSet<>();
+        Set<String> ports = new HashSet<>();
+        for (int i = 0; i < 20; i++) {
+            addresses.add(Peers.ask(client, "tcp", VIP_6, 8080));
+            ports.add(Peers.ask(client, "tcp", NODE_6, 30080));
+        }
+        assertThat(addresses).hasSize(1);
+        assertThat(ports).isEqualTo(addresses);
+    }
+
+    @Test
     void flowsToAnEndpointThatIsGoneAreForgotten() {
         serve(Ports.port("ns/s", VIP, 53)
                 .protocol(IpProtocol.UDP)
