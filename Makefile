@@ -6,6 +6,7 @@
 #   make soak WHAT=node COUNT=10000   so many pairs of ADD and DEL, and nothing may be left
 #   make soak WHAT=ipam-etcd COUNT=50   so many faults of a three-member etcd under claims and releases of blocks
 #   make soak WHAT=ipam-sim COUNT=1000   so many seeds of the simulated address management, 1000 operations each
+#   make soak WHAT=services COUNT=10000   so many connections to a Service of 2, 3, 5 and 7 endpoints, spread evenly
 #   make soak WHAT=starts COUNT=1000   so many pods that send from before they start: nothing forbidden may arrive
 #   make fuzz COUNT=10000000   so many executions of the BGP decoder under Jazzer
 #   make fmt              formats the sources
@@ -45,9 +46,11 @@ SOAK_ipam-sim := IpamSimulationTest\#everyAddressHasOneOwnerWhateverHappens
 SOAK_COUNT_ipam-sim := 1000
 SOAK_starts := PodStartsLabTest
 SOAK_COUNT_starts := 1000
+SOAK_services := ServiceLoadLabTest
+SOAK_COUNT_services := 10000
 COUNT ?= $(SOAK_COUNT_$(WHAT))
 soak: setup-test $(STAMP)
-	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node, ipam-etcd, ipam-sim, starts))
+	$(if $(SOAK_$(WHAT)),,$(error WHAT must be one of: node, ipam-etcd, ipam-sim, starts, services))
 	$(MVN) package -pl e2e -am -Dtest='$(SOAK_$(WHAT))' -Dsurefire.failIfNoSpecifiedTests=false \
 		-Dpodwire.soak.count=$(COUNT)
 

@@ -12,6 +12,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -33,25 +34,36 @@ final class EchoServer implements AutoCloseable {
 
     /** Starts answering. */
     static EchoServer start(String name, Path netns, Collection<Integer> ports) throws IOException {
+        return start(name, netns, ports, List.of("::"));
+    }
+
+    /**
+     * The same at some of the addresses of a machine that has several: of a datagram to any of them the answer would come
+     * from the one that is nearest to the caller.
+     */
+    static EchoServer start(String name, Path netns, Collection<Integer> ports, Collection<String> addresses)
+            throws IOException {
         EchoServer server = new EchoServer(name);
         try (Netns ns = Netns.open(netns)) {
             for (int port : ports) {
-                server.serve(ns, port);
+                server.serve(ns, port, addresses);
             }
         }
         return server;
     }
 
-    private void serve(Netns ns, int port) throws IOException {
+    private void serve(Netns ns, int port, Collection<String> addresses) throws IOException {
         ServerSocketChannel tcp = Place.in(ns, () -> {
             ServerSocketChannel listener = ServerSocketChannel.open();
             return listener.bind(new InetSocketAddress(port), 4096);
         });
-        DatagramChannel udp = Place.in(ns, () -> DatagramChannel.open().bind(new InetSocketAddress(port)));
         open.add(tcp);
-        open.add(udp);
         Thread.ofVirtual().start(() -> accept(tcp));
-        Thread.ofVirtual().start(() -> echo(udp, port));
+        for (String address : addresses) {
+            DatagramChannel udp = Place.in(ns, () -> DatagramChannel.open().bind(new InetSocketAddress(address, port)));
+            open.add(udp);
+            Thread.ofVirtual().start(() -> echo(udp, port));
+        }
     }
 
     private void accept(ServerSocketChannel listener) {

@@ -166,7 +166,7 @@ final class ServiceWorld implements AutoCloseable {
                 address(node, false),
                 address(node, true),
                 of(node),
-                EchoServer.start(name, node.netns(), HOST_PORTS));
+                EchoServer.start(name, node.netns(), HOST_PORTS, List.of(address(node, false), address(node, true))));
     }
 
     private CniAttachment attachment(String name) {

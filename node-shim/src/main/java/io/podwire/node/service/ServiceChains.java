@@ -2,6 +2,7 @@ package io.podwire.node.service;
 
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.node.plan.IpProtocol;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -42,19 +43,22 @@ public final class ServiceChains {
     }
 
     /** Chooses among so many endpoints. */
-    static Needed pick(IpFamily family, boolean nodePort, boolean local, int count) {
+    static Needed pick(IpFamily family, IpProtocol protocol, boolean nodePort, boolean local, int count) {
         Terms terms = Terms.of(family);
-        String key = nodePort ? Terms.PORT : terms.key();
-        String map = (nodePort ? ServiceMap.PORT_ENDPOINTS : ServiceMap.ENDPOINTS).name(family);
+        String map = ServiceMap.endpoints(protocol, nodePort).name(family);
         String offset = local ? " offset " + LOCAL : "";
-        String choose = "dnat " + terms.ip() + " to " + key + " . numgen random mod ";
+        String choose = "dnat " + terms.ip() + " to " + called(terms, protocol, nodePort) + " . numgen random mod ";
         return new Needed(
-                "pick" + scope(family, nodePort, local) + "-" + count,
+                "pick" + scope(family, nodePort, local) + "-" + protocol.keyword() + "-" + count,
                 List.of(
                         choose + count + offset + " map @" + map,
                         // A packet that came before a change finds the count of then, and the endpoints of now.
                         choose + "1" + offset + " map @" + map,
                         "goto " + NOT_HERE));
+    }
+
+    private static String called(Terms terms, IpProtocol protocol, boolean nodePort) {
+        return (nodePort ? "" : terms.ip() + " daddr . ") + protocol.keyword() + " dport";
     }
 
     /** Finds the endpoint of a client that has been here, else chooses. */
@@ -71,13 +75,13 @@ public final class ServiceChains {
      * rule that would remember an IPv6 client as {@link #remember} does IPv4's ("netlink_gen_expr: Assertion `dreg <
      * ctx->reg_low' failed").
      */
-    static Needed byHash(boolean nodePort, boolean local, int count, Needed pick) {
+    static Needed byHash(IpProtocol protocol, boolean nodePort, boolean local, int count, Needed pick) {
         Terms terms = Terms.of(IpFamily.V6);
-        String map = (nodePort ? ServiceMap.PORT_ENDPOINTS : ServiceMap.ENDPOINTS).name(IpFamily.V6);
+        String map = ServiceMap.endpoints(protocol, nodePort).name(IpFamily.V6);
         return new Needed(
                 "hash-" + pick.name(),
                 List.of(
-                        "dnat ip6 to " + (nodePort ? Terms.PORT : terms.key()) + " . jhash ip6 saddr mod " + count
+                        "dnat ip6 to " + called(terms, protocol, nodePort) + " . jhash ip6 saddr mod " + count
                                 + " seed 0x1" + (local ? " offset " + LOCAL : "") + " map @" + map,
                         "goto " + pick.name()));
     }

@@ -1,16 +1,25 @@
 package io.podwire.node.service;
 
 import io.podwire.common.net.IpFamily;
+import io.podwire.node.plan.IpProtocol;
 
 /**
  * The sets and maps of the table of services, of each family one. In the order in which members are added: what is
  * looked up first comes last, so that whoever finds it finds the rest. They are removed in the reverse order.
  */
 public enum ServiceMap {
-    /** Where a call to an address goes: by address, protocol, port and slot. */
-    ENDPOINTS("endpoints"),
-    /** Where a call to a node port goes: by protocol, port and slot. */
-    PORT_ENDPOINTS("port-endpoints"),
+    /** Where a call by TCP to an address goes: by address, port and slot. */
+    TCP_ENDPOINTS("tcp-endpoints"),
+    /** The same by UDP. */
+    UDP_ENDPOINTS("udp-endpoints"),
+    /** The same by SCTP. */
+    SCTP_ENDPOINTS("sctp-endpoints"),
+    /** Where a call by TCP to a node port goes: by port and slot. */
+    TCP_PORT_ENDPOINTS("tcp-port-endpoints"),
+    /** The same by UDP. */
+    UDP_PORT_ENDPOINTS("udp-port-endpoints"),
+    /** The same by SCTP. */
+    SCTP_PORT_ENDPOINTS("sctp-port-endpoints"),
     /** Endpoints of this node, which may call themselves: pairs of an address with itself. */
     SELF("self"),
     /** Calls to these leave the node by its own address: address, protocol, port. */
@@ -38,6 +47,15 @@ public enum ServiceMap {
 
     ServiceMap(String label) {
         this.label = label;
+    }
+
+    /** The map of the endpoints of calls by a protocol. */
+    static ServiceMap endpoints(IpProtocol protocol, boolean nodePort) {
+        return switch (protocol) {
+            case TCP -> nodePort ? TCP_PORT_ENDPOINTS : TCP_ENDPOINTS;
+            case UDP -> nodePort ? UDP_PORT_ENDPOINTS : UDP_ENDPOINTS;
+            case SCTP -> nodePort ? SCTP_PORT_ENDPOINTS : SCTP_ENDPOINTS;
+        };
     }
 
     /** Its name in the table. */

@@ -47,11 +47,16 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
 
     /** Where an endpoint of a front is. */
     static Member.Place slot(ServicePort port, Front front, boolean local, int index) {
-        Key key = key(front).number(index + (local ? ServiceChains.LOCAL : 0));
+        Key key = new Key();
+        if (front instanceof Front.At at) {
+            key.address(at.address());
+        }
         return new Member.Place(
-                front instanceof Front.NodePort ? ServiceMap.PORT_ENDPOINTS : ServiceMap.ENDPOINTS,
+                ServiceMap.endpoints(port.protocol(), front instanceof Front.NodePort),
                 port.family(),
-                key.octets());
+                key.port(front.port())
+                        .number(index + (local ? ServiceChains.LOCAL : 0))
+                        .octets());
     }
 
     /** What was called where a call was led on, of protocols without connections; empty for another member. */
@@ -162,7 +167,7 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
             if (count == 0) {
                 return new Member.Chain(port.served() ? ServiceChains.NOT_HERE : ServiceChains.NO_ENDPOINTS, false);
             }
-            Needed pick = ServiceChains.pick(family, nodePort, local, count);
+            Needed pick = ServiceChains.pick(family, port.protocol(), nodePort, local, count);
             Member.Value choice = chain(pick, false);
             if (port.affinitySeconds() == 0) {
                 return choice;
@@ -170,7 +175,7 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
             return chain(
                     port.remembersClients()
                             ? ServiceChains.again(nodePort, pick)
-                            : ServiceChains.byHash(nodePort, local, count, pick),
+                            : ServiceChains.byHash(port.protocol(), nodePort, local, count, pick),
                     false);
         }
 

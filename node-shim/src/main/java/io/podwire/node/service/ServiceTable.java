@@ -2,6 +2,7 @@ package io.podwire.node.service;
 
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.node.plan.IpProtocol;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -80,10 +81,14 @@ public final class ServiceTable {
         IpFamily family = terms.family();
         String port = "inet_proto . inet_service";
         String key = terms.type() + " . " + port;
-        // Only "typeof" says what a slot is. nft 1.0.6 takes "th dport" there, and cannot read it back.
-        String chosen = "meta l4proto . tcp dport . numgen random mod 2 : " + terms.ip() + " daddr . tcp dport";
-        script.map(ServiceMap.ENDPOINTS.name(family), "typeof " + terms.ip() + " daddr . " + chosen);
-        script.map(ServiceMap.PORT_ENDPOINTS.name(family), "typeof " + chosen);
+        // Only "typeof" says what a slot is. A map has one protocol, for nft takes its endpoints' ports for that one's.
+        for (IpProtocol protocol : IpProtocol.values()) {
+            String chosen = protocol.keyword() + " dport . numgen random mod 2 : " + terms.ip() + " daddr . "
+                    + protocol.keyword() + " dport";
+            script.map(
+                    ServiceMap.endpoints(protocol, false).name(family), "typeof " + terms.ip() + " daddr . " + chosen);
+            script.map(ServiceMap.endpoints(protocol, true).name(family), "typeof " + chosen);
+        }
         for (ServiceMap map : List.of(ServiceMap.GUARDS, ServiceMap.INSIDE, ServiceMap.OUTSIDE, ServiceMap.STICKY)) {
             if (map.isFor(family)) {
                 script.map(map.name(family), "type " + key + " : verdict");

@@ -232,25 +232,28 @@ final class ServiceStateTest {
     private static Member.Place slot(Member.Place choice, String chain, int index) {
         int number = index + (chain.contains("-local-") ? ServiceChains.LOCAL : 0);
         byte[] key = choice.key().toBytes();
-        byte[] slot = ByteBuffer.allocate(key.length + Integer.BYTES)
+        boolean port = choice.map() == ServiceMap.INSIDE_PORTS || choice.map() == ServiceMap.OUTSIDE_PORTS;
+        int address = port ? 0 : choice.family().bits() / 8;
+        IpProtocol protocol = Arrays.stream(IpProtocol.values())
+                .filter(one -> one.number() == Byte.toUnsignedInt(key[address]))
+                .findFirst()
+                .orElseThrow();
+        byte[] slot = ByteBuffer.allocate(address + 2 * Integer.BYTES)
                 .order(ByteOrder.nativeOrder())
-                .put(key)
+                .put(key, 0, address)
+                .put(key, address + Integer.BYTES, Integer.BYTES)
                 .putInt(number)
                 .array();
-        boolean port = choice.map() == ServiceMap.INSIDE_PORTS || choice.map() == ServiceMap.OUTSIDE_PORTS;
-        return new Member.Place(
-                port ? ServiceMap.PORT_ENDPOINTS : ServiceMap.ENDPOINTS, choice.family(), Octets.of(slot));
+        return new Member.Place(ServiceMap.endpoints(protocol, port), choice.family(), Octets.of(slot));
     }
 
     private List<String> leadsTo(String address, int port) {
-        byte[] start = ByteBuffer.allocate(12)
+        byte[] start = ByteBuffer.allocate(8)
                 .put(IpAddress.parse(address).bytes())
-                .put((byte) IpProtocol.TCP.number())
-                .put(new byte[3])
                 .putShort((short) port)
                 .array();
         return kernel.entrySet().stream()
-                .filter(entry -> entry.getKey().map() == ServiceMap.ENDPOINTS
+                .filter(entry -> entry.getKey().map() == ServiceMap.TCP_ENDPOINTS
                         && entry.getKey().family() == IpFamily.V4)
                 .filter(entry ->
                         Arrays.equals(Arrays.copyOf(entry.getKey().key().toBytes(), start.length), start))
