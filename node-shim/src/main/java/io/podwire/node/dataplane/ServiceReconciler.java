@@ -126,18 +126,24 @@ public final class ServiceReconciler {
 
     /** Looks at the table, as after another program's change of it, and puts right what is not. */
     public void told(NftEvent event) {
-        if (event instanceof NftEvent.TableChanged(String family, String name, boolean own, String process)
-                && !own
-                && family.equals("inet")
-                && name.equals(ServiceChains.TABLE)) {
-            loop.execute(() -> {
-                if (began) {
+        switch (event) {
+            case NftEvent.TableChanged(String family, String name, boolean own, String process) -> {
+                if (!own && family.equals("inet") && name.equals(ServiceChains.TABLE)) {
                     log.warn("{} has changed table {}, it is read again", process, name);
-                    known = false;
-                    again();
+                    readAgain();
                 }
-            });
+            }
+            case NftEvent.Lost _ -> readAgain();
         }
+    }
+
+    private void readAgain() {
+        loop.execute(() -> {
+            if (began) {
+                known = false;
+                again();
+            }
+        });
     }
 
     /** The node may have other addresses than before. */

@@ -1,6 +1,7 @@
 package io.podwire.node.dataplane;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
@@ -9,6 +10,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.Conntrack;
 import io.podwire.node.netlink.LinkEvents;
+import io.podwire.node.netlink.NftEvent;
 import io.podwire.node.netlink.NftRules;
 import io.podwire.node.netlink.NftTables;
 import io.podwire.node.netlink.RtnetlinkPool;
@@ -51,6 +53,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Real packets to Services: a node with two pods, a client on one side of it and an endpoint on the other. */
@@ -441,6 +444,20 @@ final class ServiceReconcilerNetnsTest {
         assertThat(Peers.ask(node, "tcp", VIP, 8080)).isEqualTo("refused");
         assertThat(reconciler().replace(ports).join()).isEqualTo(1);
         assertThat(Peers.ask(node, "tcp", VIP, 8080)).isNotIn("refused", "nothing");
+    }
+
+    static Stream<NftEvent> whatSomebodyElseDid() {
+        return Stream.of(new NftEvent.TableChanged("inet", "podwire-services", false, "nft (1)"), new NftEvent.Lost());
+    }
+
+    @ParameterizedTest
+    @MethodSource("whatSomebodyElseDid")
+    void whatOthersChangeIsPutRight(NftEvent event) {
+        serve(Ports.port("ns/s", VIP, 8080).endpoints(A + ":80"));
+        node.run("nft", "flush map inet podwire-services inside-4");
+        assertThat(Peers.ask(b, "tcp", VIP, 8080)).isEqualTo("refused");
+        services.told(event);
+        await().untilAsserted(() -> assertThat(Peers.ask(b, "tcp", VIP, 8080)).isEqualTo(B));
     }
 
     @Test
