@@ -36,6 +36,7 @@ final class BirdLabTest {
             - {name: mesh-b, address: 198.51.100.14, asn: 64512, importRules: [0.0.0.0/0 ge 1 le 32]}
             - {name: border, address: 198.51.100.15, asn: 64515, ttlSecurity: true, communities: ["64512:7"],
                largeCommunities: ["64512:7:8"], importRules: [0.0.0.0/0 ge 1 le 32]}
+            - {name: far, address: 198.51.100.17, asn: 64517, ttlSecurity: true, passive: true}
             - {name: six, address: "2001:db8:64::16", asn: 64516, port: 1790, maxPrefixes: 2,
                importRules: ["2000::/3 le 64"]}
             """);
@@ -170,17 +171,22 @@ final class BirdLabTest {
     @Test
     void wrongKeysAndPacketsFromAfarGetNoSession() {
         Bird unsigned = bird("signed", 11, 64512, "password \"wrong\"; debug { events };");
-        Bird far = bird("border", 15, 64515, "multihop 2; debug { events };");
+        Bird dialed = bird("border", 15, 64515, "multihop 2; passive yes; debug { events };");
+        Bird dials = bird("far", 17, 64517, "multihop 2; debug { events };");
         var _ = bird("client", 12, 64512, "");
         net.awaitEstablished("client");
         await("several attempts").atMost(SOON).until(() -> unsigned.daemon().logged("Connecting to") >= 3);
-        await("an attempt").atMost(SOON).until(() -> far.daemon().logged("Connecting to") >= 1);
         // BIRD answers whom dials it with a TTL of 255, and says all else with 2.
-        assertThat(far.daemon().logged("Connected"))
+        await("the reflector's attempt")
+                .atMost(SOON)
+                .until(() -> dialed.daemon().logged("Incoming connection") >= 1);
+        await("an attempt").atMost(SOON).until(() -> dials.daemon().logged("Connecting to") >= 1);
+        assertThat(dials.daemon().logged("Connected"))
                 .as("its SYN was not answered")
                 .isZero();
         assertThat(net.peer("signed").getSessions()).isZero();
         assertThat(net.peer("border").getSessions()).isZero();
+        assertThat(net.peer("far").getSessions()).isZero();
         assertThat(net.peer("client").getState()).isEqualTo("Established");
     }
 

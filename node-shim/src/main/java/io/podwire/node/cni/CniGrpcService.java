@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.protobuf.ByteString;
 import io.grpc.Context;
+import io.grpc.Deadline;
 import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -12,15 +13,20 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.proto.cni.v1.CniGrpc;
 import io.podwire.proto.cni.v1.CniReply;
 import io.podwire.proto.cni.v1.CniRequest;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The edge to cni-shim: turns requests into calls, and results and errors into a plugin's output. */
 public final class CniGrpcService extends CniGrpc.CniImplBase {
     private static final Logger log = LoggerFactory.getLogger(CniGrpcService.class);
+
+    /** What an answer may take to cni-shim, and the deadline's own way here: later than this before it is too late. */
+    static final Duration ANSWER_TIME = Duration.ofMillis(100);
 
     private final AddFlow add;
     private final DelFlow del;
@@ -68,13 +74,12 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
 
     @Override
     public void add(CniRequest request, StreamObserver<CniReply> reply) {
-        // Cancelled when cni-shim is gone.
         Context waiting = Context.current();
         answer(adds, request, reply, config -> {
             CniCall call = call(request, config);
             // A DEL that waits in the spool is older than this ADD, and wins over the ADD before it.
             spool.drain(call.key(), this::delSpooled);
-            return Optional.of(add.add(call, waiting::isCancelled));
+            return Optional.of(add.add(call, () -> gone(waiting)));
         });
     }
 
@@ -113,6 +118,16 @@ public final class CniGrpcService extends CniGrpc.CniImplBase {
     /** Does the DELs that cni-shim wrote down while node-shim was away. */
     public void drainSpool() {
         spool.drain(this::delSpooled);
+    }
+
+    /**
+     * True once cni-shim has ended, or gives up before it would read an answer. The deadline is looked at by itself: after
+     * node-shim was stopped for a while, the thread of an ADD may run before the one that reads of the end.
+     */
+    static boolean gone(Context waiting) {
+        Deadline deadline = waiting.getDeadline();
+        return waiting.isCancelled()
+                || (deadline != null && deadline.timeRemaining(TimeUnit.MILLISECONDS) < ANSWER_TIME.toMillis());
     }
 
     private void delSpooled(CniRequest request) throws CniException {
