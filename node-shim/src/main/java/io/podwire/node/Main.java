@@ -34,6 +34,8 @@ import io.podwire.node.dataplane.DriftWatch;
 import io.podwire.node.dataplane.DriftWatch.Part;
 import io.podwire.node.dataplane.DriftWatch.Result;
 import io.podwire.node.dataplane.FailPoints;
+import io.podwire.node.dataplane.FastPath;
+import io.podwire.node.dataplane.FastPathDevices;
 import io.podwire.node.dataplane.PodExtras;
 import io.podwire.node.dataplane.PodMtus;
 import io.podwire.node.dataplane.PodNames;
@@ -123,6 +125,9 @@ public final class Main {
     private static final int STACK_BYTES = 256 * 1024;
     private static final Duration GARBAGE = Duration.ofSeconds(1);
     private static final Duration UPKEEP = Duration.ofSeconds(5);
+    /** From an ADD to the pod's fast path, at most. */
+    private static final Duration FAST_PATH = Duration.ofSeconds(2);
+
     private static final Duration OWN_AUDIT = Duration.ofSeconds(30);
     /** For ipam-service's answer in an audit; the command that asks waits five. */
     private static final Duration AUDIT = Duration.ofSeconds(3);
@@ -153,6 +158,7 @@ public final class Main {
         Files.createDirectories(
                 options.stateDir(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Rtnetlink host = context.own(Rtnetlink.open());
+        FastPathDevices.detachAll(host);
         IntentFolder intents = new IntentFolder(options.stateDir().resolve("intents"));
         Journal journal;
         switch (JournalStart.open(options.stateDir().resolve("journal.mv"), intents, host.links())) {
@@ -210,7 +216,8 @@ public final class Main {
                 task -> upkeep.schedule(forgetting(book.shortestCoolDown()), task));
         // A program goes from its stream to the kernel on one thread: waking a second one costs more than the work.
         EventLoop rules = context.own(new EventLoop("rules"));
-        KernelNft nft = context.own(KernelNft.open());
+        FastPath fastPath = context.own(new FastPath());
+        KernelNft nft = context.own(KernelNft.open(fastPath));
         Supplier<List<LocalEndpoint>> endpoints =
                 () -> attachments.all().stream().map(Node::endpoint).toList();
         RulesetReconciler ruleset = new RulesetReconciler(
@@ -365,6 +372,24 @@ public final class Main {
                 () -> options.mtu() == 0 ? underlay.look().podMtu(options.routeMode()) : options.mtu(),
                 routes::look);
         upkeep.every(UPKEEP, mtu::look);
+        routes.whenChanged(fastPath::forget);
+        if (options.fastPath()) {
+            FastPathDevices devices = new FastPathDevices(
+                    fastPath,
+                    sockets,
+                    sysctl,
+                    options.vxlanPort(),
+                    () -> new FastPathDevices.Wanted(
+                            attachments.all(Attachment.State.ATTACHED),
+                            underlay.last().ifindex(),
+                            routes.tunnelIndex(),
+                            bridge.bridgeIndex(),
+                            own.inode()));
+            upkeep.every(FAST_PATH, devices::look);
+            FunctionCounter.builder("podwire.fastpath.packets", devices, FastPathDevices::packets)
+                    .description("packets that took the short cut past the rules, which had let their flow pass")
+                    .register(context.meters());
+        }
         if (options.reapPeriod().isPositive()) {
             Reaper reaper = new Reaper(node, del);
             upkeep.execute(reaper::look);

@@ -143,6 +143,17 @@ public final class NodeOptions implements ServiceOptions {
     private boolean services;
 
     @Option(
+            names = "--fast-path",
+            negatable = true,
+            defaultValue = "true",
+            fallbackValue = "true",
+            description =
+                    "Have packets of TCP and UDP flows that the rules let pass take a short cut by BPF, past the rules"
+                            + " until these change and for a second at most, where the kernel can. --no-fast-path: every packet"
+                            + " passes the rules. Default: true")
+    private boolean fastPath;
+
+    @Option(
             names = "--node-port-addresses",
             paramLabel = "CIDR",
             split = ",",
@@ -345,6 +356,11 @@ public final class NodeOptions implements ServiceOptions {
     /** True when Services are served. */
     public boolean services() {
         return services && policyService().isPresent();
+    }
+
+    /** True when packets may take a short cut past rules that let their flow pass. */
+    public boolean fastPath() {
+        return fastPath;
     }
 
     /** Where node ports are open; empty: at the node's addresses on the underlay. */

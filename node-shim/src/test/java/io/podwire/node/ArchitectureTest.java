@@ -30,6 +30,9 @@ final class ArchitectureTest {
     static final ArchRule SCHED_SEES_FFM = only("sched", "ffm");
 
     @ArchTest
+    static final ArchRule BPF_SEES_FFM = only("bpf", "ffm");
+
+    @ArchTest
     static final ArchRule WIRE_SEES_FFM = only("netlink.wire", "ffm");
 
     @ArchTest
@@ -77,6 +80,7 @@ final class ArchitectureTest {
             "dataplane",
             "journal",
             "plan",
+            "bpf",
             "netns",
             "sched",
             "netlink",

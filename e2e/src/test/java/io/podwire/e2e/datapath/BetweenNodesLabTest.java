@@ -27,6 +27,7 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class BetweenNodesLabTest {
     private static final Duration SOON = Duration.ofSeconds(20);
+    private static final int MESSAGES = 100;
 
     private TwoSubnets net;
     private PodAt one;
@@ -243,6 +244,29 @@ final class BetweenNodesLabTest {
         }
         crossSubnet();
         awaitReached(one, three);
+    }
+
+    @Test
+    void packetsOfConnectionsTakeTheFastPathOnBothNodesDirectlyAndInVxlan() throws Exception {
+        for (int number : new int[] {2, 3}) {
+            PodAt other = number == 2 ? two : three;
+            for (String address : List.of(other.four(), other.six())) {
+                try (Connection connection = Connection.between(one, other, address)) {
+                    await("both nodes' fast path to " + address).atMost(SOON).untilAsserted(() -> {
+                        long sender = net.node(1).shortCuts();
+                        long receiver = net.node(number).shortCuts();
+                        long tunnelled = net.node(1).tunnelled();
+                        connection.exchange(MESSAGES);
+                        // A message and an answer; what they acknowledge may go with them.
+                        assertThat(net.node(1).shortCuts() - sender).isGreaterThan(MESSAGES * 9L / 5);
+                        assertThat(net.node(number).shortCuts() - receiver).isGreaterThan(MESSAGES * 9L / 5);
+                        assertThat(net.node(1).tunnelled() - tunnelled > MESSAGES)
+                                .as("in VXLAN")
+                                .isEqualTo(number == 3);
+                    });
+                }
+            }
+        }
     }
 
     private static void awaitReached(PodAt from, PodAt to) {

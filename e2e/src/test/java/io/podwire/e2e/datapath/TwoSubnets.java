@@ -393,6 +393,21 @@ public final class TwoSubnets implements AutoCloseable {
                     .orElse(-1);
         }
 
+        /** Packets that have taken the fast path, by its metrics page. */
+        long shortCuts() {
+            return Shell.output(
+                            "nsenter",
+                            "--net=/run/netns/" + name,
+                            "busybox",
+                            "wget",
+                            "-qO-",
+                            "http://127.0.0.1:7480/metrics")
+                    .lines()
+                    .filter(line -> line.startsWith("podwire_fastpath_packets_total "))
+                    .mapToLong(line -> (long) Double.parseDouble(line.substring(line.indexOf(' ') + 1)))
+                    .sum();
+        }
+
         /** Routes of Podwire to other nodes. */
         String routes() {
             return ip(name, "route show proto 112") + ip(name, "-6 route show proto 112");

@@ -63,6 +63,10 @@ public final class RouteReconciler {
     /** What was in the kernel when it was last as planned: what differs from that is others' doing. */
     private Optional<Planned> reached = Optional.empty();
 
+    private volatile Runnable changed = () -> {};
+    /** How many objects the current look has put, or removed. */
+    private int touched;
+
     private volatile int tunnelIndex;
     private volatile Set<IpPrefix> destinations = Set.of();
 
@@ -171,6 +175,11 @@ public final class RouteReconciler {
         return tunnelIndex;
     }
 
+    /** Has something called, on the loop, when packets may go elsewhere than before. */
+    public void whenChanged(Runnable action) {
+        changed = action;
+    }
+
     private void planned() {
         try {
             apply();
@@ -191,7 +200,15 @@ public final class RouteReconciler {
         if (plan.isPresent() || ownBlocks.isPresent()) {
             Optional<Planned> before = reached;
             reached = Optional.empty();
-            Planned done = reconcile(now, device, before);
+            touched = 0;
+            Planned done;
+            try {
+                done = reconcile(now, device, before);
+            } finally {
+                if (touched > 0) {
+                    changed.run();
+                }
+            }
             // What an earlier life left, and the first plan takes away, others have not put there.
             reached = plan.isPresent() ? Optional.of(done) : Optional.empty();
         }
@@ -301,6 +318,7 @@ public final class RouteReconciler {
 
     /** Something was put into the kernel: a repair if it had been there. */
     private <T> void missed(Optional<Set<T>> before, T it, String object, Object name, String where) {
+        touched++;
         if (before.filter(had -> had.contains(it)).isPresent()) {
             repaired(object, name, "was not" + where + " as planned", "put there");
         }
@@ -308,6 +326,7 @@ public final class RouteReconciler {
 
     /** Something was removed from the kernel: a repair if it had not been there. */
     private <T> void extra(Optional<Set<T>> before, T it, String object, Object name, String where) {
+        touched++;
         if (before.filter(had -> !had.contains(it)).isPresent()) {
             repaired(object, name, "was" + where + " and not planned", "removed");
         }

@@ -73,6 +73,7 @@ public final class Libc {
     private static final MethodHandle EVENTFD_WRITE = find("eventfd_write");
     private static final MethodHandle POLL = find("poll");
     private static final MethodHandle GETTID = find("gettid");
+    private static final MethodHandle CLOCK_GETTIME = find("clock_gettime");
     private static final MethodHandle SCHED_GETCPU = find("sched_getcpu");
     private static final MethodHandle SCHED_SETAFFINITY = find("sched_setaffinity");
     private static final MethodHandle SCHED_GETAFFINITY = find("sched_getaffinity");
@@ -102,6 +103,8 @@ public final class Libc {
     private static final int SOCKADDR_NL_BYTES = 12;
 
     private static final int SOCKADDR_NL_PORT = 4;
+    private static final int CLOCK_MONOTONIC = 1;
+    private static final long NANOS_PER_SECOND = 1_000_000_000L;
     /** More than any number of signals that come in a row. */
     private static final int INTERRUPTIONS = 1000;
 
@@ -285,6 +288,18 @@ public final class Libc {
     public static int eventfd() {
         return (int) call(
                 "eventfd", (_, state) -> (int) (long) EVENTFD.invokeExact(state, 0L, (long) EFD_CLOEXEC, 0L, 0L, 0L));
+    }
+
+    /** clock_gettime(2) of CLOCK_MONOTONIC, which BPF programs see too: ns since a fixed moment of this boot. */
+    public static long monotonicNanos() {
+        return call("clock_gettime", (arena, state) -> {
+            MemorySegment timespec = arena.allocate(JAVA_LONG, 2);
+            long result = (int)
+                    (long) CLOCK_GETTIME.invokeExact(state, (long) CLOCK_MONOTONIC, timespec.address(), 0L, 0L, 0L);
+            return result < 0
+                    ? result
+                    : timespec.getAtIndex(JAVA_LONG, 0) * NANOS_PER_SECOND + timespec.getAtIndex(JAVA_LONG, 1);
+        });
     }
 
     /** gettid(2): the kernel's number of the calling thread. */

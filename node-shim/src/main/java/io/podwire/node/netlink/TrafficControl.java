@@ -1,6 +1,7 @@
 package io.podwire.node.netlink;
 
 import io.podwire.node.ffm.Errno;
+import io.podwire.node.netlink.rt.BpfFilter;
 import io.podwire.node.netlink.rt.Classifier;
 import io.podwire.node.netlink.rt.FilterCodec;
 import io.podwire.node.netlink.rt.KernelPart;
@@ -25,11 +26,12 @@ public final class TrafficControl {
 
     /** What is at the root and the ingress of a device. */
     public List<Qdisc> qdiscs(int ifindex) {
-        return socket
-                .dump(() -> "list queueing disciplines", QdiscCodec.GET, QdiscCodec::writeDump, QdiscCodec::read)
-                .stream()
-                .filter(qdisc -> qdisc.ifindex() == ifindex)
-                .toList();
+        return qdiscs().stream().filter(qdisc -> qdisc.ifindex() == ifindex).toList();
+    }
+
+    /** What is at the root and the ingress of each device. */
+    public List<Qdisc> qdiscs() {
+        return socket.dump(() -> "list queueing disciplines", QdiscCodec.GET, QdiscCodec::writeDump, QdiscCodec::read);
     }
 
     /**
@@ -103,6 +105,50 @@ public final class TrafficControl {
         } catch (NetlinkException e) {
             throw e.errno() == Errno.ENOENT ? new KernelLacksException(e, KernelPart.INGRESS) : e;
         }
+    }
+
+    /**
+     * Has a BPF program see a device's packets, in place of the one of Podwire's that did. Others' filters stay, and come
+     * first.
+     *
+     * @throws KernelLacksException when the kernel has no place for it or no such classifier
+     */
+    public void attach(BpfFilter filter) {
+        try {
+            socket.change(
+                    () -> "make the place for filters of link " + filter.ifindex(),
+                    QdiscCodec.NEW,
+                    NlMessage.CREATE | NlMessage.EXCLUSIVE,
+                    out -> QdiscCodec.writeClsact(out, filter.ifindex()),
+                    Errno.EEXIST);
+        } catch (NetlinkException e) {
+            throw e.errno() == Errno.ENOENT ? new KernelLacksException(e, KernelPart.INGRESS) : e;
+        }
+        try {
+            socket.change(
+                    () -> "attach " + filter,
+                    FilterCodec.NEW,
+                    NlMessage.CREATE | NlMessage.REPLACE,
+                    out -> FilterCodec.write(out, filter));
+        } catch (NetlinkException e) {
+            throw e.errno() == Errno.ENOENT ? new KernelLacksException(e, KernelPart.BPF_CLASSIFIER) : e;
+        }
+    }
+
+    /**
+     * Has no BPF program of Podwire's see a device's packets.
+     *
+     * @return false when none did, or the device is gone
+     */
+    public boolean detach(int ifindex, BpfFilter.Side side) {
+        return socket.change(
+                () -> "detach from link " + ifindex,
+                FilterCodec.DELETE,
+                0,
+                out -> FilterCodec.writeDelete(out, ifindex, side),
+                Errno.ENOENT,
+                Errno.EINVAL,
+                Errno.ENODEV);
     }
 
     private void addFilter(Redirect redirect, Classifier classifier) {

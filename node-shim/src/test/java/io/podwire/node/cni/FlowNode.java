@@ -13,6 +13,8 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.node.address.AddressBook;
 import io.podwire.node.dataplane.BridgeWiring;
 import io.podwire.node.dataplane.FailPoints;
+import io.podwire.node.dataplane.FastPath;
+import io.podwire.node.dataplane.FastPathDevices;
 import io.podwire.node.dataplane.Finding;
 import io.podwire.node.dataplane.PodExtras;
 import io.podwire.node.dataplane.RulesetReconciler;
@@ -68,7 +70,8 @@ final class FlowNode implements AutoCloseable {
     private final Path folder;
     private final LinkEvents events = LinkEvents.open(host.netns());
     private final Conntrack conntrack = Conntrack.open(host.netns());
-    private final KernelNft nft;
+    final FastPath fastPath = new FastPath();
+    final KernelNft nft;
     private final RulesetReconciler ruleset;
     private Journal journal;
     private CniGrpcService cni;
@@ -87,7 +90,7 @@ final class FlowNode implements AutoCloseable {
         book.addBlock(IpPrefix.parse("10.1.0.0/29"), "default");
         book.addBlock(IpPrefix.parse("10.2.0.0/31"), "blue");
         book.addBlock(IpPrefix.parse("fd00:1::/125"), "six");
-        nft = NetnsThread.call(host.netns(), KernelNft::open);
+        nft = NetnsThread.call(host.netns(), () -> KernelNft.open(fastPath));
         ruleset = new RulesetReconciler(nft, loop, FAMILIES, 4789, Masquerade.NONE);
         ruleset.start(List.of(), Optional.empty());
         start(FailPoints.none());
@@ -143,6 +146,24 @@ final class FlowNode implements AutoCloseable {
 
     <T> T onHost(Callable<T> body) throws Exception {
         return NetnsThread.call(host.netns(), body);
+    }
+
+    /** What brings the fast path to pods and to the underlay, on each look, which must be made {@link #onHost}. */
+    FastPathDevices fastPathDevices() {
+        return new FastPathDevices(
+                fastPath,
+                sockets,
+                SYSCTL,
+                4789,
+                () -> new FastPathDevices.Wanted(
+                        node.attachments().all(),
+                        host.ipJson("link", "show", "eth0")
+                                .path(0)
+                                .path("ifindex")
+                                .asInt(),
+                        0,
+                        wiring.bridgeIndex(),
+                        host.netns().inode()));
     }
 
     /** A call about eth0 of a container, with further members of the configuration. */

@@ -6,4 +6,9 @@ package io.podwire.node.netlink.rt;
  * @param ifindex the device
  * @param kind what it is
  */
-public record Qdisc(int ifindex, QdiscKind kind) {}
+public record Qdisc(int ifindex, QdiscKind kind) {
+    /** True for a place for filters on what comes in, or leaves. */
+    public boolean takesFilters() {
+        return kind instanceof QdiscKind.Ingress || kind.equals(new QdiscKind.Other("clsact"));
+    }
+}

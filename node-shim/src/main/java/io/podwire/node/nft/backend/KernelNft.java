@@ -35,33 +35,49 @@ public final class KernelNft implements NftBackend, AutoCloseable {
     private final Netns netns;
     private final NftBatch batch;
     private final NftTables tables;
+    private final RuleChanges heard;
     private final MemberChanges members = new MemberChanges();
     /** Empty after a failure, until the next use, and after close. */
     private Optional<LibNftables> library;
 
     private boolean closed;
 
-    private KernelNft(Netns netns, LibNftables library, NftBatch batch, NftTables tables) {
+    private KernelNft(Netns netns, LibNftables library, NftBatch batch, NftTables tables, RuleChanges heard) {
         this.netns = netns;
         this.library = Optional.of(library);
         this.batch = batch;
         this.tables = tables;
+        this.heard = heard;
     }
 
     /** Opens it in the network namespace of the calling thread. */
     public static KernelNft open() {
-        return new KernelNft(Netns.current(), LibNftables.open(), NftBatch.open(), NftTables.open());
+        return open(RuleChanges.UNHEARD);
+    }
+
+    /**
+     * Opens it in the network namespace of the calling thread.
+     *
+     * @param heard who is told of each transaction, before it and after it
+     */
+    public static KernelNft open(RuleChanges heard) {
+        return new KernelNft(Netns.current(), LibNftables.open(), NftBatch.open(), NftTables.open(), heard);
     }
 
     @Override
     public void apply(Transaction transaction) throws NftException {
+        if (transaction.isEmpty()) {
+            return;
+        }
         lock.lock();
+        heard.begin();
         try {
-            if (!transaction.isEmpty() && !changedMembers(transaction)) {
+            if (!changedMembers(transaction)) {
                 run(transaction.text(), 0);
                 members.applied(transaction);
             }
         } finally {
+            heard.end();
             lock.unlock();
         }
     }
@@ -72,7 +88,12 @@ public final class KernelNft implements NftBackend, AutoCloseable {
      * @throws NftException when they are refused; nothing was done then
      */
     public void script(String commands) throws NftException {
-        run(commands, 0);
+        heard.begin();
+        try {
+            run(commands, 0);
+        } finally {
+            heard.end();
+        }
     }
 
     /**
@@ -82,6 +103,7 @@ public final class KernelNft implements NftBackend, AutoCloseable {
      */
     public void change(List<SetElements> messages) throws NftException {
         lock.lock();
+        heard.begin();
         try {
             if (closed) {
                 throw new NftException("nftables is closed; nothing was changed");
@@ -92,6 +114,7 @@ public final class KernelNft implements NftBackend, AutoCloseable {
         } catch (NetlinkException e) {
             throw new NftException("changing set members: " + e.getMessage(), e);
         } finally {
+            heard.end();
             lock.unlock();
         }
     }
