@@ -7,6 +7,7 @@ import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.RtnetlinkPool;
 import io.podwire.node.netlink.ct.Connection;
 import io.podwire.node.netlink.rt.InterfaceAddress;
+import io.podwire.node.plan.IpProtocol;
 import io.podwire.node.service.Called;
 import java.util.Collection;
 import java.util.HashMap;
@@ -19,9 +20,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Has the kernel forget flows of UDP and SCTP that called a Service and go elsewhere than to an endpoint that it has now:
- * to one that is gone, or to nobody, because the Service came after them. Connections of TCP end by themselves, those to
- * endpoints that are gone may finish. One thread uses it.
+ * Has the kernel forget flows that called a Service and go elsewhere than to an endpoint that it has now: to one that is
+ * gone, or to nobody, because the Service came after them. Of TCP only those that nobody has answered: with them a
+ * client's next SYN would go where the first one went, and the next client's that has its port. Others end by
+ * themselves, those to endpoints that are gone may finish. One thread uses it.
  */
 public final class StaleServiceFlows {
     private static final Logger log = LoggerFactory.getLogger(StaleServiceFlows.class);
@@ -82,6 +84,7 @@ public final class StaleServiceFlows {
             allowed = called.get(new Place(Optional.empty(), protocol, port));
         }
         return allowed != null
+                && !(protocol == IpProtocol.TCP.number() && connection.answered())
                 && !allowed.contains(new Called.Endpoint(
                         connection.reply().source(), connection.reply().sourcePort()));
     }

@@ -12,7 +12,7 @@ import java.util.Set;
  *
  * @param family of the flows
  * @param address that was called; empty: a port of the node
- * @param protocol of the port; one without connections of its own
+ * @param protocol of the port; of TCP, connections that nobody has answered are meant
  * @param port that was called
  * @param allowed where such flows may go; nowhere: nobody serves there any more
  */

@@ -123,7 +123,7 @@ public final class ServiceState {
         share(sharedBefore, sharedAfter, before, after);
         return new Outcome(
                 ServiceChange.between(before, after, chains),
-                stale(old, now, calledBefore),
+                stale(now, calledBefore),
                 clients(old, false),
                 passedOver(next.values()));
     }
@@ -273,13 +273,10 @@ public final class ServiceState {
         return sentences;
     }
 
-    /** Of protocols without connections: where flows may go, by what they called. */
+    /** Where flows may go, by what they called. */
     private Map<Front.Place, Set<Called.Endpoint>> called(Collection<ServicePort> of) {
         Map<Front.Place, Set<Called.Endpoint>> called = new LinkedHashMap<>();
         for (ServicePort port : of) {
-            if (port.protocol() == IpProtocol.TCP) {
-                continue;
-            }
             Set<Called.Endpoint> allowed = new HashSet<>();
             Stream.concat(port.cluster().stream(), port.local().stream())
                     .forEach(target -> allowed.add(new Called.Endpoint(target.address(), target.port())));
@@ -317,19 +314,20 @@ public final class ServiceState {
     }
 
     /** Places that are new or gone, or have lost an endpoint. */
-    private List<Called> stale(
-            Collection<ServicePort> old, Collection<ServicePort> now, Map<Front.Place, Set<Called.Endpoint>> before) {
-        if (Stream.concat(old.stream(), now.stream()).allMatch(port -> port.protocol() == IpProtocol.TCP)) {
-            return List.of();
-        }
+    private List<Called> stale(Collection<ServicePort> now, Map<Front.Place, Set<Called.Endpoint>> before) {
         Map<Front.Place, Set<Called.Endpoint>> after = called(now);
         List<Called> stale = new ArrayList<>();
         before.keySet().stream()
-                .filter(place -> !after.containsKey(place))
+                .filter(place -> place.protocol() != IpProtocol.TCP && !after.containsKey(place))
                 .forEach(place -> stale.add(called(place, Set.of())));
         after.forEach((place, allowed) -> {
             Set<Called.Endpoint> had = before.get(place);
-            if (had == null || had.isEmpty() || !allowed.containsAll(had)) {
+            // A place of TCP that is new: what was sent there before went astray. Connections to its endpoints may
+            // finish.
+            boolean astray = place.protocol() == IpProtocol.TCP
+                    ? had == null
+                    : had == null || had.isEmpty() || !allowed.containsAll(had);
+            if (astray) {
                 stale.add(called(place, allowed));
             }
         });

@@ -414,6 +414,16 @@ final class ServiceReconcilerNetnsTest {
         assertThat(flowsTo(B, 85)).isEqualTo(2);
     }
 
+    /** Its SYN was sent on as it was, and conntrack would do the same with each that follows from this port. */
+    @ParameterizedTest
+    @ValueSource(strings = {VIP, VIP_6})
+    void whoCalledBeforeTheServiceWasThereIsServedByTheNextSyn(String vip) {
+        boolean six = vip.contains(":");
+        assertThat(Peers.ask(client, "tcp", vip, 8081, 5355)).isEqualTo("nothing");
+        serve(Ports.port("ns/late", vip, 8081).endpoints(six ? "[" + A_6 + "]:80" : A + ":80"));
+        assertThat(Peers.ask(client, "tcp", vip, 8081, 5355)).isEqualTo(six ? CLIENT_6 : CLIENT);
+    }
+
     private static long flowsTo(String address, int port) {
         return conntrack
                 .connections(

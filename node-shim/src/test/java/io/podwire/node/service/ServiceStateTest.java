@@ -1,6 +1,7 @@
 package io.podwire.node.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
@@ -104,6 +105,22 @@ final class ServiceStateTest {
         assertThat(state.change(List.of(), List.of(two.id())).called())
                 .extracting(Called::allowed)
                 .containsExactly(Set.of());
+    }
+
+    @Test
+    void whatCalledAServiceOfTcpBeforeItWasThereIsForgottenIfNobodyAnswered() {
+        ServicePort two = Ports.port("ns/web", "10.96.0.11", 80)
+                .endpoints("10.1.0.1:53", "10.1.0.2:53")
+                .build();
+        assertThat(state.change(List.of(two), List.of()).called())
+                .extracting(Called::protocol, Called::allowed)
+                .containsExactly(tuple(IpProtocol.TCP, Set.of(endpoint("10.1.0.1"), endpoint("10.1.0.2"))));
+        ServicePort one =
+                Ports.port("ns/web", "10.96.0.11", 80).endpoints("10.1.0.2:53").build();
+        assertThat(state.change(List.of(one), List.of()).called())
+                .as("connections to its endpoints may finish")
+                .isEmpty();
+        assertThat(state.change(List.of(), List.of(one.id())).called()).isEmpty();
     }
 
     private static ServicePort udp(String... endpoints) {

@@ -25,8 +25,12 @@ public final class ConnectionCodec {
 
     private static final int CTA_TUPLE_ORIG = 1;
     private static final int CTA_TUPLE_REPLY = 2;
+    private static final int CTA_STATUS = 3;
     private static final int CTA_ZONE = 18;
     private static final int CTA_FILTER = 25;
+
+    /** Of CTA_STATUS, linux/netfilter/nf_conntrack_common.h. */
+    private static final int IPS_SEEN_REPLY = 1 << 1;
 
     private static final int CTA_FILTER_ORIG_FLAGS = 1;
     private static final int CTA_FILTER_REPLY_FLAGS = 2;
@@ -101,17 +105,19 @@ public final class ConnectionCodec {
         Optional<FlowTuple> original = Optional.empty();
         Optional<FlowTuple> reply = Optional.empty();
         int zone = 0;
+        int status = 0;
         NlReader in = message.attributes(HEADER);
         while (in.next()) {
             switch (in.type()) {
                 case CTA_TUPLE_ORIG -> original = readTuple(in.nested());
                 case CTA_TUPLE_REPLY -> reply = readTuple(in.nested());
+                case CTA_STATUS -> status = in.i32be();
                 case CTA_ZONE -> zone = in.u16be();
                 default -> {}
             }
         }
         return original.isPresent() && reply.isPresent()
-                ? Optional.of(new Connection(original.get(), reply.get(), zone))
+                ? Optional.of(new Connection(original.get(), reply.get(), zone, (status & IPS_SEEN_REPLY) != 0))
                 : Optional.empty();
     }
 

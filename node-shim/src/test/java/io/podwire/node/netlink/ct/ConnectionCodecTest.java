@@ -16,7 +16,8 @@ final class ConnectionCodecTest {
     private static final Connection UDP = new Connection(
             new FlowTuple(17, IpAddress.parse("192.168.9.2"), IpAddress.parse("192.168.9.1"), 40_000, 8080),
             new FlowTuple(17, IpAddress.parse("10.1.0.1"), IpAddress.parse("192.168.9.2"), 53, 40_000),
-            0);
+            0,
+            true);
 
     @Test
     void aDeletionNamesTheOriginalDirection() {
@@ -28,7 +29,7 @@ final class ConnectionCodecTest {
 
     @Test
     void aZoneThatIsNotTheDefaultOneIsNamed() {
-        Connection zoned = new Connection(UDP.original(), UDP.reply(), 7);
+        Connection zoned = new Connection(UDP.original(), UDP.reply(), 7, true);
         assertThat(payload(out -> ConnectionCodec.writeDelete(out, zoned))).contains("06001200" + "00070000");
     }
 
@@ -49,9 +50,11 @@ final class ConnectionCodecTest {
                 + "1c00 0280 05000100 11000000 06000200 9c400000 06000300 1f900000";
         String reply = "3400 0280 1400 0180 08000100 0a010001 08000200 c0a80902"
                 + "1c00 0280 05000100 11000000 06000200 00350000 06000300 9c400000";
-        String more = "08000300 00000188" + "08000c00 44332211" + "08000b00 00000002";
+        String more = "08000300 0000018a" + "08000c00 44332211" + "08000b00 00000002";
         assertThat(ConnectionCodec.read(message("02000000" + original + reply + more)))
                 .contains(UDP);
+        assertThat(ConnectionCodec.read(message("02000000" + original + reply + "08000300 00000188")))
+                .contains(new Connection(UDP.original(), UDP.reply(), 0, false));
         String icmp = "3400 0180 1400 0180 08000100 c0a80902 08000200 c0a80901"
                 + "1c00 0280 05000100 01000000 06000400 9c400000 05000500 08000000";
         assertThat(ConnectionCodec.read(message("02000000" + icmp + reply))).isEmpty();
