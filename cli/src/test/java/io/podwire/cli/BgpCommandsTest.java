@@ -10,6 +10,7 @@ import io.podwire.proto.route.v1.BgpPath;
 import io.podwire.proto.route.v1.BgpPeer;
 import io.podwire.proto.route.v1.BgpPeerKind;
 import io.podwire.proto.route.v1.BgpRoute;
+import io.podwire.proto.route.v1.BgpRouteKind;
 import io.podwire.proto.route.v1.ExplainBgpRouteRequest;
 import io.podwire.proto.route.v1.ExplainBgpRouteResponse;
 import io.podwire.proto.route.v1.ListBgpPeersRequest;
@@ -53,18 +54,19 @@ class BgpCommandsTest {
     @Test
     void routesAreShownPageByPage() {
         assertThat(run("bgp", "routes")).isEqualTo("""
-                PREFIX          NEXT HOP    FROM              AS PATH  LOCAL PREF  PATHS  TOLD TO
-                10.244.1.0/26   192.0.2.10  node n1           -        100         2      1
-                203.0.113.0/24  10.0.0.1    peer 192.0.2.254  64513    200         1      0
+                PREFIX           NEXT HOP    FROM              KIND             AS PATH  LOCAL PREF  PATHS  TOLD TO
+                10.244.1.0/26    192.0.2.10  node n1           node's own       -        100         2      1
+                198.51.100.9/32  192.0.2.10  node n1, n2       service address  -        100         2      1
+                203.0.113.0/24   10.0.0.1    peer 192.0.2.254  learned          64513    200         1      0
                 """);
     }
 
     @Test
     void explainNamesEachPathsVerdict() {
         assertThat(run("bgp", "explain", "10.244.1.7")).isEqualTo("""
-                PREFIX         NEXT HOP    FROM                    AS PATH      ORIGIN      LOCAL PREF  MED  ORIGINATOR  CLUSTERS   COMMUNITIES  VERDICT
-                10.244.1.0/26  192.0.2.10  node n1                 -            igp         100         -    -           -          64512:7      in use, told to tor-a
-                10.244.1.0/26  10.0.0.9    peer 192.0.2.9 (stale)  64513 64514  incomplete  100         5    192.0.2.9   192.0.2.8  -            a better path has the shorter AS_PATH
+                PREFIX         NEXT HOP    FROM                    KIND        AS PATH      ORIGIN      LOCAL PREF  MED  ORIGINATOR  CLUSTERS   COMMUNITIES  VERDICT
+                10.244.1.0/26  192.0.2.10  node n1                 node's own  -            igp         100         -    -           -          64512:7      in use, told to tor-a
+                10.244.1.0/26  10.0.0.9    peer 192.0.2.9 (stale)  node's own  64513 64514  incomplete  100         5    192.0.2.9   192.0.2.8  -            a better path has the shorter AS_PATH
                 """);
     }
 
@@ -85,6 +87,7 @@ class BgpCommandsTest {
     private static final class Speaker extends BgpGrpc.BgpImplBase {
         private static final BgpRoute OURS = BgpRoute.newBuilder()
                 .setPrefix("10.244.1.0/26")
+                .setKind(BgpRouteKind.BGP_ROUTE_KIND_NODE)
                 .addPaths(BgpPath.newBuilder()
                         .setNode("n1")
                         .setNextHop("192.0.2.10")
@@ -135,10 +138,24 @@ class BgpCommandsTest {
         public void listBgpRoutes(ListBgpRoutesRequest request, StreamObserver<ListBgpRoutesResponse> observer) {
             ListBgpRoutesResponse.Builder page = ListBgpRoutesResponse.newBuilder();
             if (request.getPageToken().isEmpty()) {
-                page.addRoutes(OURS).setNextPageToken("10.244.1.0/26");
+                page.addRoutes(OURS)
+                        .addRoutes(BgpRoute.newBuilder()
+                                .setPrefix("198.51.100.9/32")
+                                .setKind(BgpRouteKind.BGP_ROUTE_KIND_SERVICE_ADDRESS)
+                                .addPaths(BgpPath.newBuilder()
+                                        .setNode("n1")
+                                        .setNextHop("192.0.2.10")
+                                        .setLocalPreference(100))
+                                .addPaths(BgpPath.newBuilder()
+                                        .setNode("n2")
+                                        .setNextHop("192.0.2.11")
+                                        .setLocalPreference(100))
+                                .addToldTo("tor-a"))
+                        .setNextPageToken("198.51.100.9/32");
             } else {
                 page.addRoutes(BgpRoute.newBuilder()
                         .setPrefix("203.0.113.0/24")
+                        .setKind(BgpRouteKind.BGP_ROUTE_KIND_LEARNED)
                         .addPaths(BgpPath.newBuilder()
                                 .setPeer("192.0.2.254")
                                 .setNextHop("10.0.0.1")

@@ -76,7 +76,10 @@ public final class BgpOptions {
             paramLabel = "PREFIX",
             split = ",",
             description = "Prefixes of addresses of services that peers are told, with every connected node as a"
-                    + " next hop: one of them, or several where the peer has addPaths.")
+                    + " next hop: one of them, or several where the peer has addPaths. Besides them peers are told each"
+                    + " load balancer and external IP inside them of a service with externalTrafficPolicy Local, with"
+                    + " the nodes that have an endpoint as next hops. The word pools stands for ipam-service's pools of"
+                    + " purpose load-balancer, read again at each --ownership-interval; it needs --ipam-service.")
     private List<String> services = new ArrayList<>();
 
     @Option(
@@ -91,6 +94,21 @@ public final class BgpOptions {
             description = "Read BGPPeers, podwire.io/v1, and which nodes are cordoned from the Kubernetes API:"
                     + " in-cluster service account, or KUBECONFIG")
     private boolean kubernetes;
+
+    /** The word among {@code --bgp-services} that stands for ipam-service's pools. */
+    private static final String POOLS = "pools";
+
+    /** Prefixes in which addresses of services lie, beside those of {@link #servicePools}. */
+    List<IpPrefix> services() {
+        return prefixes(
+                "--bgp-services",
+                services.stream().filter(text -> !text.equals(POOLS)).toList());
+    }
+
+    /** Whether they lie in ipam-service's pools for load balancers too. */
+    boolean servicePools() {
+        return services.contains(POOLS);
+    }
 
     /** Where what callers declare is kept. */
     Optional<StateFile> stateFile() {
@@ -144,8 +162,7 @@ public final class BgpOptions {
                 throw new IllegalArgumentException("--bgp-peer " + peer + ": " + e.getMessage(), e);
             }
         }
-        Origination origination =
-                new Origination(prefixes("--bgp-aggregates", aggregates), prefixes("--bgp-services", services));
+        Origination origination = new Origination(prefixes("--bgp-aggregates", aggregates), services());
         return Optional.of(
                 listen.isEmpty()
                         ? new SpeakerSettings(local, "", 0, all, origination, REFILL)

@@ -36,9 +36,13 @@ public final class Main {
 
     static void wire(RouteOptions options, ServiceContext context, TimeSource time) {
         Reflector reflector = context.own(new Reflector(time, options.staleAfter(), context.meters()));
+        reflector.serve(options.bgp().services(), options.bgp().servicePools());
         if (options.ipamService().isPresent()) {
-            OwnersClient owners =
-                    context.own(new OwnersClient(options.ipamService().get(), options.ownershipInterval(), reflector));
+            OwnersClient owners = context.own(new OwnersClient(
+                    options.ipamService().get(),
+                    options.ownershipInterval(),
+                    options.bgp().servicePools(),
+                    reflector));
             reflector.check(owners::ask);
             owners.start();
         } else {
@@ -48,6 +52,7 @@ public final class Main {
         Optional<SpeakerSettings> bgp = options.bgp().settings();
         if (bgp.isPresent()) {
             BgpSpeaker speaker = context.own(new BgpSpeaker(bgp.get(), time, new SplittableRandom()));
+            reflector.watchServices(speaker::services);
             reflector.watch(speaker::nodes);
             PeerRegistry registry =
                     new PeerRegistry(bgp.get(), options.bgp().stateFile(), speaker::peers, speaker::leaving);

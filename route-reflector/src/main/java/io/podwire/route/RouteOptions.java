@@ -75,6 +75,9 @@ public final class RouteOptions implements ServiceOptions {
     @Override
     public void check() {
         var _ = bgp.settings();
+        if (bgp.servicePools() && ipamService.isEmpty()) {
+            throw new IllegalArgumentException("--bgp-services=pools needs --ipam-service, whose pools these are");
+        }
         if (staleAfter.compareTo(Duration.ofSeconds(1)) < 0 || staleAfter.compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException("--stale-after must be 1s to 24h, got " + staleAfter);
         }

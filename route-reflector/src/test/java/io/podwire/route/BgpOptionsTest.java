@@ -150,6 +150,18 @@ class BgpOptionsTest {
                 .isEqualTo(new Origination(
                         List.of(IpPrefix.parse("10.244.0.0/16"), IpPrefix.parse("fd00:10:244::/56")),
                         List.of(IpPrefix.parse("203.0.113.0/24"))));
+        BgpOptions withPools = parsed(
+                        Map.of("PODWIRE_BGP_SERVICES", "203.0.113.0/24,pools"), speaks.toArray(String[]::new))
+                .bgp();
+        assertThat(withPools.services()).containsExactly(IpPrefix.parse("203.0.113.0/24"));
+        assertThat(withPools.servicePools()).isTrue();
+        assertThatThrownBy(() -> parsed(Map.of("PODWIRE_BGP_SERVICES", "pools"), speaks.toArray(String[]::new))
+                        .check())
+                .hasMessage("--bgp-services=pools needs --ipam-service, whose pools these are");
+        parsed(
+                        Map.of("PODWIRE_BGP_SERVICES", "pools", "PODWIRE_IPAM_SERVICE", "127.0.0.1:7471"),
+                        speaks.toArray(String[]::new))
+                .check();
         assertThatThrownBy(() -> parsed(environment).check()).hasMessageContaining("--bgp-asn");
         for (String wrong : List.of(
                 "--bgp-aggregates=10.0.0.0/8,10.244.0.0/16", "--bgp-services=10.0.0.1/8", "--bgp-services=all")) {

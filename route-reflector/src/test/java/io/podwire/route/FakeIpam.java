@@ -13,6 +13,12 @@ import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.ListAddressesResponse;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import io.podwire.proto.ipam.v1.ListPoolsRequest;
+import io.podwire.proto.ipam.v1.ListPoolsResponse;
+import io.podwire.proto.ipam.v1.Pool;
+import io.podwire.proto.ipam.v1.PoolPurpose;
+import io.podwire.proto.ipam.v1.PoolState;
+import io.podwire.proto.ipam.v1.PoolsGrpc;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -29,6 +35,7 @@ final class FakeIpam implements AutoCloseable {
     private final Map<String, NodeEpoch> blocks = new ConcurrentSkipListMap<>();
     private final Map<String, String> singles = new ConcurrentSkipListMap<>();
     private final Map<String, NodeEpoch> newest = new ConcurrentSkipListMap<>();
+    private final Map<String, Pool> pools = new ConcurrentSkipListMap<>();
     private final AtomicInteger lists = new AtomicInteger();
     private Server server;
     private int port;
@@ -51,6 +58,7 @@ final class FakeIpam implements AutoCloseable {
         server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), port))
                 .addService(new Blocks())
                 .addService(new Addresses())
+                .addService(new Pools())
                 .build()
                 .start();
         port = server.getPort();
@@ -89,6 +97,39 @@ final class FakeIpam implements AutoCloseable {
 
     void release(String address) {
         singles.remove(address);
+    }
+
+    /** There is a pool. */
+    void pool(String name, String cidr, PoolPurpose purpose, PoolState state) {
+        pools.put(
+                name,
+                Pool.newBuilder()
+                        .setName(name)
+                        .setCidr(cidr)
+                        .setPurpose(purpose)
+                        .setState(state)
+                        .build());
+    }
+
+    void dropPool(String name) {
+        pools.remove(name);
+    }
+
+    private final class Pools extends PoolsGrpc.PoolsImplBase {
+        @Override
+        public void listPools(ListPoolsRequest request, StreamObserver<ListPoolsResponse> answer) {
+            List<Pool> rest = pools.entrySet().stream()
+                    .filter(pool -> pool.getKey().compareTo(request.getPageToken()) > 0)
+                    .map(Map.Entry::getValue)
+                    .toList();
+            ListPoolsResponse.Builder response = ListPoolsResponse.newBuilder();
+            rest.stream().findFirst().ifPresent(response::addPools);
+            if (rest.size() > 1) {
+                response.setNextPageToken(rest.getFirst().getName());
+            }
+            answer.onNext(response.build());
+            answer.onCompleted();
+        }
     }
 
     private final class Blocks extends BlocksGrpc.BlocksImplBase {

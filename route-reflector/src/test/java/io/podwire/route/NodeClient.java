@@ -14,6 +14,7 @@ import io.podwire.proto.route.v1.Announcement;
 import io.podwire.proto.route.v1.NodeRoute;
 import io.podwire.proto.route.v1.RouteUpdate;
 import io.podwire.proto.route.v1.RoutesGrpc;
+import io.podwire.proto.route.v1.ServiceAddresses;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -79,7 +80,18 @@ final class NodeClient implements AutoCloseable {
     }
 
     NodeClient announce(List<String> prefixes) {
-        return send(Announcement.newBuilder()
+        return send(announcement(prefixes).build());
+    }
+
+    /** Announces no prefix, and that it serves these addresses of Services. */
+    NodeClient serve(String... addresses) {
+        return send(announcement(List.of())
+                .setServiceAddresses(ServiceAddresses.newBuilder().addAllAddresses(List.of(addresses)))
+                .build());
+    }
+
+    private Announcement.Builder announcement(List<String> prefixes) {
+        return Announcement.newBuilder()
                 .setHandshake(
                         Handshake.newBuilder().setRelease("test").setProtocol(1).setMinProtocol(1))
                 .setNode(NodeEpoch.newBuilder()
@@ -91,8 +103,7 @@ final class NodeClient implements AutoCloseable {
                         .setNode(node)
                         .setUnderlayAddress("192.0.2.1")
                         .setUnderlayLength(24)
-                        .addAllPrefixes(prefixes))
-                .build());
+                        .addAllPrefixes(prefixes));
     }
 
     NodeClient send(Announcement announcement) {

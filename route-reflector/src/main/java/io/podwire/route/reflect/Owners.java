@@ -95,15 +95,18 @@ final class Owners {
         return refusal(life, prefix).isEmpty();
     }
 
+    /** Why a life is over, one clause; empty while it may not be. */
+    Optional<String> over(NodeEpoch life) {
+        return Optional.ofNullable(newest.getOrDefault(life.node(), Map.of()).get(life.nodeUid()))
+                .filter(life::isBefore)
+                .map(known -> "ipam-service knows that this life is over, by start " + known.counter() + " in boot "
+                        + known.bootId() + "; stop it, or start node-shim again");
+    }
+
     private Optional<Refusal> refusal(NodeEpoch life, IpPrefix prefix) {
-        NodeEpoch known = newest.getOrDefault(life.node(), Map.of()).get(life.nodeUid());
-        if (known != null && life.isBefore(known)) {
-            return refused(
-                    Reason.STALE_EPOCH,
-                    life,
-                    prefix,
-                    "ipam-service knows that this life is over, by start " + known.counter() + " in boot "
-                            + known.bootId() + "; stop it, or start node-shim again");
+        Optional<String> over = over(life);
+        if (over.isPresent()) {
+            return refused(Reason.STALE_EPOCH, life, prefix, over.get());
         }
         Map.Entry<IpAddress, OwnedBlock> floor = blocks.floorEntry(prefix.address());
         if (floor != null && floor.getValue().prefix().contains(prefix)) {

@@ -5,6 +5,7 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.route.rib.NodeEpoch;
 import io.podwire.route.rib.NodeRoute;
 import io.podwire.route.rib.Refusal;
+import io.podwire.route.rib.ServiceAddresses;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -27,6 +28,7 @@ public final class Peer {
     private Subscription subscription;
     private boolean ended;
     private NodeRoute asked;
+    private ServiceAddresses askedServices = new ServiceAddresses.Unknown();
     private NodeEpoch asking;
     private boolean questioned;
     private Set<IpPrefix> questions = Set.of();
@@ -66,9 +68,10 @@ public final class Peer {
     }
 
     /** What it announced last, all of which may not be its own. */
-    void asks(NodeEpoch by, NodeRoute route) {
+    void asks(NodeEpoch by, NodeRoute route, ServiceAddresses services) {
         asking = by;
         asked = route;
+        askedServices = services;
         Set<IpPrefix> still = new HashSet<>(answered);
         still.retainAll(Set.copyOf(route.prefixes()));
         answered = Set.copyOf(still);
@@ -82,6 +85,11 @@ public final class Peer {
     /** What {@link #asks} was told. */
     NodeRoute asked() {
         return asked;
+    }
+
+    /** The same of addresses of Services. */
+    ServiceAddresses askedServices() {
+        return askedServices;
     }
 
     /** True while ipam-service is asked about some of it. */

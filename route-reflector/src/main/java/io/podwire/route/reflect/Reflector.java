@@ -18,6 +18,7 @@ import io.podwire.route.rib.RibDelta;
 import io.podwire.route.rib.RibEntry;
 import io.podwire.route.rib.RibRules;
 import io.podwire.route.rib.RouteTable;
+import io.podwire.route.rib.ServiceAddresses;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -32,6 +33,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +46,8 @@ import org.slf4j.LoggerFactory;
  * node, and the rest of the announcement is taken meanwhile. While ipam-service is away its last word holds. Without any word,
  * as after a start, announcements wait for {@link #PATIENCE} and are then taken unchecked, for pods run on these nodes; the
  * first word is applied to them all.
+ *
+ * <p>Addresses of Services go by {@link ServiceFence}, are told to no node, and may have several nodes each.
  */
 public final class Reflector implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Reflector.class);
@@ -66,7 +70,9 @@ public final class Reflector implements AutoCloseable {
     /** Written by the loop alone; read by anyone. */
     private volatile RouteTable table = RouteTable.EMPTY;
 
+    private final List<Consumer<List<IpPrefix>>> serviceWatchers = new ArrayList<>();
     private final Owners owners = new Owners();
+    private ServiceFence fence = new ServiceFence(List.of(), false);
     private final Set<Peer> waiting = new LinkedHashSet<>();
     private Optional<Consumer<Question>> ipam = Optional.empty();
     private boolean patient = true;
@@ -100,6 +106,9 @@ public final class Reflector implements AutoCloseable {
         Gauge.builder("podwire.route.prefixes", this, Reflector::prefixes)
                 .description("Prefixes that nodes hold")
                 .register(meters);
+        Gauge.builder("podwire.route.service.addresses", this, Reflector::serviceAddresses)
+                .description("Addresses of Services, of each node, that BGP neighbours are led to")
+                .register(meters);
         for (Refusal.Reason reason : Refusal.Reason.values()) {
             Gauge.builder("podwire.route.prefixes.refused", this, r -> r.refused(reason))
                     .tag("reason", reason.name().toLowerCase(Locale.ROOT))
@@ -127,6 +136,30 @@ public final class Reflector implements AutoCloseable {
                         "ipam-service has not told yet who owns what: until it does, announcements are taken unchecked");
                 decideWaiting();
             }
+        });
+    }
+
+    /**
+     * Takes addresses of Services that lie in these prefixes. Call it before any stream begins; without it what nodes say of
+     * Services is ignored.
+     *
+     * @param prefixes none overlapping another
+     * @param pools whether there are others beside them, of which {@link #servicePools} tells
+     */
+    public void serve(List<IpPrefix> prefixes, boolean pools) {
+        loop.execute(() -> fence = new ServiceFence(prefixes, pools));
+    }
+
+    /** ipam-service has told of all of its pools for load balancers. */
+    public void servicePools(List<IpPrefix> pools) {
+        loop.execute(() -> onServicePools(pools));
+    }
+
+    /** Shows in which prefixes addresses of Services lie, now and after each change; as {@link #watch}. */
+    public void watchServices(Consumer<List<IpPrefix>> watcher) {
+        loop.execute(() -> {
+            serviceWatchers.add(watcher);
+            watcher.accept(fence.prefixes());
         });
     }
 
@@ -170,11 +203,11 @@ public final class Reflector implements AutoCloseable {
         return table;
     }
 
-    /** A stream says what its node holds, whole. A refusal ends the stream and changes nothing else. */
-    public void announced(Peer peer, NodeEpoch epoch, NodeRoute route) {
+    /** A stream says what its node holds and serves, whole. A refusal ends the stream and changes nothing else. */
+    public void announced(Peer peer, NodeEpoch epoch, NodeRoute route, ServiceAddresses services) {
         loop.execute(() -> {
             if (!peer.ended()) {
-                onAnnounced(peer, epoch, route);
+                onAnnounced(peer, epoch, route, services);
             }
         });
     }
@@ -204,8 +237,8 @@ public final class Reflector implements AutoCloseable {
     }
 
     /**
-     * Shows the table as it is now and after each change that readers see. The watcher runs on the reflector's
-     * loop, and only hands on.
+     * Shows the table as it is now, and after each change that readers see or of addresses of Services. The watcher runs on
+     * the reflector's loop, and only hands on.
      */
     public void watch(Consumer<RouteTable> watcher) {
         loop.execute(() -> {
@@ -219,7 +252,7 @@ public final class Reflector implements AutoCloseable {
         loop.close();
     }
 
-    private void onAnnounced(Peer peer, NodeEpoch epoch, NodeRoute route) {
+    private void onAnnounced(Peer peer, NodeEpoch epoch, NodeRoute route, ServiceAddresses services) {
         Optional<NodeEpoch> before = peer.asking();
         if (before.isPresent() && !before.get().equals(epoch)) {
             fail(
@@ -230,12 +263,15 @@ public final class Reflector implements AutoCloseable {
                                     + "; open another stream for another epoch"));
             return;
         }
-        peer.asks(epoch, route);
+        peer.asks(epoch, route, services);
         if (ipam.isPresent()) {
             // It may be back: one that announces news is a reason to ask.
             decide(peer, true);
         } else {
-            take(peer, epoch, RibRules.announce(table, epoch, route));
+            take(peer, epoch, RibRules.announce(table, epoch, route, served(peer)));
+            if (!peer.ended()) {
+                tell(peer, epoch.node(), serviceRefusals(peer));
+            }
         }
     }
 
@@ -261,7 +297,7 @@ public final class Reflector implements AutoCloseable {
             ipam.orElseThrow().accept(new Question(epoch.node(), singles(unasked)));
         }
         NodeRoute own = without(peer.asked(), refusals);
-        AnnounceResult result = RibRules.announce(table, epoch, own);
+        AnnounceResult result = RibRules.announce(table, epoch, own, served(peer));
         while (result instanceof AnnounceResult.PrefixTaken(IpPrefix asked, IpPrefix held, NodeName holder)) {
             // Before ipam-service's first word whoever came first has it.
             refusals.add(new Refusal(
@@ -269,15 +305,53 @@ public final class Reflector implements AutoCloseable {
                     Refusal.Reason.OWNED_BY_OTHER,
                     "prefix " + asked + " of node " + epoch + " refused: it overlaps " + held + " of node " + holder));
             own = without(own, refusals);
-            result = RibRules.announce(table, epoch, own);
+            result = RibRules.announce(table, epoch, own, served(peer));
         }
         take(peer, epoch, result);
         if (!peer.ended() && !peer.questioned()) {
             tell(
                     peer,
                     epoch.node(),
-                    refusals.stream().map(this::whileAway).sorted(BY_PREFIX).toList());
+                    Stream.concat(refusals.stream().map(this::whileAway), serviceRefusals(peer).stream())
+                            .sorted(BY_PREFIX)
+                            .toList());
         }
+    }
+
+    /** Those of the addresses of Services that a node says it serves which are taken. */
+    private ServiceAddresses served(Peer peer) {
+        NodeEpoch epoch = peer.asking().orElseThrow();
+        return switch (peer.askedServices()) {
+            case ServiceAddresses.Unknown unknown -> unknown;
+            case ServiceAddresses.Of(List<IpAddress> addresses) ->
+                new ServiceAddresses.Of(addresses.stream()
+                        .filter(address -> serves(epoch, address))
+                        .toList());
+        };
+    }
+
+    /** Why the others are not. */
+    private List<Refusal> serviceRefusals(Peer peer) {
+        NodeEpoch epoch = peer.asking().orElseThrow();
+        return switch (peer.askedServices()) {
+            case ServiceAddresses.Unknown() -> List.of();
+            case ServiceAddresses.Of(List<IpAddress> addresses) ->
+                fence.isUsed()
+                        ? addresses.stream()
+                                .flatMap(address -> serviceRefusal(epoch, address).stream())
+                                .toList()
+                        : List.of();
+        };
+    }
+
+    private boolean serves(NodeEpoch life, IpAddress address) {
+        return serviceRefusal(life, address).isEmpty();
+    }
+
+    private Optional<Refusal> serviceRefusal(NodeEpoch life, IpAddress address) {
+        return owners.over(life)
+                .map(why -> ServiceFence.refusal(life, address, Refusal.Reason.STALE_EPOCH, why))
+                .or(() -> fence.refusal(life, address));
     }
 
     private static NodeRoute without(NodeRoute route, List<Refusal> refusals) {
@@ -315,7 +389,7 @@ public final class Reflector implements AutoCloseable {
                 .map(Refusal::prefix)
                 .filter(prefix ->
                         refusals.stream().noneMatch(now -> now.prefix().equals(prefix)))
-                .forEach(prefix -> log.info("prefix {} of node {} is not refused any more", prefix, node));
+                .forEach(prefix -> log.info("{} of node {} is not refused any more", prefix, node));
         peer.refused(refusals);
         remember(node, refusals);
         flush(peer);
@@ -346,6 +420,25 @@ public final class Reflector implements AutoCloseable {
         decideWaiting();
     }
 
+    private void onServicePools(List<IpPrefix> pools) {
+        List<IpPrefix> before = fence.prefixes();
+        boolean unknown = fence.isUnknown();
+        if (!fence.take(pools)) {
+            log.warn(
+                    "ipam-service tells of less than half of the pools for load balancers that it knew: believed when it"
+                            + " does so again");
+            return;
+        }
+        List<IpPrefix> now = fence.prefixes();
+        if (now.equals(before) && !unknown) {
+            return;
+        }
+        log.info("BGP peers are told of services {}", now);
+        serviceWatchers.forEach(watcher -> watcher.accept(now));
+        withdrawForeign();
+        peers.values().stream().toList().forEach(this::decideIfOther);
+    }
+
     private void onAnswered(Question question, Owned answer) {
         Set<NodeName> others = owners.take(question, answer);
         if (!others.isEmpty()) {
@@ -363,19 +456,26 @@ public final class Reflector implements AutoCloseable {
 
     /** First of all: what is another's now must not keep that one from having it. */
     private void withdrawForeign() {
-        RibRules.Change change = RibRules.keep(table, owners::owns);
+        RibRules.Change change =
+                RibRules.keep(table, (life, prefix) -> heard == null || owners.owns(life, prefix), this::serves);
         table = change.table();
-        publish(change.delta());
+        publish(change.delta(), change.services());
     }
 
     /** Decides anew where that may come to something else: for most nodes nothing has changed. */
     private void decideIfOther(Peer peer) {
         NodeEpoch epoch = peer.asking().orElseThrow();
         List<Refusal> refusals = owners.refusals(epoch, peer.asked().prefixes());
+        ServiceAddresses served = served(peer);
         boolean same = table.entry(epoch.node())
-                        .filter(entry -> entry.route().equals(without(peer.asked(), refusals)))
+                        .filter(entry -> entry.route().equals(without(peer.asked(), refusals))
+                                && (served instanceof ServiceAddresses.Unknown
+                                        || served.equals(new ServiceAddresses.Of(entry.services()))))
                         .isPresent()
-                && refusals.equals(peer.refusals());
+                && Stream.concat(refusals.stream(), serviceRefusals(peer).stream())
+                        .sorted(BY_PREFIX)
+                        .toList()
+                        .equals(peer.refusals());
         if (!same) {
             decide(peer);
         }
@@ -389,7 +489,7 @@ public final class Reflector implements AutoCloseable {
 
     private void take(Peer peer, NodeEpoch epoch, AnnounceResult result) {
         switch (result) {
-            case AnnounceResult.Accepted(RouteTable next, RibDelta delta) -> accept(peer, epoch, next, delta);
+            case AnnounceResult.Accepted accepted -> accept(peer, epoch, accepted);
             case AnnounceResult.StaleEpoch(NodeEpoch known) ->
                 fail(
                         peer,
@@ -419,8 +519,8 @@ public final class Reflector implements AutoCloseable {
         }
     }
 
-    private void accept(Peer peer, NodeEpoch epoch, RouteTable next, RibDelta delta) {
-        table = next;
+    private void accept(Peer peer, NodeEpoch epoch, AnnounceResult.Accepted accepted) {
+        table = accepted.table();
         peer.accepted(epoch);
         Peer before = peers.put(epoch.node(), peer);
         if (before == null) {
@@ -436,16 +536,18 @@ public final class Reflector implements AutoCloseable {
                         "a newer stream of " + epoch + " replaced this one"));
             }
         }
-        publish(delta);
+        publish(accepted.delta(), accepted.services());
         flush(peer);
     }
 
-    private void publish(RibDelta delta) {
+    private void publish(RibDelta delta, boolean services) {
         List<NodeName> changed = delta.nodes();
+        if (!changed.isEmpty() || services) {
+            watchers.forEach(watcher -> watcher.accept(table));
+        }
         if (changed.isEmpty()) {
             return;
         }
-        watchers.forEach(watcher -> watcher.accept(table));
         for (Peer reader : peers.values()) {
             reader.subscription().changed(changed);
             flush(reader);
@@ -499,7 +601,7 @@ public final class Reflector implements AutoCloseable {
                     "nodes gone for {} are forgotten: {}",
                     staleAfter,
                     change.delta().removed());
-            publish(change.delta());
+            publish(change.delta(), change.services());
         }
     }
 
@@ -522,6 +624,12 @@ public final class Reflector implements AutoCloseable {
     private double prefixes() {
         return table.entries().values().stream()
                 .mapToInt(entry -> entry.route().prefixes().size())
+                .sum();
+    }
+
+    private double serviceAddresses() {
+        return table.entries().values().stream()
+                .mapToInt(entry -> entry.services().size())
                 .sum();
     }
 

@@ -10,8 +10,9 @@ public sealed interface AnnounceResult {
      *
      * @param table the next table
      * @param delta what readers see of it
+     * @param services whether the node's addresses of Services are others now, of which readers see nothing
      */
-    record Accepted(RouteTable table, RibDelta delta) implements AnnounceResult {}
+    record Accepted(RouteTable table, RibDelta delta, boolean services) implements AnnounceResult {}
 
     /** A later start of the same installation is known. */
     record StaleEpoch(NodeEpoch known) implements AnnounceResult {}

@@ -3,9 +3,9 @@ package io.podwire.route.rib;
 import io.podwire.common.net.IpPrefix;
 
 /**
- * Why a prefix that a node announces is not taken; the others of the announcement are.
+ * Why a prefix that a node announces, or an address of a Service, is not taken; the others of the announcement are.
  *
- * @param prefix the prefix
+ * @param prefix the prefix; of an address the one with it alone
  * @param reason for programs
  * @param why for people, one sentence that names prefix, node and owner
  */
@@ -19,6 +19,8 @@ public record Refusal(IpPrefix prefix, Reason reason, String why) {
         /** ipam-service knows that this life of the node is over. */
         STALE_EPOCH,
         /** ipam-service is away and has not spoken of it before. */
-        UNKNOWN
+        UNKNOWN,
+        /** It is said to be an address of a Service, and lies outside of the prefixes of these. */
+        NOT_OF_SERVICES
     }
 }

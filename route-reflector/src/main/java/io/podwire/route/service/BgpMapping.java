@@ -10,6 +10,7 @@ import io.podwire.proto.route.v1.BgpPeerKind;
 import io.podwire.proto.route.v1.BgpPeerSource;
 import io.podwire.proto.route.v1.BgpPeerSpec;
 import io.podwire.proto.route.v1.BgpRoute;
+import io.podwire.proto.route.v1.BgpRouteKind;
 import io.podwire.route.bgp.message.PathAttributes;
 import io.podwire.route.peers.PeerRegistry;
 import io.podwire.route.peers.PeersFile;
@@ -80,8 +81,17 @@ final class BgpMapping {
     }
 
     static BgpRoute toProto(RouteInUse route) {
-        BgpRoute.Builder proto =
-                BgpRoute.newBuilder().setPrefix(route.prefix().toString()).addAllToldTo(route.toldTo());
+        BgpRoute.Builder proto = BgpRoute.newBuilder()
+                .setPrefix(route.prefix().toString())
+                .addAllToldTo(route.toldTo())
+                .setKind(
+                        switch (route.kind()) {
+                            case LEARNED -> BgpRouteKind.BGP_ROUTE_KIND_LEARNED;
+                            case NODE -> BgpRouteKind.BGP_ROUTE_KIND_NODE;
+                            case AGGREGATE -> BgpRouteKind.BGP_ROUTE_KIND_AGGREGATE;
+                            case SERVICES -> BgpRouteKind.BGP_ROUTE_KIND_SERVICES;
+                            case SERVICE_ADDRESS -> BgpRouteKind.BGP_ROUTE_KIND_SERVICE_ADDRESS;
+                        });
         route.paths().forEach(ranked -> proto.addPaths(path(ranked)));
         return proto.build();
     }

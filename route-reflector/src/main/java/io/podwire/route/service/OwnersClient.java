@@ -8,6 +8,7 @@ import io.podwire.common.error.GrpcErrors;
 import io.podwire.common.loop.Backoff;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.proto.ipam.v1.Address;
 import io.podwire.proto.ipam.v1.AddressState;
@@ -17,6 +18,9 @@ import io.podwire.proto.ipam.v1.ListAddressesRequest;
 import io.podwire.proto.ipam.v1.ListAddressesResponse;
 import io.podwire.proto.ipam.v1.ListBlocksRequest;
 import io.podwire.proto.ipam.v1.ListBlocksResponse;
+import io.podwire.proto.ipam.v1.ListPoolsRequest;
+import io.podwire.proto.ipam.v1.ListPoolsResponse;
+import io.podwire.proto.ipam.v1.PoolsGrpc;
 import io.podwire.route.reflect.Owned;
 import io.podwire.route.reflect.Question;
 import io.podwire.route.reflect.Reflector;
@@ -31,8 +35,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Asks ipam-service who owns what: all of it now and then, and of one node when that announces news. The loop makes one call
- * after the other, so that what it tells the reflector later was read later.
+ * Asks ipam-service who owns what: all of it now and then, and of one node when that announces news; and now and then, where
+ * they are wanted, for pools whose addresses load balancers have. The loop makes one call after the other, so that what it tells the reflector later was read later.
  */
 public final class OwnersClient implements AutoCloseable {
     /** ipam-service's name as the owner of blocks: single addresses are of those. */
@@ -49,6 +53,7 @@ public final class OwnersClient implements AutoCloseable {
     private final EventLoop loop = new EventLoop("owners");
     private final String target;
     private final Duration interval;
+    private final boolean pools;
     private final Reflector reflector;
     private final ManagedChannel channel;
     private final Backoff backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE, ThreadLocalRandom.current());
@@ -59,11 +64,13 @@ public final class OwnersClient implements AutoCloseable {
      *
      * @param target HOST:PORT of ipam-service
      * @param interval between two readings of all
+     * @param pools whether pools for load balancers are read too
      * @param reflector is told what it says
      */
-    public OwnersClient(String target, Duration interval, Reflector reflector) {
+    public OwnersClient(String target, Duration interval, boolean pools, Reflector reflector) {
         this.target = target;
         this.interval = interval;
+        this.pools = pools;
         this.reflector = reflector;
         this.channel = Grpc.newChannelBuilder(target, InsecureChannelCredentials.create())
                 .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
@@ -86,7 +93,9 @@ public final class OwnersClient implements AutoCloseable {
     }
 
     private void read() {
-        if (told(() -> reflector.owned(all()))) {
+        // What lies in a pool is known before announcements that wait for owners are decided.
+        boolean toldOfPools = !pools || told(() -> reflector.servicePools(servicePools()));
+        if (toldOfPools && told(() -> reflector.owned(all()))) {
             backoff.reset();
             readIn(interval);
         } else {
@@ -121,6 +130,23 @@ public final class OwnersClient implements AutoCloseable {
     private Owned all() {
         ListBlocksRequest.Builder blocks = ListBlocksRequest.newBuilder();
         return owned(blocks, singles(ListAddressesRequest.newBuilder()));
+    }
+
+    private List<IpPrefix> servicePools() {
+        List<IpPrefix> prefixes = new ArrayList<>();
+        ListPoolsRequest.Builder request = ListPoolsRequest.newBuilder();
+        ListPoolsResponse page;
+        do {
+            page = PoolsGrpc.newBlockingStub(channel)
+                    .withDeadlineAfter(CALL.toMillis(), TimeUnit.MILLISECONDS)
+                    .listPools(request.build());
+            page.getPoolsList().stream()
+                    .filter(OwnersMapping::isOfServices)
+                    .map(pool -> IpPrefix.parse(pool.getCidr()))
+                    .forEach(prefixes::add);
+            request.setPageToken(page.getNextPageToken());
+        } while (!page.getNextPageToken().isEmpty());
+        return prefixes;
     }
 
     private Owned answer(Question question) {

@@ -6,6 +6,7 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
+import io.podwire.proto.route.v1.Announcement;
 import io.podwire.proto.route.v1.RefusalReason;
 import io.podwire.proto.route.v1.RefusedPrefix;
 import io.podwire.proto.route.v1.RouteDelta;
@@ -18,6 +19,7 @@ import io.podwire.route.rib.Overlay;
 import io.podwire.route.rib.Refusal;
 import io.podwire.route.rib.RibDelta;
 import io.podwire.route.rib.RibEntry;
+import io.podwire.route.rib.ServiceAddresses;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -31,6 +33,7 @@ final class RouteMapping {
     static final int PROTOCOL = 1;
 
     static final int MAX_PREFIXES = 4096;
+    static final int MAX_SERVICE_ADDRESSES = 4096;
     private static final int MAX_ID_LENGTH = 128;
 
     private RouteMapping() {}
@@ -59,6 +62,19 @@ final class RouteMapping {
         } catch (IllegalArgumentException e) {
             throw invalid("route." + e.getMessage());
         }
+    }
+
+    static ServiceAddresses services(Announcement announcement) {
+        if (!announcement.hasServiceAddresses()) {
+            return new ServiceAddresses.Unknown();
+        }
+        List<String> texts = announcement.getServiceAddresses().getAddressesList();
+        if (texts.size() > MAX_SERVICE_ADDRESSES) {
+            throw invalid("service_addresses.addresses: at most " + MAX_SERVICE_ADDRESSES + ", got " + texts.size());
+        }
+        return new ServiceAddresses.Of(texts.stream()
+                .map(text -> parse("service_addresses.addresses", text, IpAddress::parse))
+                .toList());
     }
 
     static io.podwire.proto.common.v1.NodeEpoch toProto(NodeEpoch epoch) {
@@ -93,6 +109,7 @@ final class RouteMapping {
                 .setRoute(toProto(entry.route()))
                 .setEpoch(toProto(entry.epoch()))
                 .setConnected(entry.connected());
+        entry.services().forEach(address -> proto.addServiceAddresses(address.toString()));
         refusals.forEach(refusal -> proto.addRefused(toProto(refusal)));
         return proto.build();
     }
@@ -106,6 +123,7 @@ final class RouteMapping {
                             case OWNED_BY_OTHER -> RefusalReason.REFUSAL_REASON_OWNED_BY_OTHER;
                             case STALE_EPOCH -> RefusalReason.REFUSAL_REASON_STALE_EPOCH;
                             case UNKNOWN -> RefusalReason.REFUSAL_REASON_UNKNOWN;
+                            case NOT_OF_SERVICES -> RefusalReason.REFUSAL_REASON_NOT_OF_SERVICES;
                         })
                 .setMessage(refusal.why())
                 .build();

@@ -32,8 +32,8 @@ import java.util.List;
  *   <li>Closing the stream, well or not, withdraws nothing; the routes stay for {@code --stale-after}. An
  *       announcement without a prefix withdraws that prefix at once, so a restarted node announces only
  *       after it has found its own blocks again.
- *   <li>A prefix that is not the node's own by ipam-service's word is named in {@code RouteUpdate.refused}; the stream and the
- *       other prefixes live on.
+ *   <li>A prefix that is not the node's own by ipam-service's word, and an address that is none of Services, is named in
+ *       {@code RouteUpdate.refused}; the stream and the others live on.
  *   <li>After a refusal of the stream (FAILED_PRECONDITION, INVALID_ARGUMENT) the stream is over and what was announced
  *       before is going stale: try again with backoff.
  * </ul>
@@ -82,7 +82,7 @@ public final class RoutesGrpcService extends RoutesGrpc.RoutesImplBase {
                         throw RouteMapping.invalid("route.node: must be the announcing node " + nodeEpoch.node()
                                 + ", got " + route.node());
                     }
-                    reflector.announced(peer, nodeEpoch, route);
+                    reflector.announced(peer, nodeEpoch, route, RouteMapping.services(announcement));
                 } catch (ServiceException e) {
                     reflector.refused(peer, e);
                 }

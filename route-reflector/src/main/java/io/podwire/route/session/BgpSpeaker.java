@@ -11,6 +11,7 @@ import io.podwire.route.bgp.fsm.TimerKind;
 import io.podwire.route.bgp.message.BgpMessage.Notification;
 import io.podwire.route.reflect.bgp.LocalRouter;
 import io.podwire.route.reflect.bgp.NodePaths;
+import io.podwire.route.reflect.bgp.Origination;
 import io.podwire.route.rib.RouteTable;
 import io.podwire.route.rib.bgp.BestPath;
 import io.podwire.route.rib.bgp.BgpPath;
@@ -66,6 +67,8 @@ public final class BgpSpeaker implements AutoCloseable {
 
     private final BgpRib rib = new BgpRib();
     private final Map<IpAddress, PeerSession> sessions = new LinkedHashMap<>();
+    /** What neighbours are told besides what nodes hold and serve. */
+    private Origination origination;
     /** Nodes' paths, as they are in {@link #rib}. */
     private NodePaths ofNodes = NodePaths.NONE;
 
@@ -85,6 +88,7 @@ public final class BgpSpeaker implements AutoCloseable {
      */
     public BgpSpeaker(SpeakerSettings settings, TimeSource time, RandomGenerator random) {
         this.settings = settings;
+        this.origination = settings.origination();
         this.time = time;
         this.random = random;
         // No class path resolving and no file cache: nothing is written to the temporary folder.
@@ -216,6 +220,21 @@ public final class BgpSpeaker implements AutoCloseable {
         });
     }
 
+    /**
+     * Where addresses of services lie, in place of what the settings say.
+     *
+     * @param prefixes none overlapping another
+     */
+    public void services(List<IpPrefix> prefixes) {
+        later(() -> {
+            Origination next = origination.withServices(prefixes);
+            if (!origination.equals(next)) {
+                origination = next;
+                applyNodes();
+            }
+        });
+    }
+
     /** How it stands with each neighbour, in the order of the settings. */
     public List<PeerStatus> peers() {
         return ask(() -> sessions.values().stream().map(PeerSession::status).toList());
@@ -311,8 +330,8 @@ public final class BgpSpeaker implements AutoCloseable {
 
     /** True when an aggregate is told in place of a node's prefix. */
     boolean isReplaced(IpPrefix prefix) {
-        return !settings.origination().aggregates().isEmpty()
-                && settings.origination().replaces(prefix)
+        return !origination.aggregates().isEmpty()
+                && origination.replaces(prefix)
                 && ofNodes.held().containsKey(prefix);
     }
 
@@ -329,10 +348,9 @@ public final class BgpSpeaker implements AutoCloseable {
 
     private void applyNodes() {
         nodesDue.set(false);
-        NodePaths next = NodePaths.of(newest.get(), settings.origination(), leaving);
+        NodePaths next = NodePaths.of(newest.get(), origination, leaving);
         List<IpPrefix> changed = new ArrayList<>();
-        replace(ofNodes.held(), next.held(), changed);
-        replace(ofNodes.told(), next.told(), changed);
+        replace(ofNodes.all(), next.all(), changed);
         boolean more = !ofNodes.held().keySet().containsAll(next.held().keySet());
         ofNodes = next;
         paths.keySet()
@@ -370,11 +388,25 @@ public final class BgpSpeaker implements AutoCloseable {
     private RouteInUse inUse(IpPrefix prefix) {
         return new RouteInUse(
                 prefix,
+                kind(prefix),
                 BestPath.explain(rib.paths(prefix)),
                 sessions.values().stream()
                         .filter(session -> session.told(prefix))
                         .map(session -> session.settings().name())
                         .toList());
+    }
+
+    private RouteInUse.Kind kind(IpPrefix prefix) {
+        if (ofNodes.held().containsKey(prefix)) {
+            return RouteInUse.Kind.NODE;
+        }
+        if (ofNodes.served().containsKey(prefix)) {
+            return RouteInUse.Kind.SERVICE_ADDRESS;
+        }
+        if (!ofNodes.told().containsKey(prefix)) {
+            return RouteInUse.Kind.LEARNED;
+        }
+        return origination.services().contains(prefix) ? RouteInUse.Kind.SERVICES : RouteInUse.Kind.AGGREGATE;
     }
 
     private <T> T ask(Supplier<T> question) {

@@ -11,6 +11,7 @@ import io.podwire.route.rib.NodeRoute;
 import io.podwire.route.rib.RibDelta;
 import io.podwire.route.rib.RibRules;
 import io.podwire.route.rib.RouteTable;
+import io.podwire.route.rib.ServiceAddresses;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -62,17 +63,22 @@ class SubscriptionPropertyTest {
         return switch (random.nextInt(4)) {
             case 0 ->
                 new RibRules.Change(
-                        RibRules.streamEnded(table, epoch(node, 1 + random.nextInt(2)), now), RibDelta.NONE);
+                        RibRules.streamEnded(table, epoch(node, 1 + random.nextInt(2)), now), RibDelta.NONE, false);
             case 1 -> RibRules.sweep(table, now, STALE);
             default -> {
                 String[] prefixes = IntStream.range(0, 8)
                         .filter(_ -> random.nextInt(4) == 0)
                         .mapToObj(i -> "10.0.0." + 32 * i + "/27")
                         .toArray(String[]::new);
-                yield switch (RibRules.announce(table, epoch(node, 1 + random.nextInt(2)), route(node, prefixes))) {
-                    case AnnounceResult.Accepted(RouteTable next, RibDelta delta) -> new RibRules.Change(next, delta);
+                yield switch (RibRules.announce(
+                        table,
+                        epoch(node, 1 + random.nextInt(2)),
+                        route(node, prefixes),
+                        new ServiceAddresses.Unknown())) {
+                    case AnnounceResult.Accepted(RouteTable next, RibDelta delta, boolean services) ->
+                        new RibRules.Change(next, delta, services);
                     case AnnounceResult.StaleEpoch _, AnnounceResult.NameTaken _, AnnounceResult.PrefixTaken _ ->
-                        new RibRules.Change(table, RibDelta.NONE);
+                        new RibRules.Change(table, RibDelta.NONE, false);
                 };
             }
         };

@@ -10,6 +10,7 @@ import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class RibRulesTest {
@@ -37,15 +38,17 @@ class RibRulesTest {
         table = RibRules.streamEnded(table, epoch("b", 1), NOW);
 
         var kept = RibRules.keep(
-                table, (life, prefix) -> life.equals(epoch("c", 1)) || prefix.equals(IpPrefix.parse("10.1.0.64/26")));
+                table,
+                (life, prefix) -> life.equals(epoch("c", 1)) || prefix.equals(IpPrefix.parse("10.1.0.64/26")),
+                (_, _) -> true);
 
         assertThat(kept.delta())
                 .isEqualTo(new RibDelta(List.of(route("a", "10.1.0.64/26")), List.of(new NodeName("b"))));
         assertThat(kept.table().entry(new NodeName("b")).orElseThrow().connected())
                 .as("it may come back")
                 .isFalse();
-        assertThat(RibRules.keep(kept.table(), (_, _) -> true))
-                .isEqualTo(new RibRules.Change(kept.table(), RibDelta.NONE));
+        assertThat(RibRules.keep(kept.table(), (_, _) -> true, (_, _) -> true))
+                .isEqualTo(new RibRules.Change(kept.table(), RibDelta.NONE, false));
     }
 
     @Test
@@ -104,9 +107,8 @@ class RibRulesTest {
         RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 2), route("a", "10.1.0.0/26"))
                 .table();
 
-        assertThat(RibRules.announce(table, epoch("a", 1), route("a")))
-                .isEqualTo(new AnnounceResult.StaleEpoch(epoch("a", 2)));
-        assertThat(RibRules.announce(RibRules.streamEnded(table, epoch("a", 2), NOW), epoch("a", 1), route("a")))
+        assertThat(announce(table, epoch("a", 1), route("a"))).isEqualTo(new AnnounceResult.StaleEpoch(epoch("a", 2)));
+        assertThat(announce(RibRules.streamEnded(table, epoch("a", 2), NOW), epoch("a", 1), route("a")))
                 .isEqualTo(new AnnounceResult.StaleEpoch(epoch("a", 2)));
     }
 
@@ -116,8 +118,7 @@ class RibRulesTest {
                 .table();
         NodeEpoch reinstalled = new NodeEpoch(A, "another", "boot", 1);
 
-        assertThat(RibRules.announce(table, reinstalled, route("a")))
-                .isEqualTo(new AnnounceResult.NameTaken(epoch("a", 7)));
+        assertThat(announce(table, reinstalled, route("a"))).isEqualTo(new AnnounceResult.NameTaken(epoch("a", 7)));
         assertThat(accepted(RibRules.streamEnded(table, epoch("a", 7), NOW), reinstalled, route("a"))
                         .table()
                         .entry(A)
@@ -131,7 +132,7 @@ class RibRulesTest {
         RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 3), route("a")).table();
         NodeEpoch copy = new NodeEpoch(A, "uid-a", "another-boot", 3);
 
-        assertThat(RibRules.announce(table, copy, route("a"))).isEqualTo(new AnnounceResult.NameTaken(epoch("a", 3)));
+        assertThat(announce(table, copy, route("a"))).isEqualTo(new AnnounceResult.NameTaken(epoch("a", 3)));
     }
 
     @Test
@@ -141,7 +142,7 @@ class RibRulesTest {
         table = RibRules.streamEnded(table, epoch("a", 1), NOW);
 
         for (String asked : List.of("10.1.0.0/24", "10.1.0.64/26", "10.1.0.0/16")) {
-            assertThat(RibRules.announce(table, epoch("b", 1), route("b", "10.2.0.0/26", asked)))
+            assertThat(announce(table, epoch("b", 1), route("b", "10.2.0.0/26", asked)))
                     .as("the holder's stream being down frees nothing")
                     .isEqualTo(new AnnounceResult.PrefixTaken(IpPrefix.parse(asked), IpPrefix.parse("10.1.0.0/24"), A));
         }
@@ -167,14 +168,84 @@ class RibRulesTest {
         table = RibRules.streamEnded(table, epoch("a", 1), NOW);
 
         assertThat(RibRules.sweep(table, NOW.plus(STALE).minusNanos(1), STALE))
-                .isEqualTo(new RibRules.Change(table, RibDelta.NONE));
+                .isEqualTo(new RibRules.Change(table, RibDelta.NONE, false));
 
         RibRules.Change swept = RibRules.sweep(table, NOW.plus(STALE), STALE);
         assertThat(swept.delta()).isEqualTo(new RibDelta(List.of(), List.of(A)));
         assertThat(swept.table().entries()).containsOnlyKeys(new NodeName("b"));
     }
 
+    @Test
+    void addressesOfServicesMayHaveSeveralNodesAndReadersSeeNothingOfThem() {
+        var first = accepted(RouteTable.EMPTY, epoch("a", 1), serves("203.0.113.9", "203.0.113.4", "203.0.113.9"));
+        assertThat(first.services()).isTrue();
+        assertThat(first.delta()).isEqualTo(RibDelta.NONE);
+        assertThat(served(first.table(), "a")).as("sorted").containsExactly("203.0.113.4", "203.0.113.9");
+        var second = accepted(first.table(), epoch("b", 1), serves("203.0.113.9"));
+        assertThat(second.services()).isTrue();
+        assertThat(served(second.table(), "b")).containsExactly("203.0.113.9");
+        var again = accepted(second.table(), epoch("b", 1), serves("203.0.113.9"));
+        assertThat(again.services()).as("the same again").isFalse();
+        var withdrawn = accepted(again.table(), epoch("b", 1), serves());
+        assertThat(withdrawn.services()).isTrue();
+        assertThat(served(withdrawn.table(), "b")).isEmpty();
+        assertThat(served(withdrawn.table(), "a")).hasSize(2);
+    }
+
+    @Test
+    void whoDoesNotKnowYetKeepsWhatItServedBeforeInTheSameBootAlone() {
+        NodeEpoch before = new NodeEpoch(A, "uid", "boot", 1);
+        RouteTable table =
+                accepted(RouteTable.EMPTY, before, serves("203.0.113.9")).table();
+        table = RibRules.streamEnded(table, before, NOW);
+        assertThat(served(table, "a"))
+                .as("the end of a stream withdraws nothing")
+                .containsExactly("203.0.113.9");
+
+        var restarted = accepted(table, new NodeEpoch(A, "uid", "boot", 2), new ServiceAddresses.Unknown());
+        assertThat(restarted.services()).isFalse();
+        assertThat(served(restarted.table(), "a")).containsExactly("203.0.113.9");
+        var booted = accepted(table, new NodeEpoch(A, "uid", "other", 2), new ServiceAddresses.Unknown());
+        assertThat(booted.services()).isTrue();
+        assertThat(served(booted.table(), "a")).as("its kernel has forgotten").isEmpty();
+        var reinstalled = accepted(table, new NodeEpoch(A, "new", "boot", 1), new ServiceAddresses.Unknown());
+        assertThat(served(reinstalled.table(), "a")).isEmpty();
+        assertThat(RibRules.sweep(table, NOW.plus(STALE), STALE))
+                .isEqualTo(new RibRules.Change(RouteTable.EMPTY, new RibDelta(List.of(), List.of(A)), true));
+    }
+
+    @Test
+    void whatALifeMayNotServeIsWithdrawnWithoutItsPrefixes() {
+        RouteTable table = accepted(RouteTable.EMPTY, epoch("a", 1), serves("203.0.113.9", "203.0.113.4"))
+                .table();
+        table = RibRules.streamEnded(table, epoch("a", 1), NOW);
+        var kept = RibRules.keep(table, (_, _) -> true, (_, address) -> address.equals(IpAddress.parse("203.0.113.4")));
+        assertThat(kept.delta()).isEqualTo(RibDelta.NONE);
+        assertThat(kept.services()).isTrue();
+        assertThat(served(kept.table(), "a")).containsExactly("203.0.113.4");
+    }
+
+    private static ServiceAddresses serves(String... addresses) {
+        return new ServiceAddresses.Of(
+                Stream.of(addresses).map(IpAddress::parse).toList());
+    }
+
+    private static List<String> served(RouteTable table, String node) {
+        return table.entry(new NodeName(node)).orElseThrow().services().stream()
+                .map(IpAddress::toString)
+                .toList();
+    }
+
+    private static AnnounceResult.Accepted accepted(RouteTable table, NodeEpoch epoch, ServiceAddresses services) {
+        return (AnnounceResult.Accepted)
+                RibRules.announce(table, epoch, route(epoch.node().value()), services);
+    }
+
+    private static AnnounceResult announce(RouteTable table, NodeEpoch epoch, NodeRoute route) {
+        return RibRules.announce(table, epoch, route, new ServiceAddresses.Unknown());
+    }
+
     private static AnnounceResult.Accepted accepted(RouteTable table, NodeEpoch epoch, NodeRoute route) {
-        return (AnnounceResult.Accepted) RibRules.announce(table, epoch, route);
+        return (AnnounceResult.Accepted) announce(table, epoch, route);
     }
 }

@@ -11,14 +11,18 @@ import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.MacAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.testing.Seeds;
+import io.podwire.proto.route.v1.Announcement;
+import io.podwire.proto.route.v1.RefusalReason;
 import io.podwire.route.Routes;
 import io.podwire.route.reflect.ReaderUpdate;
 import io.podwire.route.rib.NodeEpoch;
 import io.podwire.route.rib.NodeRoute;
 import io.podwire.route.rib.Overlay;
 import io.podwire.route.rib.Presence;
+import io.podwire.route.rib.Refusal;
 import io.podwire.route.rib.RibDelta;
 import io.podwire.route.rib.RibEntry;
+import io.podwire.route.rib.ServiceAddresses;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -36,7 +40,8 @@ class RouteMappingTest {
 
             assertThat(RouteMapping.route(RouteMapping.toProto(route))).isEqualTo(route);
             assertThat(RouteMapping.epoch(RouteMapping.toProto(epoch))).isEqualTo(epoch);
-            var entry = RouteMapping.toProto(new RibEntry(epoch, route, new Presence.Connected()), List.of());
+            var entry =
+                    RouteMapping.toProto(new RibEntry(epoch, route, List.of(), new Presence.Connected()), List.of());
             assertThat(RouteMapping.route(entry.getRoute())).isEqualTo(route);
             assertThat(RouteMapping.epoch(entry.getEpoch())).isEqualTo(epoch);
             assertThat(entry.getConnected()).isTrue();
@@ -59,6 +64,42 @@ class RouteMappingTest {
         assertThatExceptionOfType(ServiceException.class)
                 .isThrownBy(() -> RouteMapping.route(twice))
                 .withMessageContaining("underlay_address_ipv6");
+    }
+
+    @Test
+    void thatANodeServesNothingIsNotThatItDoesNotKnow() {
+        assertThat(RouteMapping.services(Announcement.getDefaultInstance())).isEqualTo(new ServiceAddresses.Unknown());
+        assertThat(RouteMapping.services(serving())).isEqualTo(new ServiceAddresses.Of(List.of()));
+        ServiceAddresses.Of two =
+                new ServiceAddresses.Of(List.of(IpAddress.parse("203.0.113.9"), IpAddress.parse("2001:db8::9")));
+        assertThat(RouteMapping.services(serving("2001:db8::9", "203.0.113.9"))).isEqualTo(two);
+        RibEntry entry =
+                new RibEntry(Routes.epoch("a", 1), Routes.route("a"), two.addresses(), new Presence.Connected());
+        assertThat(RouteMapping.toProto(entry, List.of()).getServiceAddressesList())
+                .containsExactly("203.0.113.9", "2001:db8::9");
+        Refusal refusal =
+                new Refusal(IpPrefix.parse("203.0.113.9/32"), Refusal.Reason.NOT_OF_SERVICES, "service address");
+        assertThat(RouteMapping.toProto(refusal).getReason()).isEqualTo(RefusalReason.REFUSAL_REASON_NOT_OF_SERVICES);
+    }
+
+    @Test
+    void addressesOfServicesThatAreNoneAreRefusedByName() {
+        assertThatExceptionOfType(ServiceException.class)
+                .isThrownBy(() -> RouteMapping.services(serving("203.0.113.9/32")))
+                .withMessageStartingWith("service_addresses.addresses: ");
+        String[] many = IntStream.rangeClosed(0, RouteMapping.MAX_SERVICE_ADDRESSES)
+                .mapToObj(i -> "203.0." + (i >> 8) + "." + (i & 255))
+                .toArray(String[]::new);
+        assertThatExceptionOfType(ServiceException.class)
+                .isThrownBy(() -> RouteMapping.services(serving(many)))
+                .withMessage("service_addresses.addresses: at most 4096, got 4097");
+    }
+
+    private static Announcement serving(String... addresses) {
+        return Announcement.newBuilder()
+                .setServiceAddresses(
+                        io.podwire.proto.route.v1.ServiceAddresses.newBuilder().addAllAddresses(List.of(addresses)))
+                .build();
     }
 
     @Test

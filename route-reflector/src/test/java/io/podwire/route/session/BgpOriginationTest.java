@@ -65,6 +65,61 @@ class BgpOriginationTest extends SpeakerScene {
                         .containsExactlyInAnyOrder("192.0.2.51", "192.0.2.52"));
     }
 
+    @Test
+    void anAddressOfAServiceIsToldOfItsNodesBesideTheCoveringPrefixOfAll() {
+        RawPeer one = raw(OTHER, ASN).establish();
+        RawPeer several = raw(CLIENT, ASN);
+        several.severalPaths();
+        announce(at("a", "192.0.2.51"));
+        announce(at("b", "192.0.2.52"), "10.9.0.7", "10.8.0.7");
+        awaitRoutes(one, "10.9.0.0/24", "10.9.0.7/32", "10.8.0.7/32");
+        assertThat(one.routes().get("10.9.0.7/32").nextHop()).isEqualTo(IpAddress.parse("192.0.2.52"));
+        announce(at("a", "192.0.2.51"), "10.9.0.7");
+        await("both")
+                .untilAsserted(() -> assertThat(several.pathsOf("10.9.0.7/32"))
+                        .containsExactlyInAnyOrder("192.0.2.51", "192.0.2.52"));
+        assertThat(several.pathsOf("10.9.0.0/24")).containsExactlyInAnyOrder("192.0.2.51", "192.0.2.52");
+        assertThat(speaker.explain(IpPrefix.parse("10.9.0.7/32")).orElseThrow().kind())
+                .isEqualTo(RouteInUse.Kind.SERVICE_ADDRESS);
+        assertThat(speaker.explain(IpPrefix.parse("10.9.0.8/32")).orElseThrow().kind())
+                .isEqualTo(RouteInUse.Kind.SERVICES);
+
+        speaker.leaving(Set.of(new NodeName("a")));
+        await("the one that stays")
+                .untilAsserted(() -> assertThat(several.pathsOf("10.9.0.7/32")).containsExactly("192.0.2.52"));
+        announce(at("b", "192.0.2.52"));
+        await("better a leaving one than none")
+                .untilAsserted(() -> assertThat(several.pathsOf("10.9.0.7/32")).containsExactly("192.0.2.51"));
+        announce(at("a", "192.0.2.51"));
+        awaitRoutes(one, "10.9.0.0/24");
+    }
+
+    @Test
+    void pathsStayWhereAPrefixBecomesSomethingElseToUs() {
+        RawPeer client = raw(CLIENT, ASN).establish();
+        announce(Routes.route("a", "10.8.1.0/26"));
+        awaitRoutes(client, "10.8.0.0/16", "10.9.0.0/24");
+        announce(Routes.route("a", "10.8.0.0/16"));
+        awaitKind("10.8.0.0/16", RouteInUse.Kind.NODE);
+        announce(Routes.route("a", "10.8.1.0/26"));
+        awaitKind("10.8.0.0/16", RouteInUse.Kind.AGGREGATE);
+        speaker.services(List.of(IpPrefix.parse("10.9.0.7/32"), IpPrefix.parse("10.10.0.0/24")));
+        awaitRoutes(client, "10.8.0.0/16", "10.9.0.7/32", "10.10.0.0/24");
+        announce(Routes.route("a", "10.8.1.0/26"), "10.9.0.7");
+        awaitKind("10.9.0.7/32", RouteInUse.Kind.SERVICE_ADDRESS);
+        announce(Routes.route("a", "10.8.1.0/26"));
+        awaitKind("10.9.0.7/32", RouteInUse.Kind.SERVICES);
+        awaitRoutes(client, "10.8.0.0/16", "10.9.0.7/32", "10.10.0.0/24");
+    }
+
+    private void awaitKind(String prefix, RouteInUse.Kind kind) {
+        await("that").untilAsserted(() -> {
+            RouteInUse route = speaker.explain(IpPrefix.parse(prefix)).orElseThrow();
+            assertThat(route.prefix()).hasToString(prefix);
+            assertThat(route.kind()).isEqualTo(kind);
+        });
+    }
+
     /** RFC 8326. */
     @Test
     void whatALeavingNodeHoldsIsToldAsToBeUsedLast() {

@@ -18,12 +18,14 @@ import io.podwire.route.rib.AnnounceResult;
 import io.podwire.route.rib.NodeRoute;
 import io.podwire.route.rib.RibRules;
 import io.podwire.route.rib.RouteTable;
+import io.podwire.route.rib.ServiceAddresses;
 import io.podwire.route.rib.bgp.Neighbor;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 
 /** A speaker on loopback, nodes that announce, and neighbours that do what a test wants. */
@@ -60,9 +62,13 @@ abstract class SpeakerScene {
         speaker.close();
     }
 
-    void announce(NodeRoute route) {
-        table = ((AnnounceResult.Accepted)
-                        RibRules.announce(table, Routes.epoch(route.node().value(), 1), route))
+    void announce(NodeRoute route, String... services) {
+        table = ((AnnounceResult.Accepted) RibRules.announce(
+                        table,
+                        Routes.epoch(route.node().value(), 1),
+                        route,
+                        new ServiceAddresses.Of(
+                                Stream.of(services).map(IpAddress::parse).toList())))
                 .table();
         speaker.nodes(table);
     }

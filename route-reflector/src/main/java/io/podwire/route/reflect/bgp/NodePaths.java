@@ -1,5 +1,6 @@
 package io.podwire.route.reflect.bgp;
 
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
 import io.podwire.route.rib.NodeRoute;
@@ -11,24 +12,32 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 
 /**
- * The paths that end at nodes of ours.
+ * The paths that end at nodes of ours. No prefix is in two of the maps.
  *
  * @param held of what nodes hold themselves, by prefix; no two prefixes overlap
+ * @param served of single addresses of services, by prefix: one of each node that says it serves it; none lies in what a
+ *     node holds
  * @param told of aggregates and services, by prefix: one of each node that can take their packets
  */
-public record NodePaths(NavigableMap<IpPrefix, List<BgpPath>> held, NavigableMap<IpPrefix, List<BgpPath>> told) {
+public record NodePaths(
+        NavigableMap<IpPrefix, List<BgpPath>> held,
+        NavigableMap<IpPrefix, List<BgpPath>> served,
+        NavigableMap<IpPrefix, List<BgpPath>> told) {
     /** None. */
-    public static final NodePaths NONE = new NodePaths(new TreeMap<>(), new TreeMap<>());
+    public static final NodePaths NONE = new NodePaths(new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
 
     /** Copies. */
     public NodePaths {
         held = Collections.unmodifiableNavigableMap(new TreeMap<>(held));
+        served = Collections.unmodifiableNavigableMap(new TreeMap<>(served));
         told = Collections.unmodifiableNavigableMap(new TreeMap<>(told));
     }
 
@@ -47,6 +56,11 @@ public record NodePaths(NavigableMap<IpPrefix, List<BgpPath>> held, NavigableMap
                 }
             }
         }
+        NavigableMap<IpPrefix, List<BgpPath>> served = new TreeMap<>();
+        for (Map.Entry<IpPrefix, List<RibEntry>> service :
+                servers(table, held.navigableKeySet()).entrySet()) {
+            put(served, service.getKey(), paths(service.getValue(), service.getKey(), leaving));
+        }
         NavigableMap<IpPrefix, List<BgpPath>> told = new TreeMap<>();
         for (IpPrefix aggregate : origination.aggregates()) {
             put(told, aggregate, paths(reachable(table, holdsPartOf(aggregate)), aggregate, leaving));
@@ -56,7 +70,36 @@ public record NodePaths(NavigableMap<IpPrefix, List<BgpPath>> held, NavigableMap
         }
         // What a node holds whole is its own.
         told.keySet().removeAll(held.keySet());
-        return new NodePaths(held, told);
+        // Who serves a single address is a better way than who knows the way on.
+        told.keySet().removeAll(served.keySet());
+        return new NodePaths(held, served, told);
+    }
+
+    /** All of them by prefix. */
+    public NavigableMap<IpPrefix, List<BgpPath>> all() {
+        NavigableMap<IpPrefix, List<BgpPath>> all = new TreeMap<>(told);
+        all.putAll(served);
+        all.putAll(held);
+        return all;
+    }
+
+    /**
+     * Who serves which address. As with what nodes hold, and unlike with what all know the way to, the end of a stream changes
+     * nothing until the node is stale: a node-shim that starts again leaves its kernel's rules and flows as they are.
+     */
+    private static NavigableMap<IpPrefix, List<RibEntry>> servers(RouteTable table, NavigableSet<IpPrefix> held) {
+        NavigableMap<IpPrefix, List<RibEntry>> servers = new TreeMap<>();
+        for (RibEntry entry : table.entries().values()) {
+            for (IpAddress service : entry.services()) {
+                IpPrefix address = IpPrefix.ofHost(service);
+                IpPrefix holder = held.floor(address);
+                // A pod's address is nobody's to serve.
+                if (holder == null || !holder.contains(address)) {
+                    servers.computeIfAbsent(address, _ -> new ArrayList<>()).add(entry);
+                }
+            }
+        }
+        return servers;
     }
 
     private static Predicate<NodeRoute> holdsPartOf(IpPrefix aggregate) {

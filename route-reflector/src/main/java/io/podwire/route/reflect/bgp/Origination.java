@@ -19,6 +19,11 @@ public record Origination(List<IpPrefix> aggregates, List<IpPrefix> services) {
         services = disjoint("--bgp-services", services);
     }
 
+    /** The same with services in other prefixes. */
+    public Origination withServices(List<IpPrefix> others) {
+        return new Origination(aggregates, others);
+    }
+
     /** True when neighbours are told an aggregate in place of this prefix of a node. One as large is told itself. */
     public boolean replaces(IpPrefix prefix) {
         for (int i = 0; i < aggregates.size(); i++) {
