@@ -299,6 +299,10 @@ public final class Main {
         underlay.whenMoved(upstreams::underlayMoved);
 
         Optional<ServiceClient> services = services(options, context, nft, policyChannel, self, underlay, sockets);
+        route.ifPresent(client -> services.ifPresentOrElse(
+                here -> here.whenReady(client::serves),
+                // What an earlier life served with rules that are removed is not left unsaid.
+                () -> client.serves(List.of())));
 
         // What people and policy-service ask about the kernel.
         NftRules kernelRules = context.own(NftRules.open());

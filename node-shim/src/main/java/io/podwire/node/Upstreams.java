@@ -392,6 +392,10 @@ final class Upstreams implements Node.Services {
         List<BlockUse> uses = book.usage(time.monotonic());
         uses.forEach(use -> status.addBlocks(use.block().toString()));
         status.addAllWarnings(warnings(uses));
+        route.map(RouteClient::refusedServices)
+                .ifPresent(services ->
+                        services.forEach((prefix, why) -> status.addWarnings("BGP peers are not led here for "
+                                + prefix.address() + ", for route-reflector refuses it: " + why)));
         status.addAllFullNamespaces(bindings.atQuota());
         for (IpFamily family : options.families()) {
             List<BlockUse> of =

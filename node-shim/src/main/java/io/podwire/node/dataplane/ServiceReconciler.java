@@ -1,6 +1,7 @@
 package io.podwire.node.dataplane;
 
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.netlink.NetlinkException;
@@ -71,6 +72,13 @@ public final class ServiceReconciler {
     private int written;
 
     private boolean retrying;
+    /** See {@link #whenReady}. */
+    private Consumer<List<IpAddress>> ready = _ -> {};
+    /** Those of {@link ServiceState#localAddresses} that the kernel had the rules of last; empty before the first whole state. */
+    private Optional<List<IpAddress>> localInKernel = Optional.empty();
+
+    private Optional<List<IpAddress>> toldReady = Optional.empty();
+
     private volatile int served;
     private volatile boolean healthy = true;
 
@@ -93,6 +101,16 @@ public final class ServiceReconciler {
         this.loop = loop;
         this.nodeAddresses = nodeAddresses;
         this.flows = flows;
+    }
+
+    /**
+     * Tells of addresses at which clients outside are served here and not on every node. Call it before the first state.
+     *
+     * @param hears all of them, sorted, once the first whole state is in the kernel, and from then on at each change: of what
+     *     comes when the kernel has it, of what goes before it is taken from the kernel. Called on the loop
+     */
+    public void whenReady(Consumer<List<IpAddress>> hears) {
+        ready = hears;
     }
 
     /** Removes the table, if there is one: another serves Services here. */
@@ -176,6 +194,7 @@ public final class ServiceReconciler {
 
     private void apply(ServiceState.Outcome outcome) {
         outcome.passedOver().forEach(log::warn);
+        tellReady();
         if (!known) {
             if (!retrying) {
                 readAndReplace(state.ports());
@@ -194,11 +213,14 @@ public final class ServiceReconciler {
             boolean there = tables.flags(INET, ServiceChains.TABLE).isPresent();
             if (!there && ports.isEmpty()) {
                 state.replace(ports, Map.of());
+                localInKernel = Optional.of(List.of());
+                tellReady();
                 return;
             }
             writeTable();
             ServiceState.Outcome outcome = state.replace(ports, there ? members() : Map.of());
             outcome.passedOver().forEach(log::warn);
+            tellReady();
             chains.clear();
             known = true;
             write(outcome);
@@ -246,8 +268,21 @@ public final class ServiceReconciler {
         forgetClients(outcome.clients());
         served = state.size();
         healthy = true;
+        localInKernel = Optional.of(state.localAddresses());
+        tellReady();
         if (!outcome.called().isEmpty()) {
             flows.accept(outcome.called());
+        }
+    }
+
+    /** Those that the kernel serves and shall go on serving. */
+    private void tellReady() {
+        Set<IpAddress> wanted = Set.copyOf(state.localAddresses());
+        Optional<List<IpAddress>> now = localInKernel.map(
+                there -> there.stream().filter(wanted::contains).toList());
+        if (!now.equals(toldReady)) {
+            toldReady = now;
+            now.ifPresent(ready);
         }
     }
 

@@ -4,7 +4,10 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.node.plan.IpProtocol;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -136,6 +139,24 @@ public record ServicePort(
                         nodePort == 0 ? Stream.of() : Stream.of(new Front.NodePort(family, protocol, nodePort)))
                 .distinct()
                 .toList();
+    }
+
+    /**
+     * Where clients outside call it and only this node's endpoints answer, one at least: addresses that may be led to this node
+     * and to none without an endpoint. Empty under externalTrafficPolicy Cluster: there every node leads on.
+     *
+     * @param has which of its addresses are its own: those that another Service had before are not
+     */
+    Set<IpAddress> localAddresses(Predicate<Front> has) {
+        Set<IpAddress> addresses = new HashSet<>();
+        if (externalLocal && !local.isEmpty()) {
+            for (Front front : fronts()) {
+                if (front instanceof Front.At at && at.kind() != Front.Kind.CLUSTER_IP && has.test(front)) {
+                    addresses.add(at.address());
+                }
+            }
+        }
+        return addresses;
     }
 
     private static void range(String what, int value, int least, int most) {

@@ -1,5 +1,6 @@
 package io.podwire.node.service;
 
+import io.podwire.common.net.IpAddress;
 import io.podwire.node.netlink.nft.Octets;
 import io.podwire.node.plan.IpProtocol;
 import io.podwire.node.service.ServiceChains.Needed;
@@ -33,6 +34,8 @@ public final class ServiceState {
     /** How many ports have a member of a shared map. */
     private final Map<Member.Place, Integer> shared = new HashMap<>();
 
+    private final LocalAddresses localAddresses = new LocalAddresses();
+
     /**
      * What came of a change.
      *
@@ -53,6 +56,14 @@ public final class ServiceState {
     /** The ports as they are served, by id. */
     public Collection<ServicePort> ports() {
         return List.copyOf(ports.values());
+    }
+
+    /**
+     * Load balancer and external IPs of Services with externalTrafficPolicy Local that have an endpoint here, sorted: the choice is
+     * that of the members, and so is who has an address that two Services name.
+     */
+    public List<IpAddress> localAddresses() {
+        return localAddresses.all();
     }
 
     /** How many ports there are. */
@@ -113,6 +124,7 @@ public final class ServiceState {
         List<ServicePort> now = new ArrayList<>();
         for (String id : concerned) {
             ServicePort port = ports.get(id);
+            localAddresses.put(id, port == null ? Set.of() : localAddresses(port));
             if (port != null) {
                 now.add(port);
                 ServiceMembers members = members(port);
@@ -137,7 +149,9 @@ public final class ServiceState {
         ports.clear();
         claims.clear();
         shared.clear();
+        localAddresses.clear();
         all.forEach(this::put);
+        ports.values().forEach(port -> localAddresses.put(port.id(), localAddresses(port)));
         for (ServicePort port : ports()) {
             Optional<Front> front =
                     port.fronts().stream().filter(f -> has(port, f)).findFirst();
@@ -215,6 +229,10 @@ public final class ServiceState {
 
     private boolean has(ServicePort port, Front front) {
         return claims.get(front.place()).getFirst().equals(port.id());
+    }
+
+    private Set<IpAddress> localAddresses(ServicePort port) {
+        return port.localAddresses(front -> has(port, front));
     }
 
     private ServiceMembers members(ServicePort port) {

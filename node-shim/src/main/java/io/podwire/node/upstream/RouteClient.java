@@ -3,6 +3,7 @@ package io.podwire.node.upstream;
 import io.grpc.ManagedChannel;
 import io.podwire.common.loop.EventLoop;
 import io.podwire.common.loop.TimeSource;
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
 import io.podwire.common.net.NodeName;
@@ -41,6 +42,10 @@ import org.slf4j.LoggerFactory;
 public final class RouteClient implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(RouteClient.class);
     private static final Duration SWEEP = Duration.ofSeconds(5);
+    /** Between two announcements of Services, each of which is whole. */
+    private static final Duration SERVICES_PAUSE = Duration.ofMillis(50);
+    /** More are refused with all of the announcement (podwire.route.v1.ServiceAddresses). */
+    private static final int MOST_SERVICES = 4096;
 
     private final EventLoop loop;
     private final TimeSource time;
@@ -51,9 +56,16 @@ public final class RouteClient implements AutoCloseable {
     private final ReplicaWatch replicas;
     private final Map<String, Feed> feeds = new TreeMap<>();
     private Optional<RemoteNode> announced = Optional.empty();
+    /** Addresses of Services that this node serves, sorted; empty: not known yet. */
+    private Optional<List<IpAddress>> services = Optional.empty();
+
+    private boolean servicesPause;
+    private boolean servicesDue;
     private boolean started;
     /** Why prefixes of the announcement are not taken, by prefix. Written by the loop alone; read by anyone. */
     private volatile SortedMap<IpPrefix, String> refused = Collections.emptySortedMap();
+    /** The same of addresses of Services. */
+    private volatile SortedMap<IpPrefix, String> refusedServices = Collections.emptySortedMap();
 
     private long heard;
     private volatile boolean connected;
@@ -110,6 +122,60 @@ public final class RouteClient implements AutoCloseable {
         return refused;
     }
 
+    /** Why routers are not led to this node for addresses of Services that it serves, one sentence for each. */
+    public SortedMap<IpPrefix, String> refusedServices() {
+        return refusedServices;
+    }
+
+    /**
+     * Says for which addresses of Services this node is a way that others are not, in place of what was said before. A change is
+     * sent at once, and those that follow within {@link #SERVICES_PAUSE} together. Before the first call reflectors take it
+     * that this node does not know.
+     *
+     * @param addresses sorted, each once
+     */
+    public void serves(List<IpAddress> addresses) {
+        loop.execute(() -> {
+            List<IpAddress> most = addresses;
+            if (addresses.size() > MOST_SERVICES) {
+                most = List.copyOf(addresses.subList(0, MOST_SERVICES));
+                log.error(
+                        "this node serves {} addresses of Services; reflectors take {}, and are not told of {} and those"
+                                + " behind it",
+                        addresses.size(),
+                        MOST_SERVICES,
+                        addresses.get(MOST_SERVICES));
+            }
+            if (!services.equals(Optional.of(most))) {
+                services = Optional.of(most);
+                if (announced.isPresent()) {
+                    sendServices();
+                }
+            }
+        });
+    }
+
+    private void sendServices() {
+        if (servicesPause) {
+            servicesDue = true;
+            return;
+        }
+        send();
+        servicesPause = true;
+        loop.schedule(SERVICES_PAUSE, () -> {
+            servicesPause = false;
+            if (servicesDue) {
+                sendServices();
+            }
+        });
+    }
+
+    /** To all of them, all that is to be said. */
+    private void send() {
+        servicesDue = false;
+        feeds.values().forEach(feed -> feed.stream.send(announcement()));
+    }
+
     /**
      * Announces this node, whole; the first call connects.
      *
@@ -122,7 +188,7 @@ public final class RouteClient implements AutoCloseable {
             untold.add(told);
             if (!announced.equals(Optional.of(node))) {
                 announced = Optional.of(node);
-                feeds.values().forEach(feed -> feed.stream.send(announcement()));
+                send();
                 if (!started) {
                     started = true;
                     replicas.start();
@@ -179,11 +245,12 @@ public final class RouteClient implements AutoCloseable {
     }
 
     private Announcement announcement() {
-        return Announcement.newBuilder()
+        Announcement.Builder announcement = Announcement.newBuilder()
                 .setHandshake(Channels.HANDSHAKE)
                 .setNode(self.toProto())
-                .setRoute(StreamMapping.route(announced.orElseThrow()))
-                .build();
+                .setRoute(StreamMapping.route(announced.orElseThrow()));
+        services.ifPresent(addresses -> announcement.setServiceAddresses(StreamMapping.services(addresses)));
+        return announcement.build();
     }
 
     private void sweep() {
@@ -200,19 +267,30 @@ public final class RouteClient implements AutoCloseable {
         judge();
     }
 
-    /** Tells what has become of refusals: a prefix is refused where one reflector refuses it. */
+    /** Tells what has become of refusals: what one reflector refuses is refused. */
     private void refusals() {
         NavigableMap<IpPrefix, String> now = new TreeMap<>();
         feeds.values().forEach(feed -> feed.refused.forEach(now::putIfAbsent));
+        SortedMap<IpPrefix, String> before = new TreeMap<>(refused);
+        before.putAll(refusedServices);
         now.forEach((prefix, why) -> {
-            if (!why.equals(refused.get(prefix))) {
+            if (!why.equals(before.get(prefix))) {
                 log.warn("route-reflector leads nobody to {}: {}", prefix, why);
             }
         });
-        refused.keySet().stream()
+        before.keySet().stream()
                 .filter(prefix -> !now.containsKey(prefix))
                 .forEach(prefix -> log.info("route-reflector does not refuse {} any more", prefix));
+        NavigableMap<IpPrefix, String> ofServices = new TreeMap<>(now);
+        ofServices.keySet().removeIf(prefix -> !isService(prefix));
+        now.keySet().removeAll(ofServices.keySet());
         refused = Collections.unmodifiableNavigableMap(now);
+        refusedServices = Collections.unmodifiableNavigableMap(ofServices);
+    }
+
+    private boolean isService(IpPrefix prefix) {
+        return prefix.length() == prefix.family().bits()
+                && Collections.binarySearch(services.orElse(List.of()), prefix.address()) >= 0;
     }
 
     private void program() {

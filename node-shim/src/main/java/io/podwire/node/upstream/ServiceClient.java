@@ -3,6 +3,7 @@ package io.podwire.node.upstream;
 import io.grpc.ManagedChannel;
 import io.grpc.stub.ClientCalls;
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpAddress;
 import io.podwire.node.dataplane.HealthChecks;
 import io.podwire.node.dataplane.ServiceReconciler;
 import io.podwire.node.netlink.NftEvent;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,6 +62,11 @@ public final class ServiceClient implements AutoCloseable {
     /** Connects. */
     public void start() {
         stream.start();
+    }
+
+    /** As {@link ServiceReconciler#whenReady}. */
+    public void whenReady(Consumer<List<IpAddress>> hears) {
+        services.whenReady(hears);
     }
 
     /** True while the stream is good. */

@@ -30,6 +30,7 @@ import io.podwire.proto.policy.v1.ProgramDelta;
 import io.podwire.proto.policy.v1.Rule;
 import io.podwire.proto.route.v1.NodeRoute;
 import io.podwire.proto.route.v1.RefusedPrefixes;
+import io.podwire.proto.route.v1.ServiceAddresses;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -307,6 +308,13 @@ final class StreamMapping {
                 .forEach(one -> refused.put(
                         IpPrefix.parse(one.getPrefix()), one.getMessage().replaceAll("\\p{Cntrl}", "?")));
         return Collections.unmodifiableSortedMap(refused);
+    }
+
+    /** Which addresses of Services this node serves. */
+    static ServiceAddresses services(List<IpAddress> addresses) {
+        return ServiceAddresses.newBuilder()
+                .addAllAddresses(addresses.stream().map(IpAddress::toString).toList())
+                .build();
     }
 
     /** What this node announces. */

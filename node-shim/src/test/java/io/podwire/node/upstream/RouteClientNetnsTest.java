@@ -32,11 +32,13 @@ import io.podwire.proto.route.v1.RouteUpdate;
 import io.podwire.proto.route.v1.RoutesGrpc;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -129,6 +131,89 @@ final class RouteClientNetnsTest {
         assertThat(received(0, 1).getRoute().getPrefixesList())
                 .as("what did not change is not sent")
                 .containsExactly("10.1.1.0/26", "10.1.1.64/26");
+    }
+
+    @Test
+    void thatNothingIsServedIsNotThatItIsNotKnownAndEachAnnouncementSaysAll() {
+        client.serves(addresses("203.0.113.9"));
+        connect();
+        assertThat(received(0, 0).getServiceAddresses().getAddressesList()).containsExactly("203.0.113.9");
+        client.serves(addresses("203.0.113.7", "203.0.113.9"));
+        assertThat(received(0, 1).getServiceAddresses().getAddressesList())
+                .containsExactly("203.0.113.7", "203.0.113.9");
+        assertThat(received(0, 1).getRoute()).isEqualTo(received(0, 0).getRoute());
+        client.serves(addresses("203.0.113.7", "203.0.113.9"));
+        client.serves(List.of());
+        assertThat(received(0, 2).hasServiceAddresses()).as("it is known").isTrue();
+        assertThat(received(0, 2).getServiceAddresses().getAddressesCount()).isZero();
+        // Another stream says it at its begin.
+        server.kill();
+        client.serves(addresses("203.0.113.8"));
+        server.revive();
+        assertThat(received(1, 0).getServiceAddresses().getAddressesList()).containsExactly("203.0.113.8");
+    }
+
+    @Test
+    void beforeItIsKnownWhatIsServedNothingIsSaidOfIt() {
+        connect();
+        assertThat(received(0, 0).hasServiceAddresses()).isFalse();
+        client.serves(List.of());
+        assertThat(received(0, 1).hasServiceAddresses()).isTrue();
+    }
+
+    @Test
+    void changesThatFollowEachOtherAreToldTogether() {
+        connect();
+        for (int i = 1; i <= 200; i++) {
+            client.serves(addresses("203.0.113." + i));
+        }
+        await().atMost(SOON)
+                .untilAsserted(() -> assertThat(streams.getFirst()
+                                .received()
+                                .getLast()
+                                .getServiceAddresses()
+                                .getAddressesList())
+                        .containsExactly("203.0.113.200"));
+        assertThat(streams.getFirst().received().size())
+                .as("the first at once, the others some at a time")
+                .isBetween(2, 50);
+    }
+
+    @Test
+    void moreThanReflectorsTakeIsNotSaid() {
+        List<IpAddress> many = new ArrayList<>();
+        for (int i = 0; i < 5000; i++) {
+            many.add(IpAddress.parse("203.0.112.0").plus(i));
+        }
+        client.serves(many);
+        connect();
+        assertThat(received(0, 0).getServiceAddresses().getAddressesList())
+                .hasSize(4096)
+                .startsWith("203.0.112.0");
+    }
+
+    @Test
+    void refusalsOfServicesAreKnownApart() {
+        client.serves(addresses("10.77.0.1"));
+        connect();
+        send(
+                0,
+                full("e1", 1).toBuilder()
+                        .setRefused(RefusedPrefixes.newBuilder()
+                                .addPrefixes(RefusedPrefix.newBuilder()
+                                        .setPrefix("10.1.1.0/26")
+                                        .setMessage("node 2 owns it"))
+                                .addPrefixes(RefusedPrefix.newBuilder()
+                                        .setPrefix("10.77.0.1/32")
+                                        .setMessage("none of services")))
+                        .build());
+        await().atMost(SOON).until(() -> !client.refusedServices().isEmpty());
+        assertThat(client.refusedServices()).isEqualTo(Map.of(IpPrefix.parse("10.77.0.1/32"), "none of services"));
+        assertThat(client.refused()).isEqualTo(Map.of(IpPrefix.parse("10.1.1.0/26"), "node 2 owns it"));
+    }
+
+    private static List<IpAddress> addresses(String... texts) {
+        return Stream.of(texts).map(IpAddress::parse).toList();
     }
 
     @Test

@@ -6,12 +6,15 @@ import static org.awaitility.Awaitility.await;
 import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import io.podwire.common.loop.EventLoop;
+import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.node.dataplane.ServiceReconciler;
 import io.podwire.node.netlink.NftRules;
 import io.podwire.node.netlink.NftTables;
+import io.podwire.node.netlink.nft.SetElements;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.backend.KernelNft;
+import io.podwire.node.service.ServiceChains;
 import io.podwire.node.service.ServicePort;
 import io.podwire.node.testing.NetnsSandbox;
 import io.podwire.node.testing.NetnsSandbox.Space;
@@ -27,6 +30,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
@@ -108,6 +112,47 @@ final class ServiceClientNetnsTest {
                         .build());
         await().until(() -> ids().equals(List.of("ns/c:/ipv4")));
         assertThat(services.healthy()).isTrue();
+    }
+
+    @Test
+    void addressesOfPolicyLocalAreToldWhenTheKernelHasThemAndWithdrawnBeforeItHasNotAnyMore() throws Exception {
+        record Told(List<String> addresses, boolean inKernel) {}
+        List<Told> told = new CopyOnWriteArrayList<>();
+        // On the loop, as the reconciler's own reading of the kernel.
+        client.whenReady(addresses -> told.add(new Told(
+                addresses.stream().map(IpAddress::toString).toList(),
+                tables.flags(SetElements.INET, ServiceChains.TABLE).isPresent()
+                        && kernel.members(SetElements.INET, ServiceChains.TABLE, "tcp-endpoints-4").stream()
+                                .anyMatch(member -> HexFormat.of()
+                                        .formatHex(member.key().toBytes())
+                                        .startsWith("cb007109")))));
+        io.podwire.proto.policy.v1.ServicePort here = port("a", "10.96.0.1").toBuilder()
+                .addLoadBalancerIps("203.0.113.9")
+                .setExternalLocal(true)
+                .addLocalEndpoints(ServiceEndpoint.newBuilder()
+                        .setAddress("10.1.0.1")
+                        .setPort(80)
+                        .setLocal(true))
+                .build();
+        streams.getFirst().onNext(update(true));
+        await().untilAsserted(() -> assertThat(told).containsExactly(new Told(List.of(), false)));
+        streams.getFirst().onNext(update(true, here));
+        await().untilAsserted(() ->
+                assertThat(told).endsWith(new Told(List.of(), false), new Told(List.of("203.0.113.9"), true)));
+        // Its rules stay, with the endpoints of other nodes for clients inside.
+        streams.getFirst()
+                .onNext(update(true, here.toBuilder().clearLocalEndpoints().build()));
+        await().untilAsserted(() -> assertThat(told).hasSize(3).endsWith(new Told(List.of(), true)));
+        streams.getFirst().onNext(update(true, here));
+        await().untilAsserted(() -> assertThat(told).hasSize(4).endsWith(new Told(List.of("203.0.113.9"), true)));
+        // While the stream is away nothing changes; its first whole state is what counts.
+        streams.getFirst().onCompleted();
+        await().until(() -> streams.size() == 2);
+        streams.get(1).onNext(update(false));
+        await().until(client::connected);
+        assertThat(told).hasSize(4);
+        streams.get(1).onNext(update(true));
+        await().untilAsserted(() -> assertThat(told).hasSize(5).endsWith(new Told(List.of(), true)));
     }
 
     @Test
