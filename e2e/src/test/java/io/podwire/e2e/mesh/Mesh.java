@@ -66,6 +66,18 @@ public final class Mesh implements AutoCloseable {
     /** Where route-reflector serves. */
     public static final String ROUTE = ADDRESS + ":7473";
 
+    /** Where route-reflector waits for {@link #ROUTER} to speak BGP; another port than where other tests' reflectors do. */
+    public static final int BGP_PORT = 1791;
+
+    /** A router that a test may put on the underlay. */
+    public static final String ROUTER = "192.0.2.200";
+
+    /** Its AS; the reflector's is 64512. */
+    public static final long ROUTER_ASN = 64513;
+
+    /** Where addresses of Services lie that it is told of, besides pools for load balancers. */
+    public static final String SERVICES = "203.0.113.0/24,2001:db8:113::/64";
+
     /** A pool of two blocks of eight addresses. */
     public static final String TINY_POOL = "tiny";
 
@@ -114,24 +126,40 @@ public final class Mesh implements AutoCloseable {
                 "--pool-dir",
                 pools.toString());
         policy = service("policy-service", POLICY, 7482, "--manifests", manifests.toString());
-        Daemon route = reflector(folder.resolve("route-reflector.log"), ROUTE, 7483, IPAM);
+        Daemon route = reflector(
+                folder.resolve("route-reflector.log"),
+                ROUTE,
+                7483,
+                IPAM,
+                "--bgp-asn=64512",
+                "--bgp-router-id=" + ADDRESS,
+                "--bgp-listen=" + ADDRESS + ":" + BGP_PORT,
+                "--bgp-services=pools," + SERVICES,
+                "--bgp-peer=name=router,address=" + ROUTER + ",asn=" + ROUTER_ASN + ",passive=true,addPaths=8");
         daemons = Map.of(ipam, 7481, policy, 7482, route, 7483);
         daemons.keySet().forEach(daemon -> daemon.start(List.of()));
         daemons.forEach(Mesh::awaitReady);
     }
 
     /** A route-reflector that is not running yet, for nodes that have their blocks of this ipam-service. */
-    public Daemon reflector(Path log, String listen, int httpPort, String ipamService) {
-        return new Daemon(
-                "route-reflector",
-                log,
-                List.of(),
-                List.of(
-                        home.resolve("bin/route-reflector").toString(),
-                        "--listen=" + listen,
-                        "--http-listen=127.0.0.1:" + httpPort,
-                        "--ipam-service=" + ipamService,
-                        "--ownership-interval=1s"));
+    public Daemon reflector(Path log, String listen, int httpPort, String ipamService, String... further) {
+        List<String> command = new ArrayList<>(List.of(
+                home.resolve("bin/route-reflector").toString(),
+                "--listen=" + listen,
+                "--http-listen=127.0.0.1:" + httpPort,
+                "--ipam-service=" + ipamService,
+                "--ownership-interval=1s"));
+        command.addAll(List.of(further));
+        return new Daemon("route-reflector", log, List.of(), command);
+    }
+
+    /** What {@code podwire bgp} prints of route-reflector. */
+    public String bgp(String... words) {
+        List<String> command =
+                new ArrayList<>(List.of(home.resolve("bin/podwire").toString(), "bgp"));
+        command.addAll(List.of(words));
+        command.addAll(List.of("--server", ROUTE));
+        return Shell.output(command.toArray(String[]::new));
     }
 
     private Daemon service(String name, String listen, int httpPort, String... options) {
@@ -460,6 +488,11 @@ public final class Mesh implements AutoCloseable {
     private static void apply(Path to, String name, String yaml) throws IOException {
         Path temporary = Files.writeString(to.resolve("." + name + ".tmp"), yaml);
         Files.move(temporary, to.resolve(name + ".yaml"), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Removes what {@link #applyPools} wrote. */
+    public void removePools(String name) throws IOException {
+        Files.deleteIfExists(pools.resolve(name + ".yaml"));
     }
 
     /** Removes one Kubernetes object. */

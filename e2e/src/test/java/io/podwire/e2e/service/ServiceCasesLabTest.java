@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.nio.sctp.SctpServerChannel;
+import io.podwire.e2e.bgp.Bird;
 import io.podwire.e2e.mesh.Mesh;
 import io.podwire.e2e.mesh.MeshNode;
 import io.podwire.e2e.mesh.SharedMesh;
@@ -13,6 +14,7 @@ import io.podwire.e2e.mesh.Shell;
 import io.podwire.e2e.service.TestService.State;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +25,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
@@ -30,6 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The cases of the Kubernetes end-to-end tests of Services, by their names: real packets on two nodes, from pods, from the
@@ -858,6 +862,140 @@ final class ServiceCasesLabTest {
             there = false;
         }
         assumeTrue(there, "no sockets of SCTP on this machine: there is nothing to send");
+    }
+
+    @Nested
+    @DisplayName("Addresses over BGP")
+    final class OverBgp {
+        private static final String ALL = "203.0.113.0/24";
+        private static final String FOUR = "203.0.113.70";
+        private static final String SIX = "2001:db8:113::70";
+        private static final String POOLED = "198.51.100.70";
+
+        private Bird router;
+
+        @BeforeEach
+        void begin(@TempDir Path folder) {
+            router = world.router(folder);
+        }
+
+        @AfterEach
+        void end() throws IOException {
+            router.close();
+            world.forgetLearned();
+            mesh.removePools("balancers");
+        }
+
+        @Test
+        @DisplayName(
+                "of externalTrafficPolicy Local lead to nodes with endpoints, and packets keep their client's address")
+        void localLeadsToItsEndpoints() throws Exception {
+            TestService service = service("bgp-local")
+                    .type("LoadBalancer")
+                    .port("", "TCP", 80, world.nextNodePort())
+                    .ingress(FOUR, SIX)
+                    .with(EXTERNAL_LOCAL + ", externalIPs: ['" + POOLED + "', '10.77.0.1']");
+            world.apply(service.to(WEB, a1).to(WEB, State.UNREADY, a2));
+            leads(FOUR, false, world.one());
+            leads(SIX, true, world.one());
+            leadsToAll();
+            served(a1);
+            assertThat(mesh.bgp("explain", FOUR))
+                    .containsPattern(FOUR + "/32 +" + world.one().address() + " +node svc-1 +service address");
+            assertThat(router.route(POOLED + "/32")).as("in no pool").doesNotContain("BGP");
+            assertThat(world.one().api().status().orElseThrow().getWarningsList())
+                    .anySatisfy(warning -> assertThat(warning).contains("10.77.0.1", "--bgp-services"));
+
+            mesh.applyPools("balancers", """
+                    apiVersion: podwire.io/v1
+                    kind: IPPool
+                    metadata: {name: balancers}
+                    spec: {cidr: 198.51.100.64/28, blockLength: 28, purpose: LoadBalancer}
+                    """);
+            leads(POOLED, false, world.one());
+            world.apply(service.to(WEB, a2));
+            leads(FOUR, false, world.two());
+            leads(SIX, true, world.two());
+            served(a2);
+            world.apply(service.to(WEB, a1, a2));
+            leads(FOUR, false, world.one(), world.two());
+            world.apply(service.to(WEB, State.TERMINATING, a1));
+            leads(FOUR, false, world.one());
+            served(a1);
+
+            long withdrawn = withdrawals();
+            long starts = world.one().shim().logged("ports of Services are served");
+            world.one().shim().kill();
+            served(a1);
+            world.one().start();
+            await("it knows its Services again")
+                    .atMost(SOON)
+                    .pollInterval(AGAIN)
+                    .until(() -> world.one().shim().logged("ports of Services are served") > starts);
+            served(a1);
+            assertThat(withdrawals())
+                    .as("a node-shim that starts again serves on")
+                    .isEqualTo(withdrawn);
+
+            world.apply(service);
+            gone();
+            leadsToAll();
+            world.apply(service.with("").to(WEB, a1));
+            reaches(world.outside(), at(FOUR, 80), a1);
+            gone();
+        }
+
+        private void served(ServerPod pod) {
+            for (boolean six : List.of(false, true)) {
+                assertThat(answer(world.outside(), true, at(six ? SIX : FOUR, 80), pod)
+                                .client())
+                        .as("whom the server sees")
+                        .isEqualTo(world.outsideAddress(six));
+            }
+        }
+
+        private void leads(String address, boolean six, MeshNode... nodes) {
+            assertNextHops(address + (six ? "/128" : "/32"), six, nodes);
+        }
+
+        private void leadsToAll() {
+            assertNextHops(ALL, false, world.one(), world.two());
+        }
+
+        private void assertNextHops(String prefix, boolean six, MeshNode... nodes) {
+            Set<String> wanted =
+                    Stream.of(nodes).map(node -> world.address(node, six)).collect(Collectors.toSet());
+            await("next hops of " + prefix)
+                    .atMost(SOON)
+                    .pollInterval(AGAIN)
+                    .untilAsserted(() -> assertThat(router.route(prefix)
+                                    .lines()
+                                    .filter(line -> line.contains("BGP.next_hop:"))
+                                    // A global address may have a link-local one behind it.
+                                    .map(line -> line.replaceFirst(".*next_hop: *", "")
+                                            .replaceFirst(" .*", ""))
+                                    .collect(Collectors.toSet()))
+                            .isEqualTo(wanted));
+        }
+
+        private void gone() {
+            for (String prefix : List.of(FOUR + "/32", SIX + "/128", POOLED + "/32")) {
+                await(prefix + " is withdrawn")
+                        .atMost(SOON)
+                        .pollInterval(AGAIN)
+                        .untilAsserted(() -> assertThat(router.route(prefix)).doesNotContain("BGP"));
+            }
+        }
+
+        /** Received, of both families. */
+        private long withdrawals() {
+            return router.ask("show", "protocols", "all", "up")
+                    .lines()
+                    .filter(line -> line.contains("Import withdraws:"))
+                    .mapToLong(line -> Long.parseLong(
+                            line.replaceFirst(".*withdraws: *", "").replaceFirst(" .*", "")))
+                    .sum();
+        }
     }
 
     @Nested

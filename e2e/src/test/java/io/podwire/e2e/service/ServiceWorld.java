@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.podwire.cli.lab.CniAttachment;
 import io.podwire.cli.lab.CniRuntime;
 import io.podwire.common.net.IpAddress;
+import io.podwire.e2e.bgp.Bird;
 import io.podwire.e2e.mesh.Mesh;
 import io.podwire.e2e.mesh.MeshNode;
 import io.podwire.e2e.mesh.Shell;
@@ -33,7 +34,7 @@ final class ServiceWorld implements AutoCloseable {
     private static final String OBJECTS = "service-world";
     private static final String OUTSIDE = "svc-out";
     private static final String OUTSIDE_PORT = "e-svc-out";
-    private static final String OUTSIDE_FOUR = "192.0.2.200";
+    private static final String OUTSIDE_FOUR = Mesh.ROUTER;
     private static final String OUTSIDE_SIX = "2001:db8:2::200";
 
     private final Mesh mesh;
@@ -126,6 +127,25 @@ final class ServiceWorld implements AutoCloseable {
                 OUTSIDE,
                 (isSix ? "-6 " : "") + "route replace " + address + (isSix ? "/128" : "/32") + " via "
                         + address(via, isSix));
+    }
+
+    /** The machine outside as a router that speaks BGP, and sends what it learns its kernel's way. The caller closes it. */
+    Bird router(java.nio.file.Path folder) {
+        return new Bird(
+                        folder,
+                        OUTSIDE,
+                        new Bird.Place(OUTSIDE, OUTSIDE_FOUR, OUTSIDE_SIX),
+                        Mesh.ROUTER_ASN,
+                        "",
+                        new Bird.Neighbour(Mesh.ADDRESS, Mesh.BGP_PORT),
+                        List.of())
+                .start();
+    }
+
+    /** Has the machine outside forget what it learned as a router. */
+    void forgetLearned() {
+        ip(OUTSIDE, "route flush proto bird");
+        ip(OUTSIDE, "-6 route flush proto bird");
     }
 
     /** A pod that answers on {@link #PORTS}. */
