@@ -229,6 +229,8 @@ public final class ServiceReconciler {
                     served,
                     outcome.change().size());
         } catch (NftException | NetlinkException e) {
+            // The next try is for what is wanted then, and only the state knows that.
+            var _ = state.replace(ports);
             failed(e);
         }
     }

@@ -1,5 +1,6 @@
 package io.podwire.node.upstream;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -25,6 +26,7 @@ import io.podwire.proto.policy.v1.ServiceUpdate;
 import io.podwire.proto.policy.v1.ServicesGrpc;
 import io.podwire.proto.policy.v1.WatchServicesRequest;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -57,6 +59,7 @@ final class ServiceClientNetnsTest {
     private final NetnsSandbox sandbox = new NetnsSandbox();
     private final EventLoop loop = new EventLoop("services-test");
     private final ManagedChannel channel = Channels.open(server.target());
+    private Space node;
     private KernelNft nft;
     private NftRules kernel;
     private NftTables tables;
@@ -65,7 +68,7 @@ final class ServiceClientNetnsTest {
 
     @BeforeEach
     void connect() throws Exception {
-        Space node = sandbox.add();
+        node = sandbox.add();
         nft = NetnsThread.call(node.netns(), KernelNft::open);
         kernel = NftRules.open(node.netns());
         tables = NetnsThread.call(node.netns(), NftTables::open);
@@ -126,14 +129,7 @@ final class ServiceClientNetnsTest {
                                 .anyMatch(member -> HexFormat.of()
                                         .formatHex(member.key().toBytes())
                                         .startsWith("cb007109")))));
-        io.podwire.proto.policy.v1.ServicePort here = port("a", "10.96.0.1").toBuilder()
-                .addLoadBalancerIps("203.0.113.9")
-                .setExternalLocal(true)
-                .addLocalEndpoints(ServiceEndpoint.newBuilder()
-                        .setAddress("10.1.0.1")
-                        .setPort(80)
-                        .setLocal(true))
-                .build();
+        io.podwire.proto.policy.v1.ServicePort here = local();
         streams.getFirst().onNext(update(true));
         await().untilAsserted(() -> assertThat(told).containsExactly(new Told(List.of(), false)));
         streams.getFirst().onNext(update(true, here));
@@ -153,6 +149,41 @@ final class ServiceClientNetnsTest {
         assertThat(told).hasSize(4);
         streams.get(1).onNext(update(true));
         await().untilAsserted(() -> assertThat(told).hasSize(5).endsWith(new Told(List.of(), true)));
+    }
+
+    /** Another program owns a table of the name, which only its end takes away: nothing can be written until then. */
+    @Test
+    void aFirstStateThatTheKernelRefusesIsKeptUntilTheKernelTakesIt() throws Exception {
+        List<String> told = new CopyOnWriteArrayList<>();
+        client.whenReady(addresses -> told.add(addresses.toString()));
+        Process owner = new ProcessBuilder("ip", "netns", "exec", node.name(), "nft", "-i")
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        try (OutputStream commands = owner.getOutputStream()) {
+            commands.write(("add table inet " + ServiceChains.TABLE + " { flags owner; }\n").getBytes(US_ASCII));
+            commands.flush();
+            await().until(() ->
+                    tables.flags(SetElements.INET, ServiceChains.TABLE).isPresent());
+            streams.getFirst().onNext(update(true, local()));
+            await().until(() -> !services.healthy());
+        }
+        assertThat(owner.waitFor()).isZero();
+        await().until(services::healthy);
+        assertThat(ids()).containsExactly("ns/a:/ipv4");
+        await().untilAsserted(() -> assertThat(told).as("not before").containsExactly("[203.0.113.9]"));
+    }
+
+    /** One whose address leads here. */
+    private static io.podwire.proto.policy.v1.ServicePort local() {
+        return port("a", "10.96.0.1").toBuilder()
+                .addLoadBalancerIps("203.0.113.9")
+                .setExternalLocal(true)
+                .addLocalEndpoints(ServiceEndpoint.newBuilder()
+                        .setAddress("10.1.0.1")
+                        .setPort(80)
+                        .setLocal(true))
+                .build();
     }
 
     @Test
