@@ -150,7 +150,7 @@ public final class Reflector implements AutoCloseable {
         loop.execute(() -> fence = new ServiceFence(prefixes, pools));
     }
 
-    /** ipam-service has told of all of its pools for load balancers. */
+    /** ipam-service has told of all of its pools for load balancers; with {@link #owned} nodes are judged by that. */
     public void servicePools(List<IpPrefix> pools) {
         loop.execute(() -> onServicePools(pools));
     }
@@ -422,7 +422,6 @@ public final class Reflector implements AutoCloseable {
 
     private void onServicePools(List<IpPrefix> pools) {
         List<IpPrefix> before = fence.prefixes();
-        boolean unknown = fence.isUnknown();
         if (!fence.take(pools)) {
             log.warn(
                     "ipam-service tells of less than half of the pools for load balancers that it knew: believed when it"
@@ -430,13 +429,10 @@ public final class Reflector implements AutoCloseable {
             return;
         }
         List<IpPrefix> now = fence.prefixes();
-        if (now.equals(before) && !unknown) {
-            return;
+        if (!now.equals(before)) {
+            log.info("BGP peers are told of services {}", now);
+            serviceWatchers.forEach(watcher -> watcher.accept(now));
         }
-        log.info("BGP peers are told of services {}", now);
-        serviceWatchers.forEach(watcher -> watcher.accept(now));
-        withdrawForeign();
-        peers.values().stream().toList().forEach(this::decideIfOther);
     }
 
     private void onAnswered(Question question, Owned answer) {
@@ -456,8 +452,7 @@ public final class Reflector implements AutoCloseable {
 
     /** First of all: what is another's now must not keep that one from having it. */
     private void withdrawForeign() {
-        RibRules.Change change =
-                RibRules.keep(table, (life, prefix) -> heard == null || owners.owns(life, prefix), this::serves);
+        RibRules.Change change = RibRules.keep(table, owners::owns, this::serves);
         table = change.table();
         publish(change.delta(), change.services());
     }

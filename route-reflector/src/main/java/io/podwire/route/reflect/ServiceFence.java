@@ -41,7 +41,7 @@ final class ServiceFence {
     }
 
     /** True where ipam-service has yet to say which pools there are. */
-    boolean isUnknown() {
+    private boolean isUnknown() {
         return withPools && pools.isEmpty();
     }
 

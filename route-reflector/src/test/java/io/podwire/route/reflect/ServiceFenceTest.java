@@ -51,7 +51,6 @@ class ServiceFenceTest {
     @Test
     void poolsComeBesideWhatIsNamedAndTheWiderOneHoldsTheOther() {
         ServiceFence fence = new ServiceFence(prefixes("203.0.113.0/24"), true);
-        assertThat(fence.isUnknown()).isTrue();
         assertThat(fence.refusal(epoch("a", 1), IpAddress.parse("198.51.100.1")).map(Refusal::reason))
                 .as("nothing is known of pools yet")
                 .contains(Reason.UNKNOWN);
@@ -77,7 +76,8 @@ class ServiceFenceTest {
         assertThat(fence.take(List.of())).as("a second one in a row").isFalse();
         assertThat(fence.take(List.of())).isTrue();
         assertThat(fence.prefixes()).isEmpty();
-        assertThat(fence.isUnknown()).isFalse();
+        assertThat(fence.refusal(epoch("a", 1), IpAddress.parse("203.0.113.1")).map(Refusal::reason))
+                .contains(Reason.NOT_OF_SERVICES);
         assertThat(fence.take(two)).isTrue();
         assertThat(fence.take(prefixes("203.0.113.0/24"))).as("half of it").isTrue();
     }
