@@ -1,6 +1,7 @@
 package io.podwire.ipam.core;
 
 import io.podwire.common.net.IpAddress;
+import io.podwire.common.net.IpFamily;
 import java.util.List;
 
 /** What the wish for addresses comes to. */
@@ -47,4 +48,13 @@ public sealed interface AddressDecision {
 
     /** None of these pools has a free address. */
     record NoneFree(AddressWish wish, List<Pool> pools) implements AddressDecision {}
+
+    /** A Service wishes for something of a pool whose purpose is another than load balancers. */
+    record NotForServices(Pool pool) implements AddressDecision {}
+
+    /** A Service wishes for something of a pool that does not select its namespace. */
+    record NotForNamespace(Pool pool) implements AddressDecision {}
+
+    /** No pool of the family is for load balancers of the Service's namespace. */
+    record NoPoolForService(IpFamily family) implements AddressDecision {}
 }

@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
  * Who has single addresses. Two with the same id are the same owner; the rest is for people.
  *
  * @param id unique in the cluster and the same at each try, 1 to 253 characters of [A-Za-z0-9._:/@-]: a container's id and
- *     interface, the name of a VM or of a load balancer
+ *     interface, the name of a VM or of a load balancer, or what {@link ServiceOwner} makes of a Service
  * @param node where it is used; empty: not told
  * @param namespace of the pod, or empty
  * @param pod its name, or empty
@@ -33,10 +33,12 @@ public record AddressOwner(String id, String node, String namespace, String pod)
         }
     }
 
-    /** pod NAMESPACE/NAME (ID) on node NODE, as far as it is known. */
+    /** pod NAMESPACE/NAME (ID) on node NODE, as far as it is known; or Service NAMESPACE/NAME (uid UID). */
     @Override
     public String toString() {
-        return (pod.isEmpty() ? id : "pod " + namespace + "/" + pod + " (" + id + ")")
+        return ServiceOwner.of(this)
+                        .map(ServiceOwner::toString)
+                        .orElseGet(() -> pod.isEmpty() ? id : "pod " + namespace + "/" + pod + " (" + id + ")")
                 + (node.isEmpty() ? "" : " on node " + node);
     }
 }

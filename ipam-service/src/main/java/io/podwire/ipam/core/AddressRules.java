@@ -130,8 +130,8 @@ public final class AddressRules {
         };
     }
 
-    private static AddressDecision thisOne(
-            Ledger ledger, IpAddress address, String named, AddressUse use, Instant now) {
+    /** The decision on this very address, whatever its pool is for. */
+    static AddressDecision thisOne(Ledger ledger, IpAddress address, String named, AddressUse use, Instant now) {
         Optional<SingleAddress> known = ledger.address(address);
         if (known.isPresent()) {
             SingleAddress by = known.get();
@@ -193,7 +193,7 @@ public final class AddressRules {
     }
 
     /** The lowest free address of the blocks that are the service's, or of the lowest that can become so. */
-    private static Optional<AddressDecision> free(Ledger ledger, Pool pool, AddressUse use, Instant now) {
+    static Optional<AddressDecision> free(Ledger ledger, Pool pool, AddressUse use, Instant now) {
         for (IpPrefix block : ledger.openBlocks(pool.name())) {
             Optional<IpAddress> free = lowest(ledger, pool, block);
             if (free.isPresent()) {

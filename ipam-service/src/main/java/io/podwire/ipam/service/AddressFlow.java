@@ -217,8 +217,12 @@ public final class AddressFlow {
 
     private static ServiceException refused(String attempted, AddressDecision decision) {
         return switch (decision) {
-            case AddressDecision.Assign _, AddressDecision.AlreadyHeld _ ->
-                throw new IllegalArgumentException(decision + " is no refusal");
+            case AddressDecision.Assign _,
+                    AddressDecision.AlreadyHeld _,
+                    AddressDecision.NotForServices _,
+                    AddressDecision.NotForNamespace _,
+                    AddressDecision.NoPoolForService _ ->
+                throw new IllegalArgumentException(decision + " is no refusal of a call");
             case AddressDecision.HasOthers(List<SingleAddress> addresses) ->
                 precondition(attempted + ": it has other addresses already, " + text(addresses)
                         + "; release these first, or ask for just these");

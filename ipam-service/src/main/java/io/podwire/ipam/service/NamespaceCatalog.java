@@ -116,6 +116,12 @@ public final class NamespaceCatalog {
         return resolved.get().to();
     }
 
+    /** A namespace's labels; empty while nothing is known of it, or of any. */
+    public synchronized Optional<Map<String, String>> labels(String namespace) {
+        confirm();
+        return believed.map(of -> of.get(namespace));
+    }
+
     private static String digest(List<SelectedNamespaces> selected) {
         try {
             byte[] sum = MessageDigest.getInstance("SHA-256")
