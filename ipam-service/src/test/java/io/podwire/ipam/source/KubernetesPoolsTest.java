@@ -136,8 +136,8 @@ class KubernetesPoolsTest {
             await().until(() -> stored("a").isEmpty());
             await().during(SOON.multipliedBy(5)).until(() -> stored("b").isPresent());
         }
-        assertThat(KubernetesPools.isDoubtful(4, 2)).isFalse();
-        assertThat(KubernetesPools.isDoubtful(4, 1)).isTrue();
-        assertThat(KubernetesPools.isDoubtful(0, 0)).isFalse();
+        assertThat(WatchedKind.isDoubtful(4, 2)).isFalse();
+        assertThat(WatchedKind.isDoubtful(4, 1)).isTrue();
+        assertThat(WatchedKind.isDoubtful(0, 0)).isFalse();
     }
 }
