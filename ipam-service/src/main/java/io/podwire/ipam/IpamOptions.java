@@ -7,6 +7,7 @@ import io.podwire.ipam.core.NamespaceQuotas;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.ReclaimRules.Patience;
 import io.podwire.ipam.service.UsageSeries;
+import io.podwire.ipam.source.ServiceClasses;
 import io.podwire.ipam.store.EtcdAccess;
 import io.podwire.ipam.store.EtcdAccessFiles;
 import java.net.URI;
@@ -121,8 +122,8 @@ public final class IpamOptions implements ServiceOptions {
             paramLabel = "DIR",
             description = "A folder of manifests of kind IPPool, podwire.io/v1, read live: pools are created, changed"
                     + " and, once no block of theirs is owned, deleted as they say. Its objects of kind Namespace are what"
-                    + " namespace selectors choose from, without --kubernetes-pools. Every replica must be given the"
-                    + " same")
+                    + " namespace selectors choose from, without --kubernetes-pools and --kubernetes-services. Every"
+                    + " replica must be given the same")
     private Path poolDir;
 
     @Option(
@@ -205,6 +206,23 @@ public final class IpamOptions implements ServiceOptions {
             description = "How long a node must be missing at each look of --kubernetes-nodes, two at least, before its"
                     + " blocks are taken back, ISO-8601. Default: ${DEFAULT-VALUE}")
     private Duration reclaimGrace = Duration.ofMinutes(10);
+
+    @Option(
+            names = "--kubernetes-services",
+            description =
+                    "Give Services of type LoadBalancer addresses of pools of purpose load_balancer, and write them"
+                            + " to their status: in-cluster service account, or KUBECONFIG. Namespace selectors choose from the"
+                            + " Namespaces there. Every replica must be given the same")
+    private boolean kubernetesServices;
+
+    @Option(
+            names = "--load-balancer-class",
+            paramLabel = "KIND",
+            description = "Which Services --kubernetes-services serves. unset: those of spec.loadBalancerClass "
+                    + ServiceClasses.NAME
+                    + ", and those without one; own: the former alone, where another controller has"
+                    + " the latter. Every replica must be given the same. Default: ${DEFAULT-VALUE}")
+    private ServiceClasses loadBalancerClass = ServiceClasses.UNSET;
 
     /** Where the ledger is kept. */
     enum StoreKind {
@@ -356,6 +374,16 @@ public final class IpamOptions implements ServiceOptions {
     /** When they are. */
     Patience patience() {
         return new Patience(reclaimLookInterval, reclaimGrace);
+    }
+
+    /** Whether Services of the Kubernetes API get addresses. */
+    boolean kubernetesServices() {
+        return kubernetesServices;
+    }
+
+    /** Which of them. */
+    ServiceClasses loadBalancerClass() {
+        return loadBalancerClass;
     }
 
     private static Pool parsePool(String text) {

@@ -33,11 +33,13 @@ import io.podwire.ipam.service.PoolWatch;
 import io.podwire.ipam.service.PoolsGrpcService;
 import io.podwire.ipam.service.ReclaimFlow;
 import io.podwire.ipam.service.ReclaimLook;
+import io.podwire.ipam.service.ServiceAddressFlow;
 import io.podwire.ipam.service.UsageSeries;
 import io.podwire.ipam.source.KubernetesEvictions;
 import io.podwire.ipam.source.KubernetesNamespaces;
 import io.podwire.ipam.source.KubernetesNodes;
 import io.podwire.ipam.source.KubernetesPools;
+import io.podwire.ipam.source.KubernetesServices;
 import io.podwire.ipam.source.PoolFolder;
 import io.podwire.ipam.store.EtcdIpamStore;
 import io.podwire.ipam.store.IpamStore;
@@ -76,22 +78,24 @@ public final class Main {
         for (Pool pool : options.pools()) {
             ensure(pools, pool);
         }
+        boolean kubernetesNamespaces = options.kubernetesPools() || options.kubernetesServices();
         NamespaceCatalog namespaces = new NamespaceCatalog(
-                TimeSource.SYSTEM,
-                options.kubernetesPools() || options.poolDir().isPresent());
+                TimeSource.SYSTEM, kubernetesNamespaces || options.poolDir().isPresent());
         if (options.poolDir().isPresent()) {
             context.own(PoolFolder.start(
                     options.poolDir().get(),
                     flow,
-                    Optional.of(namespaces).filter(_ -> !options.kubernetesPools()),
+                    Optional.of(namespaces).filter(_ -> !kubernetesNamespaces),
                     TimeSource.SYSTEM,
                     context.meters()));
         }
         Optional<Evictor> evictor = Optional.empty();
         if (options.kubernetesPools()) {
             context.own(KubernetesPools.connect(flow, TimeSource.SYSTEM, context.meters()));
-            context.own(KubernetesNamespaces.connect(namespaces));
             evictor = Optional.of(context.own(KubernetesEvictions.connect()));
+        }
+        if (kubernetesNamespaces) {
+            context.own(KubernetesNamespaces.connect(namespaces));
         }
         context.own(new PoolGauges(blocks, context.meters(), GAUGE_PERIOD));
         PoolWatch watch = context.own(new PoolWatch(flow, TimeSource.SYSTEM, WATCH_PERIOD, SIGN_OF_LIFE));
@@ -124,6 +128,11 @@ public final class Main {
         context.serveInline(
                 new AddressesGrpcService(addresses, bindings, TimeSource.SYSTEM, context.meters()),
                 store.waits() ? List.of() : AddressesGrpcService.BEGUN);
+        if (options.kubernetesServices()) {
+            ServiceAddressFlow balanced = new ServiceAddressFlow(flow, addresses, TimeSource.SYSTEM, use);
+            context.own(KubernetesServices.connect(
+                    options.loadBalancerClass(), balanced, namespaces, TimeSource.SYSTEM, context.meters()));
+        }
         AuditFlow audit = new AuditFlow(flow, bindings, TimeSource.SYSTEM, options.auditPeriod(), context.meters());
         context.own(new Audits(audit, options.auditPeriod()));
         context.serve(new AuditsGrpcService(audit));

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.podwire.common.service.ServiceRunner;
 import io.podwire.ipam.core.NamespaceQuotas;
 import io.podwire.ipam.core.ReclaimRules.Patience;
+import io.podwire.ipam.source.ServiceClasses;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -89,6 +90,16 @@ class IpamOptionsTest {
         assertThat(eager.patience()).isEqualTo(new Patience(Duration.ofSeconds(10), Duration.ofMinutes(2)));
     }
 
+    @Test
+    void servicesGetAddressesWhereThatIsAskedFor() {
+        IpamOptions options = parse(Map.of());
+        assertThat(options.kubernetesServices()).isFalse();
+        assertThat(options.loadBalancerClass()).isEqualTo(ServiceClasses.UNSET);
+        IpamOptions beside = parse(Map.of("PODWIRE_KUBERNETES_SERVICES", "true", "PODWIRE_LOAD_BALANCER_CLASS", "own"));
+        assertThat(beside.kubernetesServices()).isTrue();
+        assertThat(beside.loadBalancerClass()).isEqualTo(ServiceClasses.OWN);
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = ';',
@@ -124,6 +135,7 @@ class IpamOptionsTest {
                 "--exhaustion-warning=-PT1S; --exhaustion-warning must be PT0S to PT8760H",
                 "--usage-series=none,node; --usage-series none stands alone",
                 "--usage-series=pod; --usage-series",
+                "--load-balancer-class=all; --load-balancer-class",
                 "--reclaim-look-interval=PT0.5S; --reclaim-look-interval must be PT1S to PT1H, got PT0.5S",
                 "--reclaim-grace=PT59S; --reclaim-grace must be PT1M to PT168H, got PT59S",
                 "--reclaim-grace=PT169H; --reclaim-grace must be PT1M to PT168H, got PT169H",
