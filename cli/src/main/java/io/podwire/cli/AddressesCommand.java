@@ -54,7 +54,7 @@ final class AddressesCommand implements Callable<Integer> {
             names = "--namespace",
             paramLabel = "NAME",
             defaultValue = "",
-            description = "Only addresses of pods of this namespace.")
+            description = "Only addresses of pods and Services of this namespace.")
     private String namespace;
 
     @Option(
@@ -96,10 +96,17 @@ final class AddressesCommand implements Callable<Integer> {
                         token -> Calls.soon(AddressesGrpc.newBlockingStub(channel))
                                 .listAddresses(request.setPageToken(token).build()),
                         ListAddressesResponse::getNextPageToken));
-        Table table = new Table("ADDRESS", "STATE", "POD", "NODE", "POOL", "BLOCK", "SINCE", "REPORT");
+        Table table = new Table("ADDRESS", "STATE", "HOLDER", "NODE", "POOL", "BLOCK", "SINCE", "REPORT");
         answer.getAddressesList()
                 .forEach(a -> table.row(
-                        a.getAddress(), state(a), pod(a), a.getNode(), a.getPool(), a.getBlock(), since(a), report(a)));
+                        a.getAddress(),
+                        state(a),
+                        holder(a),
+                        a.getNode(),
+                        a.getPool(),
+                        a.getBlock(),
+                        since(a),
+                        report(a)));
         output.print(answer, table);
         if (!address.isEmpty() && answer.getAddressesCount() == 0) {
             throw new CommandFailure(
@@ -113,7 +120,11 @@ final class AddressesCommand implements Callable<Integer> {
         return entry.getOutsideOwnBlock() ? name + ", not of a block of its node" : name;
     }
 
-    private static String pod(Address entry) {
+    private static String holder(Address entry) {
+        if (entry.hasService()) {
+            return "service " + entry.getService().getNamespace() + "/"
+                    + entry.getService().getName();
+        }
         boolean named = !entry.getPod().getNamespace().isEmpty()
                 || !entry.getPod().getName().isEmpty();
         String id = entry.getContainerId();

@@ -37,6 +37,7 @@ import io.podwire.proto.ipam.v1.PoolPurpose;
 import io.podwire.proto.ipam.v1.PoolState;
 import io.podwire.proto.ipam.v1.PoolsGrpc;
 import io.podwire.proto.ipam.v1.Reported;
+import io.podwire.proto.ipam.v1.ServiceRef;
 import io.podwire.proto.ipam.v1.UnjudgedNode;
 import io.podwire.proto.ipam.v1.UpdatePoolRequest;
 import io.podwire.proto.node.v1.AuditRequest;
@@ -113,7 +114,7 @@ class CommandsTest {
         try (Serving addresses = new Serving(listed)) {
             Ended one = run("addresses", "10.1.0.7", "--server", addresses.target());
             assertThat(one).isEqualTo(new Ended(0, """
-                    ADDRESS   STATE                               POD                     NODE  POOL     BLOCK        SINCE                 REPORT
+                    ADDRESS   STATE                               HOLDER                  NODE  POOL     BLOCK        SINCE                 REPORT
                     10.1.0.7  in_use                              default/web             n1    default  10.1.0.0/26  1970-01-01T00:00:05Z  now
                     10.1.0.7  in_use, not of a block of its node  container 0123456789ab  n2    default  10.1.0.0/26  1970-01-01T00:00:05Z  61 s old, node is away
                     """, ""));
@@ -153,6 +154,31 @@ class CommandsTest {
             Ended nobody = run("addresses", "192.0.2.1", "--server", addresses.target());
             assertThat(nobody.code()).isEqualTo(1);
             assertThat(nobody.err()).contains("192.0.2.1 is in no pool, and no node");
+        }
+    }
+
+    @Test
+    void theServiceIsNamedWhoseLoadBalancerHasAnAddress() throws Exception {
+        Listed listed = new Listed();
+        listed.answer = ListAddressesResponse.newBuilder()
+                .addAddresses(Address.newBuilder()
+                        .setAddress("192.0.2.1")
+                        .setState(AddressState.ADDRESS_STATE_IN_USE)
+                        .setPool("lb")
+                        .setBlock("192.0.2.0/26")
+                        .setNode("podwire-ipam-service")
+                        .setOwnerId("service/shop/web/4b7c/ipv4")
+                        .setService(ServiceRef.newBuilder()
+                                .setNamespace("shop")
+                                .setName("web")
+                                .setUid("4b7c")))
+                .build();
+        try (Serving addresses = new Serving(listed)) {
+            assertThat(run("addresses", "192.0.2.1", "--server", addresses.target()))
+                    .isEqualTo(new Ended(0, """
+                            ADDRESS    STATE   HOLDER            NODE                  POOL  BLOCK         SINCE  REPORT
+                            192.0.2.1  in_use  service shop/web  podwire-ipam-service  lb    192.0.2.0/26  -      -
+                            """, ""));
         }
     }
 

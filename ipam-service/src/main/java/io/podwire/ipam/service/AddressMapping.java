@@ -9,10 +9,12 @@ import io.podwire.ipam.binding.AddressState;
 import io.podwire.ipam.core.AddressOwner;
 import io.podwire.ipam.core.AddressUse;
 import io.podwire.ipam.core.AddressWish;
+import io.podwire.ipam.core.ServiceOwner;
 import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.core.Workload;
 import io.podwire.proto.common.v1.PodRef;
 import io.podwire.proto.ipam.v1.Address;
+import io.podwire.proto.ipam.v1.ServiceRef;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,13 +30,18 @@ final class AddressMapping {
     private AddressMapping() {}
 
     static AddressOwner owner(io.podwire.proto.ipam.v1.AddressOwner message) {
-        return checked(
-                "owner",
-                () -> new AddressOwner(
-                        message.getId(),
-                        message.getNode(),
-                        message.getPod().getNamespace(),
-                        message.getPod().getName()));
+        return checked("owner", () -> {
+            AddressOwner owner = new AddressOwner(
+                    message.getId(),
+                    message.getNode(),
+                    message.getPod().getNamespace(),
+                    message.getPod().getName());
+            ServiceOwner.of(owner).ifPresent(service -> {
+                throw new IllegalArgumentException("'" + owner.id() + "' is " + service
+                        + ", which gets its addresses without being asked for; choose another id");
+            });
+            return owner;
+        });
     }
 
     static List<AddressWish> wishes(List<io.podwire.proto.ipam.v1.AddressWish> messages) {
@@ -143,7 +150,13 @@ final class AddressMapping {
         Optional<AddressOwner> owner = single.use().user();
         owner.ifPresent(user -> {
             message.setOwnerId(user.id());
-            if (message.getContainerId().isEmpty()) {
+            Optional<ServiceOwner> service = ServiceOwner.of(user);
+            service.ifPresent(of -> message.clearPod()
+                    .setService(ServiceRef.newBuilder()
+                            .setNamespace(of.namespace())
+                            .setName(of.name())
+                            .setUid(of.uid())));
+            if (service.isEmpty() && message.getContainerId().isEmpty()) {
                 message.setPod(
                         PodRef.newBuilder().setNamespace(user.namespace()).setName(user.pod()));
             }
