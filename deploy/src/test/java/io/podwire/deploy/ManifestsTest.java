@@ -296,7 +296,15 @@ class ManifestsTest {
                                         Set.of("clusternetworkpolicies", "clusternetworkpolicies/status")),
                 "podwire-ipam-service",
                         Map.of(
-                                "", Set.of("namespaces", "nodes", "pods", "pods/eviction"),
+                                "",
+                                        Set.of(
+                                                "events",
+                                                "namespaces",
+                                                "nodes",
+                                                "pods",
+                                                "pods/eviction",
+                                                "services",
+                                                "services/status"),
                                 "podwire.io", Set.of("ippools", "ippools/status")),
                 "podwire-route-reflector",
                         Map.of(
@@ -315,8 +323,8 @@ class ManifestsTest {
                     assertThat(rule.getVerbs()).isSubsetOf("get", "patch");
                 } else if (rule.getVerbs().contains("create")) {
                     assertThat(rule.getResources())
-                            .as("an eviction alone is made")
-                            .containsExactly("pods/eviction");
+                            .as("an eviction or an Event alone is made")
+                            .isSubsetOf("events", "pods/eviction");
                     assertThat(rule.getVerbs()).containsExactly("create");
                 } else {
                     assertThat(rule.getVerbs()).isSubsetOf("get", "list", "watch");

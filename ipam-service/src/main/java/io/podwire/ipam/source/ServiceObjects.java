@@ -7,11 +7,11 @@ import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.Service;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.podwire.common.loop.TimeSource;
 import java.net.HttpURLConnection;
+import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +22,10 @@ import org.slf4j.LoggerFactory;
 /** Reads Services from the Kubernetes API, and writes their status and Events about them. For one thread at a time. */
 final class ServiceObjects {
     private static final Logger log = LoggerFactory.getLogger(ServiceObjects.class);
-    private static final PatchContext MERGE = PatchContext.of(PatchType.JSON_MERGE);
     private static final String COMPONENT = "podwire-ipam-service";
+    /** A problem that lasts is told again in the next: Kubernetes keeps an Event for an hour. */
+    static final Duration REMIND = Duration.ofMinutes(30);
+
     /** As the API validates it. */
     private static final int LONGEST_MESSAGE = 1024;
 
@@ -73,8 +75,8 @@ final class ServiceObjects {
     }
 
     /**
-     * Tells of a problem in an Event of type Warning. The name of the Event follows from the problem, so that replicas write
-     * one together. One that cannot be written is logged: whatever it tells of, the log has.
+     * Tells of a problem in an Event of type Warning. Its name follows from the problem and the {@link #REMIND part of
+     * the day}, so that replicas write one together. One that cannot be written is logged: whatever it tells of, the log has.
      */
     void warn(Service of, ServiceProblem problem) {
         try {
@@ -98,11 +100,13 @@ final class ServiceObjects {
     private void write(Service of, ServiceProblem problem) {
         ObjectMeta meta = of.getMetadata();
         String now = time.wall().truncatedTo(ChronoUnit.SECONDS).toString();
+        long part = time.wall().getEpochSecond() / REMIND.toSeconds();
+        String hash = String.format(
+                "%08x%08x", meta.getUid().hashCode(), (problem.reason() + problem.message() + part).hashCode());
         Event event = new EventBuilder()
                 .withNewMetadata()
                 .withNamespace(meta.getNamespace())
-                .withName(meta.getName() + "."
-                        + String.format("%08x%08x", meta.getUid().hashCode(), problem.hashCode()))
+                .withName(meta.getName() + "." + hash)
                 .endMetadata()
                 .withNewInvolvedObject()
                 .withApiVersion("v1")
@@ -125,19 +129,17 @@ final class ServiceObjects {
                 .withLastTimestamp(now)
                 .withCount(1)
                 .build();
-        Resource<Event> resource =
-                client.v1().events().inNamespace(meta.getNamespace()).resource(event);
         try {
-            var _ = resource.create();
+            var _ = client.v1()
+                    .events()
+                    .inNamespace(meta.getNamespace())
+                    .resource(event)
+                    .create();
         } catch (KubernetesClientException e) {
+            // Another replica told the same.
             if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
                 throw e;
             }
-            Event before = resource.get();
-            int count = before == null || before.getCount() == null ? 1 : before.getCount();
-            var _ = resource.patch(
-                    MERGE,
-                    client.getKubernetesSerialization().asJson(Map.of("count", count + 1, "lastTimestamp", now)));
         }
     }
 }

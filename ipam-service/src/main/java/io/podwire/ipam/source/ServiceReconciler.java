@@ -49,8 +49,6 @@ final class ServiceReconciler implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ServiceReconciler.class);
     /** So late may be seen what another replica wrote. */
     private static final Duration NEWS = Duration.ofSeconds(5);
-    /** One Event an hour is what Kubernetes keeps. */
-    private static final Duration REMIND = Duration.ofMinutes(30);
 
     private static final Duration LONGEST_DELAY = Duration.ofMinutes(1);
     /** A move of two families has six; whoever needs more is at odds with another writer. */
@@ -212,7 +210,7 @@ final class ServiceReconciler implements AutoCloseable {
         return before == null
                 ? !problems.isEmpty()
                 : !before.problems().equals(problems)
-                        || time.monotonic().minus(before.at()).compareTo(REMIND) >= 0;
+                        || time.monotonic().minus(before.at()).compareTo(ServiceObjects.REMIND) >= 0;
     }
 
     private static List<ServiceProblem> problems(
