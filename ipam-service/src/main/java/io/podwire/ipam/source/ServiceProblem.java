@@ -1,9 +1,9 @@
 package io.podwire.ipam.source;
 
-import io.podwire.common.error.ServiceException;
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.IpFamily;
 import io.podwire.ipam.core.AddressDecision;
+import io.podwire.ipam.core.BalancedService;
 import io.podwire.ipam.core.Block;
 import io.podwire.ipam.core.Pool;
 import io.podwire.ipam.core.SingleAddress;
@@ -26,9 +26,13 @@ record ServiceProblem(String reason, String message) {
         return new ServiceProblem("InvalidAddressWish", why + "; it keeps the addresses that it has");
     }
 
-    /** The namespace is at its quota. */
-    static ServiceProblem quota(ServiceException refusal) {
-        return new ServiceProblem("NamespaceQuotaReached", refusal.getMessage());
+    /** The namespace is at its quota. How many it has is left out: that differs between replicas, and from one moment to the next. */
+    static ServiceProblem quota(BalancedService service, IpFamily family) {
+        return new ServiceProblem(
+                "NamespaceQuotaReached",
+                "no " + family.label() + " address: namespace " + service.namespace()
+                        + " has as many addresses as its quota allows; release some of them, or raise --namespace-quota of"
+                        + " ipam-service" + AGAIN);
     }
 
     /** Why there is no address of a family. */

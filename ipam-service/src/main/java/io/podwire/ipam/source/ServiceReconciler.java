@@ -304,7 +304,7 @@ final class ServiceReconciler implements AutoCloseable {
             if (e.reason() != ErrorReason.EXHAUSTED) {
                 throw e;
             }
-            failed.put(family, ServiceProblem.quota(e));
+            failed.put(family, ServiceProblem.quota(service, family));
             mayTake.remove(family);
         }
     }

@@ -379,7 +379,8 @@ class KubernetesServicesTest {
             soon().until(() -> shown("web").equals(List.of("10.4.0.0 VIP")));
             soon().until(() -> events("web").size() == 1);
             assertThat(events("web").getFirst().getReason()).isEqualTo("NamespaceQuotaReached");
-            assertThat(events("web").getFirst().getMessage()).contains("namespace shop has 1 addresses");
+            assertThat(events("web").getFirst().getMessage())
+                    .contains("namespace shop has as many addresses as its quota allows");
         }
     }
 
