@@ -60,6 +60,11 @@ final class ServiceMapping {
                 ingress(object).stream().map(ServiceMapping::ingress).toList());
     }
 
+    /** True when it is the one of this uid, not one made anew under its name. */
+    static boolean is(Service object, String uid) {
+        return uid.equals(object.getMetadata().getUid());
+    }
+
     private static List<IpFamily> families(ServiceSpec spec) {
         List<IpFamily> families =
                 list(spec.getIpFamilies()).stream().map(ServiceMapping::family).toList();

@@ -15,7 +15,6 @@ import io.podwire.ipam.core.ServiceAddressRules;
 import io.podwire.ipam.core.ServiceAddressRules.Next;
 import io.podwire.ipam.core.ServiceOwner;
 import io.podwire.ipam.core.ServiceStep;
-import io.podwire.ipam.core.SingleAddress;
 import io.podwire.ipam.service.NamespaceCatalog;
 import io.podwire.ipam.service.ServiceAddressFlow;
 import java.net.HttpURLConnection;
@@ -41,9 +40,6 @@ import org.slf4j.LoggerFactory;
  * each change of a Service, and at each look. What is to be done by what a watch and an earlier reading say is decided
  * once more on the Service and the ledger as they are now, and then done. Its loop owns all state; gauges may be read
  * from anywhere. Any number of replicas may do this at once, as long as they are told the same.
- *
- * <p>What a Service has that is gone comes back when it was gone at each look for a grace, and is not there when it is
- * asked for by its name right before.
  */
 final class ServiceReconciler implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ServiceReconciler.class);
@@ -60,10 +56,9 @@ final class ServiceReconciler implements AutoCloseable {
     private final NamespaceCatalog namespaces;
     private final TimeSource time;
     private final Timing timing;
-    private final Runnable relist;
+    private final GoneServices gone;
     private final EventLoop loop = new EventLoop("service-addresses");
     private final Map<String, Trouble> troubles = new HashMap<>();
-    private final Map<String, Duration> missing = new HashMap<>();
     private final Map<String, Told> told = new HashMap<>();
     private final AtomicReference<Optional<SortedMap<String, BalancedService>>> offered =
             new AtomicReference<>(Optional.empty());
@@ -119,7 +114,7 @@ final class ServiceReconciler implements AutoCloseable {
         this.namespaces = namespaces;
         this.time = time;
         this.timing = timing;
-        this.relist = relist;
+        this.gone = new GoneServices(objects, flow, time, timing.grace(), relist);
         Gauge.builder("podwire.ipam.services", this, of -> of.served)
                 .description("Services of type LoadBalancer that get their addresses here")
                 .register(meters);
@@ -159,7 +154,7 @@ final class ServiceReconciler implements AutoCloseable {
                     break;
                 }
             }
-            reap(flow.recent(NEWS));
+            gone.look(flow.recent(NEWS), services.get());
             forget(known);
             if (!readable) {
                 log.info("the store answers again, Services get their addresses");
@@ -260,7 +255,7 @@ final class ServiceReconciler implements AutoCloseable {
         Map<IpFamily, ServiceProblem> failed = new EnumMap<>(IpFamily.class);
         for (int i = 0; i < MOST_STEPS; i++) {
             Optional<Service> object =
-                    objects.read(seen.namespace(), seen.name()).filter(now -> isSame(now, seen.uid()));
+                    objects.read(seen.namespace(), seen.name()).filter(now -> ServiceMapping.is(now, seen.uid()));
             if (object.isEmpty()) {
                 // The watch will tell.
                 return false;
@@ -323,63 +318,6 @@ final class ServiceReconciler implements AutoCloseable {
             log.warn("Service {}: {}: {}", service, problem.reason(), problem.message());
             objects.warn(object, problem);
         });
-    }
-
-    private static boolean isSame(Service object, String uid) {
-        return uid.equals(object.getMetadata().getUid());
-    }
-
-    /** Gives back what Services have that are gone. */
-    private void reap(Ledger ledger) {
-        Map<String, List<ServiceOwner>> gone = ServiceAddressRules.owners(ledger).keySet().stream()
-                .filter(owner -> !isThere(owner))
-                .collect(Collectors.groupingBy(ServiceReconciler::key));
-        missing.keySet().retainAll(gone.keySet());
-        Duration now = time.monotonic();
-        gone.forEach((key, owners) -> {
-            Duration since = missing.putIfAbsent(key, now);
-            if (since != null && now.minus(since).compareTo(timing.grace()) >= 0) {
-                giveBack(owners, ledger);
-                // What fails has to be gone for another grace.
-                missing.remove(key);
-            }
-        });
-    }
-
-    private boolean isThere(ServiceOwner owner) {
-        BalancedService service = services.orElseThrow().get(owner.namespace() + "/" + owner.name());
-        return service != null && service.uid().equals(owner.uid());
-    }
-
-    private static String key(ServiceOwner owner) {
-        return owner.namespace() + "/" + owner.name() + "/" + owner.uid();
-    }
-
-    /**
-     * What one has that is gone.
-     *
-     * @param owners of each family
-     */
-    private void giveBack(List<ServiceOwner> owners, Ledger ledger) {
-        ServiceOwner first = owners.getFirst();
-        try {
-            if (objects.read(first.namespace(), first.name())
-                    .filter(now -> isSame(now, first.uid()))
-                    .isPresent()) {
-                log.warn("{} is there, though neither watch nor list told so: listing all again", first);
-                relist.run();
-                return;
-            }
-        } catch (KubernetesClientException e) {
-            log.warn(
-                    "{} seems to be gone, and keeps its addresses until Kubernetes says so: {}", first, e.getMessage());
-            return;
-        }
-        for (ServiceOwner owner : owners) {
-            for (SingleAddress address : ledger.addressesOf(owner.id())) {
-                flow.release(new ServiceStep.Release(owner, address.address()));
-            }
-        }
     }
 
     @Override
