@@ -3,18 +3,19 @@
 //
 // from_device sees each packet that a pod, or another node, sends (tc ingress); to_device each one that leaves for a pod or
 // another node (tc egress). The first packets of a flow go through the whole kernel: bridge, connection tracking, nf_tables,
-// routing. from_device stamps them with the epoch of the rules. What comes out at the other end with the stamp of now was
-// let pass by the rules of now: to_device writes down where it went, and from_device sends what follows there by itself.
+// routing. from_device stamps one of them with the epoch of the rules. What comes out at the other end with the stamp of now
+// was let pass by the rules of now: to_device writes down where it went, and from_device sends what follows there by itself.
 //
-// - A flow is one direction of a TCP or UDP connection, by the device it comes in and its addresses and ports. It is written
-//   down only where conntrack has seen both directions (IPS_ASSURED), has TCP established, and translates nothing.
+// - A flow is one direction of a TCP or UDP connection, by the device it comes in and its addresses and ports. It is stamped
+//   only where conntrack has seen both directions (IPS_ASSURED), has TCP established, and translates nothing. Of one that is
+//   translated this is written down, so that it costs no more than to find that.
 // - For LIFE_NS: then a packet goes the long way again, which keeps conntrack's entry alive, follows a route or a neighbour
 //   that has changed, and meets rules that another program has made.
 // - node-shim makes the epoch odd before it changes a rule, and another even number afterwards. While it is odd nothing
 //   is stamped and nothing takes the short cut: no packet passes by rules that are not there any more.
 // - The lease ends by itself when node-shim does not renew it: rules that nobody keeps are asked each time.
-// - A packet with SYN, FIN or RST, with IP options, a fragment, one whose TTL ends here or that is too long for its device
-//   goes the long way: what is done about it is the kernel's work. FIN and RST end the short cut of both directions, so that
+// - A packet with SYN, FIN or RST, with IP options or a VLAN tag, a fragment, one whose TTL ends here or that is too long for
+//   its device goes the long way: what is done about it is the kernel's work. FIN and RST end the short cut of both directions, so that
 //   conntrack sees how the connection ends.
 //
 // Maps and struct layouts: FastPathProgram.java.
@@ -93,7 +94,7 @@ struct flow {
 
 struct way {
     __u64 until;    // CLOCK_MONOTONIC, ns.
-    __u32 ifindex;  // Where it leaves.
+    __u32 ifindex;  // Where it leaves; 0: it goes the long way.
     __u16 epoch;
     __u8 to_pod;
     __u8 reserved;
@@ -166,7 +167,8 @@ static __always_inline enum kind parse(struct __sk_buff *skb, const struct state
     struct ethhdr *eth = (void *)(long)skb->data;
     void *transport;
 
-    if ((void *)(eth + 1) > end)
+    // A tag that the kernel has taken out of the frame would go with it.
+    if (skb->vlan_present || (void *)(eth + 1) > end)
         return LONG_WAY;
     if (eth->h_proto == bpf_htons(ETH_P_IP)) {
         struct iphdr *ip = (void *)(eth + 1);
@@ -244,6 +246,62 @@ static __always_inline bool route(struct __sk_buff *skb, const struct way *way) 
                                BPF_F_RECOMPUTE_CSUM) == 0;
 }
 
+enum tracked {
+    UNKNOWN, // Or young: no short cut yet.
+    PLAIN,
+    TRANSLATED,
+};
+
+// What conntrack knows of a flow.
+static __always_inline enum tracked look_up(struct __sk_buff *skb, const struct flow *flow) {
+    struct bpf_ct_opts opts = {.netns_id = BPF_F_CURRENT_NETNS, .l4proto = (__u8)flow->protocol};
+    struct bpf_sock_tuple tuple = {};
+    struct nf_conn *ct;
+    unsigned long status;
+    __u8 tcp_state;
+    __u32 size;
+
+    if (skb->protocol == bpf_htons(ETH_P_IP)) {
+        tuple.ipv4.saddr = flow->source.word[3];
+        tuple.ipv4.daddr = flow->destination.word[3];
+        tuple.ipv4.sport = flow->source_port;
+        tuple.ipv4.dport = flow->destination_port;
+        size = sizeof tuple.ipv4;
+    } else {
+        __builtin_memcpy(tuple.ipv6.saddr, &flow->source, sizeof tuple.ipv6.saddr);
+        __builtin_memcpy(tuple.ipv6.daddr, &flow->destination, sizeof tuple.ipv6.daddr);
+        tuple.ipv6.sport = flow->source_port;
+        tuple.ipv6.dport = flow->destination_port;
+        size = sizeof tuple.ipv6;
+    }
+    ct = bpf_skb_ct_lookup(skb, &tuple, size, &opts, sizeof opts);
+    if (!ct)
+        return UNKNOWN;
+    status = ct->status;
+    tcp_state = ct->proto.tcp.state;
+    bpf_ct_release(ct);
+    if ((status & (IPS_ASSURED | IPS_DYING)) != IPS_ASSURED)
+        return UNKNOWN;
+    if (status & (IPS_SRC_NAT | IPS_DST_NAT))
+        return TRANSLATED;
+    return flow->protocol != IPPROTO_TCP || tcp_state == TCP_CONNTRACK_ESTABLISHED ? PLAIN : UNKNOWN;
+}
+
+// Whether a flow without a way may have one by this packet.
+static __always_inline bool is_eligible(struct __sk_buff *skb, const struct flow *flow, __u16 epoch, __u64 now) {
+    struct way none = {.until = now + LIFE_NS, .epoch = epoch};
+
+    switch (look_up(skb, flow)) {
+    case PLAIN:
+        return true;
+    case TRANSLATED:
+        bpf_map_update_elem(&flows, flow, &none, BPF_ANY);
+        return false;
+    default:
+        return false;
+    }
+}
+
 // Forgets a connection: the answers come in where its packets leave.
 static __always_inline void forget(const struct flow *flow, const struct way *way) {
     struct flow reverse = {
@@ -284,11 +342,12 @@ int from_device(struct __sk_buff *skb) {
         return TC_ACT_UNSPEC;
     }
     if (!way || way->epoch != (__u16)rules->epoch || way->until < now) {
-        skb->tc_index = (__u16)rules->epoch;
+        if (is_eligible(skb, &flow, (__u16)rules->epoch, now))
+            skb->tc_index = (__u16)rules->epoch;
         return TC_ACT_UNSPEC;
     }
     // Of one that is too long, or has segments that are, the kernel tells its sender.
-    if (bpf_check_mtu(skb, way->ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
+    if (!way->ifindex || bpf_check_mtu(skb, way->ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
         return TC_ACT_UNSPEC;
     if (!route(skb, way))
         return TC_ACT_SHOT;
@@ -300,38 +359,6 @@ int from_device(struct __sk_buff *skb) {
     // The device took it for somebody else's by its MAC address, which was the bridge's.
     bpf_skb_change_type(skb, PACKET_HOST);
     return bpf_redirect_peer(way->ifindex, 0);
-}
-
-static __always_inline bool is_plain(struct __sk_buff *skb, const struct flow *flow) {
-    struct bpf_ct_opts opts = {.netns_id = BPF_F_CURRENT_NETNS, .l4proto = (__u8)flow->protocol};
-    struct bpf_sock_tuple tuple = {};
-    struct nf_conn *ct;
-    unsigned long status;
-    __u8 tcp_state;
-    __u32 size;
-
-    if (skb->protocol == bpf_htons(ETH_P_IP)) {
-        tuple.ipv4.saddr = flow->source.word[3];
-        tuple.ipv4.daddr = flow->destination.word[3];
-        tuple.ipv4.sport = flow->source_port;
-        tuple.ipv4.dport = flow->destination_port;
-        size = sizeof tuple.ipv4;
-    } else {
-        __builtin_memcpy(tuple.ipv6.saddr, &flow->source, sizeof tuple.ipv6.saddr);
-        __builtin_memcpy(tuple.ipv6.daddr, &flow->destination, sizeof tuple.ipv6.daddr);
-        tuple.ipv6.sport = flow->source_port;
-        tuple.ipv6.dport = flow->destination_port;
-        size = sizeof tuple.ipv6;
-    }
-    ct = bpf_skb_ct_lookup(skb, &tuple, size, &opts, sizeof opts);
-    if (!ct)
-        return false;
-    status = ct->status;
-    tcp_state = ct->proto.tcp.state;
-    bpf_ct_release(ct);
-    if ((status & (IPS_ASSURED | IPS_SRC_NAT | IPS_DST_NAT | IPS_DYING)) != IPS_ASSURED)
-        return false;
-    return flow->protocol != IPPROTO_TCP || tcp_state == TCP_CONNTRACK_ESTABLISHED;
 }
 
 SEC("tc")
@@ -351,8 +378,6 @@ int to_device(struct __sk_buff *skb) {
             return TC_ACT_UNSPEC;
         flow.ifindex = *pod;
     }
-    if (!is_plain(skb, &flow))
-        return TC_ACT_UNSPEC;
     pod = bpf_map_lookup_elem(&pods, &flow.destination);
     way.until = bpf_ktime_get_coarse_ns() + LIFE_NS;
     way.ifindex = skb->ifindex;

@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 
 /**
  * What a node's rules for Services cost, beside those that kube-proxy writes in mode iptables: to write them all where there
- * is nothing, to change one endpoint, and what the first packet of a connection pays when it is for the last of them, and
+ * is nothing, the kernel's memory for them, to change one endpoint, and what the first packet of a connection pays when it is for the last of them, and
  * when it is for any. What is compared is measured in turns. {@code -Dservices.sizes=100x10,1000x10} measures others,
  * {@code -Dservices.iptables=legacy} against iptables-legacy, {@code -Dservices.gate=off} on a machine that is not
  * quiet, where only the ratio of the two sides says something.
@@ -40,6 +40,8 @@ final class ServicesBench {
 
     /** Who translates: the name, and what writes the rules of a node. */
     record Side(String name, Function<ServicedNode, ServiceRules> rules) {}
+
+    private static final JvmMemory OWN = new JvmMemory(ProcessHandle.current().pid());
 
     private static final List<Side> SIDES = List.of(
             new Side(PEER, node -> new KubeProxyRules(node.name(), VARIANT, BenchServices.CLUSTER)),
@@ -105,11 +107,22 @@ final class ServicesBench {
                 ServicedNode node = new ServicedNode("services-" + side.name().charAt(0));
                 Running one = new Running(side, node, side.rules().apply(node));
                 running.add(one);
+                long heap = OWN.liveHeap();
+                long kernel = KernelMemory.used();
                 long from = System.nanoTime();
                 one.rules().program(services);
                 add("cold." + size.label(), side, (System.nanoTime() - from) / 1e6);
+                add("memory." + size.label(), side, (KernelMemory.used() - kernel) / 1024.0);
+                add("heap." + size.label(), side, (OWN.liveHeap() - heap) / 1024.0 / 1024.0);
             }
             print("cold." + size.label(), "ms");
+            print("memory." + size.label(), "MiB");
+            // What node-shim keeps of them. What kube-proxy keeps is not known here.
+            System.out.println(String.format(
+                    Locale.ROOT,
+                    "bench services.heap.%s ours=%.2fMiB",
+                    size.label(),
+                    median("heap." + size.label(), OURS)));
             // Disturbed rounds are made again, as many as were planned at most; without a quiet one there is no figure.
             for (int round = 0, quiet = 0; quiet < ROUNDS && round < 2 * ROUNDS; round++) {
                 quiet += round(size, running, last, any, gate) ? 1 : 0;

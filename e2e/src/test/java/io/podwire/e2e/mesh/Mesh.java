@@ -374,8 +374,17 @@ public final class Mesh implements AutoCloseable {
 
     /** Runs the operator's {@code podwire policy}. */
     public Shell.Ended podwirePolicy(String... arguments) {
+        return askPolicyService("policy", arguments);
+    }
+
+    /** Runs the operator's {@code podwire service}. */
+    public Shell.Ended podwireService(String... arguments) {
+        return askPolicyService("service", arguments);
+    }
+
+    private Shell.Ended askPolicyService(String group, String... arguments) {
         List<String> command =
-                new ArrayList<>(List.of(home.resolve("bin/podwire").toString(), "policy"));
+                new ArrayList<>(List.of(home.resolve("bin/podwire").toString(), group));
         command.addAll(List.of(arguments));
         command.addAll(List.of("--server", POLICY));
         return Shell.attempt(command.toArray(String[]::new));

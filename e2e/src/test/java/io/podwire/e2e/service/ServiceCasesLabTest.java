@@ -627,6 +627,25 @@ final class ServiceCasesLabTest {
         }
 
         @Test
+        @DisplayName("podwire service says who is chosen, and why others are not")
+        void explained() throws IOException {
+            TestService service = web("explained").with(INTERNAL_LOCAL).to(WEB, a1, a2);
+            world.apply(service);
+            reaches(client1.place(), ip(service), a1);
+            String vip = service.ips().getFirst();
+            Shell.Ended explain = mesh.podwireService("explain", vip + ":80", "--node", a1.node());
+            assertThat(explain.exitCode()).as("%s", explain).isZero();
+            assertThat(explain.stdout())
+                    .contains(vip + ":80 (cluster IP) is service", "/explained, port 80/TCP, as node " + a1.node())
+                    .containsPattern(a1.four() + ":8080 +" + a1.node() + " .*yes +yes +.*it is on this node")
+                    .containsPattern(a2.four() + ":8080 +" + a2.node() + " .*no +.*it is on node " + a2.node());
+            Shell.Ended nobody = mesh.podwireService("explain", vip + ":81");
+            assertThat(nobody.exitCode()).as("%s", nobody).isNotZero();
+            assertThat(nobody.stderr()).contains(vip + ":81");
+            assertThat(mesh.podwireService("list").stdout()).contains("explained", vip);
+        }
+
+        @Test
         @DisplayName("should respect internalTrafficPolicy=Local Pod (hostNetwork: true) to Pod")
         void internalLocalFromNode() throws IOException {
             TestService service = web("internal-node").with(INTERNAL_LOCAL).to(WEB, a1);

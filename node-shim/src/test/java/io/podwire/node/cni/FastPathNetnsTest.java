@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.podwire.node.dataplane.FastPathDevices;
+import io.podwire.node.dataplane.PodNames;
 import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.testing.NetnsSandbox.Space;
@@ -254,6 +255,39 @@ final class FastPathNetnsTest {
             }
             talk.send("true");
             assertThat(talk.echo()).isEqualTo("true");
+        }
+    }
+
+    /** The kernel takes the tag out of the frame, and would put it in again where that leaves. */
+    @Test
+    void aFrameOfAVlanIsDroppedThoughItsFlowHasAShortCut() throws Exception {
+        try (Talk talk = talk("IPv4")) {
+            talk.warm(devices::packets);
+            one.run(
+                    "python3",
+                    "-c",
+                    """
+                    import socket, struct, sys
+                    to, mac, source, destination = sys.argv[1:5]
+                    text = b"tagged"
+                    udp = struct.pack("!HHHH", %d, %d, 8 + len(text), 0) + text
+                    ip = bytearray(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+                                               socket.inet_aton(source), socket.inet_aton(destination)))
+                    total = sum(struct.unpack("!10H", ip))
+                    total = (total >> 16) + (total & 0xFFFF)
+                    ip[10:12] = struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF)
+                    frame = bytes.fromhex(to.replace(":", "") + mac.replace(":", "")) + struct.pack("!HHH", 0x8100, 5, 0x0800)
+                    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+                    s.bind(("eth0", 0))
+                    s.send(frame + bytes(ip) + udp)
+                    """.formatted(FROM, PORT),
+                    PodNames.BRIDGE_MAC.toString(),
+                    one.ipJson("link", "show", "eth0").path(0).path("address").asText(),
+                    address(first, "IPv4"),
+                    address(second, "IPv4"));
+            talk.exchange(5);
+            assertThat(node.host.run("nft", "list", "chain", "bridge", "podwire", "prerouting"))
+                    .containsPattern("packets 1 bytes \\d+ drop comment \"vlan\"");
         }
     }
 
