@@ -125,6 +125,7 @@ public final class Main {
     private static final int STACK_BYTES = 256 * 1024;
     private static final Duration GARBAGE = Duration.ofSeconds(1);
     private static final Duration UPKEEP = Duration.ofSeconds(5);
+    private static final Duration FIRST_FAST_PATH = Duration.ofMillis(200);
     /** From an ADD to the pod's fast path, at most. */
     private static final Duration FAST_PATH = Duration.ofSeconds(2);
 
@@ -389,6 +390,8 @@ public final class Main {
                             routes.tunnelIndex(),
                             bridge.bridgeIndex(),
                             own.inode()));
+            // Not in the way of the start.
+            upkeep.schedule(FIRST_FAST_PATH, devices::look);
             upkeep.every(FAST_PATH, devices::look);
             FunctionCounter.builder("podwire.fastpath.packets", devices, FastPathDevices::packets)
                     .description("packets that took the short cut past the rules, which had let their flow pass")

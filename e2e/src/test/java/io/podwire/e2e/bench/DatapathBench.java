@@ -13,11 +13,12 @@ import java.util.List;
  * bridge, and between nodes of one subnet and of two beside nodes of the same network that were set up by hand with a plain
  * bridge, routes and a plain VXLAN device. What is compared is measured in turns, and has the same MTU. Between nodes then
  * once more beside the same by hand with connection tracking and translation of addresses switched on, as kube-proxy and
- * whoever looks at a connection's state has them.
+ * whoever looks at a connection's state has them. {@code -Ddatapath.only=vxlan} measures one of same-node, direct, vxlan.
  */
 final class DatapathBench {
     private static final int PORT = 5201;
     private static final int ROUNDS = Integer.getInteger("datapath.rounds", 11);
+    private static final String ONLY = System.getProperty("datapath.only", "");
     private static final int SEND_MILLIS = 700;
     private static final int ECHOES = 3000;
     private static final int MTU = 1450;
@@ -144,6 +145,9 @@ final class DatapathBench {
     }
 
     private void compare(String name, Way ours, Way peer, String peerIs) {
+        if (!ONLY.isEmpty() && !ONLY.equals(name)) {
+            return;
+        }
         Figures throughput = new Figures();
         Figures median = new Figures();
         Figures tail = new Figures();

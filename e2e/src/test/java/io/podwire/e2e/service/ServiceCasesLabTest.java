@@ -637,8 +637,8 @@ final class ServiceCasesLabTest {
             assertThat(explain.exitCode()).as("%s", explain).isZero();
             assertThat(explain.stdout())
                     .contains(vip + ":80 (cluster IP) is service", "/explained, port 80/TCP, as node " + a1.node())
-                    .containsPattern(a1.four() + ":8080 +" + a1.node() + " .*yes +yes +.*it is on this node")
-                    .containsPattern(a2.four() + ":8080 +" + a2.node() + " .*no +.*it is on node " + a2.node());
+                    .containsPattern(a1.four() + ":8080 +" + a1.node() + " .*no +yes +.*it is on this node")
+                    .containsPattern(a2.four() + ":8080 +" + a2.node() + " .*no +no +.*it is on node " + a2.node());
             Shell.Ended nobody = mesh.podwireService("explain", vip + ":81");
             assertThat(nobody.exitCode()).as("%s", nobody).isNotZero();
             assertThat(nobody.stderr()).contains(vip + ":81");

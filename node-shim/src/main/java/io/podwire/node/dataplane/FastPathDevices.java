@@ -25,12 +25,14 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Which devices have the fast path's program: the node's ends of pods' veths, the VXLAN device and the underlay. A pod
- * has it soon after its ADD, not in it, and one whose speed is limited has not: the short cut leads past the limit.
+ * has it soon after its ADD, not in it. One whose packets queue has not, by its own limit or by a plugin behind Podwire's
+ * in the chain: the short cut leads past the queue.
  *
  * <p>A look is made by one thread at a time.
  */
@@ -90,11 +92,13 @@ public final class FastPathDevices {
         traffic.qdiscs().stream()
                 .filter(Qdisc::takesFilters)
                 .map(Qdisc::ifindex)
-                .forEach(ifindex -> {
-                    for (Side side : Side.values()) {
-                        boolean _ = traffic.detach(ifindex, side);
-                    }
-                });
+                .forEach(ifindex -> detach(traffic, ifindex));
+    }
+
+    private static void detach(TrafficControl traffic, int ifindex) {
+        for (Side side : Side.values()) {
+            boolean _ = traffic.detach(ifindex, side);
+        }
     }
 
     /** Loads the program where there is none, gives it to devices that lack it, and has it go on. A failure is logged once. */
@@ -139,17 +143,25 @@ public final class FastPathDevices {
         others.retainAll(links);
         Map<EndpointKey, Attachment> wired = new HashMap<>();
         now.attachments().stream().filter(a -> fits(a, now.ownNetns())).forEach(a -> wired.put(a.key(), a));
+        Set<Integer> queues = sockets.call(FastPathDevices::queues);
         pods.values().removeIf(pod -> {
             boolean gone = !pod.attachment().equals(wired.get(pod.attachment().key()));
-            if (gone) {
+            boolean queued = queues.contains(pod.ifindex());
+            if (gone || queued) {
                 pod.attachment().addresses().list().forEach(program::removePod);
             }
-            return gone;
+            if (queued) {
+                sockets.run(host -> detach(host.trafficControl(), pod.ifindex()));
+                path.forget();
+            }
+            return gone || queued;
         });
         for (Attachment attachment : wired.values()) {
             if (!pods.containsKey(attachment.key())) {
                 OptionalInt ifindex = veth(attachment);
-                if (ifindex.isPresent() && attach(ifindex.getAsInt(), program)) {
+                if (ifindex.isPresent()
+                        && !queues.contains(ifindex.getAsInt())
+                        && attach(ifindex.getAsInt(), program)) {
                     for (IpAddress address : attachment.addresses().list()) {
                         program.putPod(address, ifindex.getAsInt());
                     }
@@ -164,6 +176,14 @@ public final class FastPathDevices {
         boolean limited = a.request().shaping().ingress().isPresent()
                 || a.request().shaping().egress().isPresent();
         return veth && !limited && a.netnsInode() != ownNetns;
+    }
+
+    /** Devices with more than a veth has by itself, and what {@link #attach(int, FastPathProgram)} makes. */
+    private static Set<Integer> queues(Rtnetlink host) {
+        return host.trafficControl().qdiscs().stream()
+                .filter(qdisc -> !qdisc.isPlain())
+                .map(Qdisc::ifindex)
+                .collect(Collectors.toSet());
     }
 
     private OptionalInt veth(Attachment attachment) {

@@ -384,6 +384,29 @@ final class FastPathNetnsTest {
         }
     }
 
+    /** As the official bandwidth plugin does it, behind Podwire's in the chain. */
+    @Test
+    void aPodWhoseSpeedAnotherProgramLimitsHasNoneAnyMore() throws Exception {
+        String veth = node.node.attachments().all().stream()
+                .filter(attachment -> attachment.key().containerId().equals("two"))
+                .findFirst()
+                .orElseThrow()
+                .hostIfname();
+        try (Talk talk = talk("IPv4")) {
+            talk.warm(devices::packets);
+            node.host.run(
+                    "tc", "qdisc", "add", "dev", veth, "root", "tbf", "rate", "1gbit", "burst", "1mb", "limit", "1mb");
+            look();
+            long before = devices.packets();
+            talk.exchange(20);
+            assertThat(devices.packets()).isEqualTo(before);
+            node.host.run("tc", "qdisc", "delete", "dev", veth, "root");
+            look();
+            talk.exchange(20);
+            assertThat(devices.packets()).isGreaterThan(before);
+        }
+    }
+
     @Test
     void aPodWhoseSpeedIsLimitedHasNone() throws Exception {
         Space slow = node.sandbox.add();

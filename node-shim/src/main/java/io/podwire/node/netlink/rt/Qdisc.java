@@ -7,8 +7,17 @@ package io.podwire.node.netlink.rt;
  * @param kind what it is
  */
 public record Qdisc(int ifindex, QdiscKind kind) {
+    private static final QdiscKind CLSACT = new QdiscKind.Other("clsact");
+    /** A device without a queue of its own: what leaves it is not held up. */
+    private static final QdiscKind NOQUEUE = new QdiscKind.Other("noqueue");
+
     /** True for a place for filters on what comes in, or leaves. */
     public boolean takesFilters() {
-        return kind instanceof QdiscKind.Ingress || kind.equals(new QdiscKind.Other("clsact"));
+        return kind instanceof QdiscKind.Ingress || kind.equals(CLSACT);
+    }
+
+    /** True where no packet waits, and none is led elsewhere unless a filter of a clsact does it. */
+    public boolean isPlain() {
+        return kind.equals(NOQUEUE) || kind.equals(CLSACT);
     }
 }
