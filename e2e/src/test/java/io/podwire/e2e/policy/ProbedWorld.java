@@ -25,6 +25,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
 /**
@@ -38,6 +39,7 @@ final class ProbedWorld implements AutoCloseable {
     static final List<Integer> PORTS = List.of(80, 81);
 
     private static final String OBJECTS = "netpol-cases";
+    private static final Duration QUIET = Duration.ofMillis(500);
     private static final Duration ENFORCED = Duration.ofSeconds(15);
     /** What is allowed came in some milliseconds before it: what is forbidden would have come as well. */
     private static final Duration FORBIDDEN_HAS = Duration.ofMillis(150);
@@ -68,6 +70,20 @@ final class ProbedWorld implements AutoCloseable {
         for (String pod : PODS) {
             attach(pod);
         }
+        awaitAnnounced();
+    }
+
+    /** A pod is announced after its ADD has answered, and that is a revision that no manifest brings. */
+    private void awaitAnnounced() {
+        AtomicLong last = new AtomicLong(-1);
+        await("the pods are announced")
+                .during(QUIET)
+                .atMost(ENFORCED)
+                .pollInterval(Duration.ofMillis(20))
+                .until(() -> {
+                    long now = mesh.rollout().getRevision();
+                    return last.getAndSet(now) == now;
+                });
     }
 
     private MeshNode node(String name, int number) throws IOException {
