@@ -145,12 +145,12 @@ public final class NodeOptions implements ServiceOptions {
     @Option(
             names = "--fast-path",
             negatable = true,
-            defaultValue = "true",
+            defaultValue = "false",
             fallbackValue = "true",
             description =
                     "Have packets of TCP and UDP flows that the rules let pass take a short cut by BPF, past the rules"
-                            + " until these change and for a second at most, where the kernel can. --no-fast-path: every packet"
-                            + " passes the rules. Default: true")
+                            + " until these change and for a second at most, where the kernel can. While a device is made ready for"
+                            + " it, after a pod's ADD too, the kernel drops what leaves by it for an instant. Default: false")
     private boolean fastPath;
 
     @Option(

@@ -336,6 +336,7 @@ public final class TwoSubnets implements AutoCloseable {
                             CONTROL_ADDRESS + ":7473," + CONTROL_ADDRESS + ":7474",
                             "--ip-families",
                             "ipv4,ipv6",
+                            "--fast-path",
                             "--cool-down",
                             "PT0S"));
             api = new NodeApi(socket);
