@@ -69,16 +69,16 @@ public final class KernelNft implements NftBackend, AutoCloseable {
         if (transaction.isEmpty()) {
             return;
         }
-        lock.lock();
         heard.begin();
+        lock.lock();
         try {
             if (!changedMembers(transaction)) {
                 run(transaction.text(), 0);
                 members.applied(transaction);
             }
         } finally {
-            heard.end();
             lock.unlock();
+            heard.end();
         }
     }
 
@@ -102,8 +102,8 @@ public final class KernelNft implements NftBackend, AutoCloseable {
      * @throws NftException when they are refused, or nobody knows
      */
     public void change(List<SetElements> messages) throws NftException {
-        lock.lock();
         heard.begin();
+        lock.lock();
         try {
             if (closed) {
                 throw new NftException("nftables is closed; nothing was changed");
@@ -114,8 +114,8 @@ public final class KernelNft implements NftBackend, AutoCloseable {
         } catch (NetlinkException e) {
             throw new NftException("changing set members: " + e.getMessage(), e);
         } finally {
-            heard.end();
             lock.unlock();
+            heard.end();
         }
     }
 
