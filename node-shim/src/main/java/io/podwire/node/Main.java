@@ -379,7 +379,7 @@ public final class Main {
         upkeep.every(UPKEEP, mtu::look);
         routes.whenChanged(fastPath::forget);
         if (options.fastPath()) {
-            FastPathDevices devices = new FastPathDevices(
+            FastPathDevices devices = context.own(new FastPathDevices(
                     fastPath,
                     sockets,
                     sysctl,
@@ -389,7 +389,7 @@ public final class Main {
                             underlay.last().ifindex(),
                             routes.tunnelIndex(),
                             bridge.bridgeIndex(),
-                            own.inode()));
+                            own.inode())));
             // Not in the way of the start.
             upkeep.schedule(FIRST_FAST_PATH, devices::look);
             upkeep.every(FAST_PATH, devices::look);

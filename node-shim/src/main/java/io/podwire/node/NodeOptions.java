@@ -145,12 +145,12 @@ public final class NodeOptions implements ServiceOptions {
     @Option(
             names = "--fast-path",
             negatable = true,
-            defaultValue = "false",
+            defaultValue = "true",
             fallbackValue = "true",
             description =
                     "Have packets of TCP and UDP flows that the rules let pass take a short cut by BPF, past the rules"
-                            + " until these change and for a second at most, where the kernel can. While a device is made ready for"
-                            + " it, after a pod's ADD too, the kernel drops what leaves by it for an instant. Default: false")
+                            + " until these change and for a second at most, where the kernel can (Linux 6.6). --no-fast-path: every"
+                            + " packet passes the rules. Default: true")
     private boolean fastPath;
 
     @Option(

@@ -11,10 +11,10 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
- * The programs of src/main/bpf/fast_path.bpf.c, which says what they do, and their maps. They stay in the kernel for as
- * long as a device has them, also after {@link #close}. Safe for all threads.
+ * The programs of src/main/bpf/fast_path.bpf.c, which says what they do, and their maps. Safe for all threads.
  */
 public final class FastPathProgram implements AutoCloseable {
     private static final String OBJECT = "fast_path.bpf.o";
@@ -26,6 +26,11 @@ public final class FastPathProgram implements AutoCloseable {
     private static final int ADDRESS_BYTES = 16;
     /** Of an IPv4 address, ::ffff:0:0/96. */
     private static final int MAPPED_AT = 10;
+
+    /** enum bpf_attach_type, linux/bpf.h: since Linux 6.6 a device takes programs without a queueing discipline to hold them. */
+    private static final int BPF_TCX_INGRESS = 46;
+
+    private static final int BPF_TCX_EGRESS = 47;
 
     private static final byte[] FIRST = new byte[Integer.BYTES];
 
@@ -49,7 +54,7 @@ public final class FastPathProgram implements AutoCloseable {
 
     /**
      * Has the kernel verify and take the programs. No device has them yet, and until {@link #rules} is called they do
-     * nothing where one has.
+     * nothing where one has them.
      *
      * @throws BpfException when libbpf is not there, or the kernel refuses
      */
@@ -107,6 +112,49 @@ public final class FastPathProgram implements AutoCloseable {
     /** Descriptor of the program for packets that leave by a device. */
     public int toDevice() {
         return toDevice;
+    }
+
+    /**
+     * The programs at a device without a place for filters, until it is closed or this process ends: the kernel takes them
+     * off then.
+     *
+     * @param ifindex the device
+     * @param from descriptor of the link for what comes in
+     * @param to descriptor of the link for what leaves
+     */
+    public record Attached(int ifindex, int from, int to) implements AutoCloseable {
+        @Override
+        public void close() {
+            int _ = Libc.close(from);
+            int _ = Libc.close(to);
+        }
+    }
+
+    /**
+     * Has the programs see the packets of a device that has no place for filters, without a packet lost, and before the
+     * filters where it has. It waits for all processors some ten milliseconds, with the kernel's lock of all links held
+     * (synchronize_rcu() in tcx_entry_sync(), net/tcx.h): not for devices that come and go.
+     *
+     * @param ifindex of a device in the caller's network namespace
+     * @return empty where there is no such device any more
+     * @throws BpfException when the kernel refuses
+     */
+    public Optional<Attached> attach(int ifindex) throws BpfException {
+        int to = library.createLink(toDevice, ifindex, BPF_TCX_EGRESS);
+        int from = to < 0 ? to : library.createLink(fromDevice, ifindex, BPF_TCX_INGRESS);
+        if (from >= 0) {
+            return Optional.of(new Attached(ifindex, from, to));
+        }
+        if (to >= 0) {
+            int _ = Libc.close(to);
+        }
+        return switch (Errno.of(-from)) {
+            case ENODEV -> Optional.empty();
+            case EINVAL ->
+                throw new BpfException(
+                        "the kernel cannot give a program to a device without losing packets: that is tcx, of Linux 6.6");
+            default -> throw refused("attaching to device " + ifindex, from);
+        };
     }
 
     /**

@@ -3,6 +3,7 @@ package io.podwire.node.dataplane;
 import io.podwire.common.net.IpAddress;
 import io.podwire.node.bpf.BpfException;
 import io.podwire.node.bpf.FastPathProgram;
+import io.podwire.node.bpf.FastPathProgram.Attached;
 import io.podwire.node.journal.Attachment;
 import io.podwire.node.netlink.KernelLacksException;
 import io.podwire.node.netlink.NetlinkException;
@@ -18,12 +19,12 @@ import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -31,12 +32,12 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Which devices have the fast path's program: the node's ends of pods' veths, the VXLAN device and the underlay. A pod
- * has it soon after its ADD, not in it. One whose packets queue has not, by its own limit or by a plugin behind Podwire's
- * in the chain: the short cut leads past the queue.
+ * has it soon after its ADD, not in it, for which its device was made with a place for filters. One whose packets queue
+ * has not, by its own limit or by a plugin behind Podwire's in the chain: the short cut leads past the queue.
  *
- * <p>A look is made by one thread at a time.
+ * <p>Safe for all threads.
  */
-public final class FastPathDevices {
+public final class FastPathDevices implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(FastPathDevices.class);
     /**
      * The kernel's connection tracking does not see what takes the short cut, and takes a packet that comes much later in
@@ -52,8 +53,11 @@ public final class FastPathDevices {
     private final int tunnelPort;
     private final Supplier<Wanted> wanted;
     private final Map<EndpointKey, PodDevice> pods = new HashMap<>();
-    private final Set<Integer> others = new HashSet<>();
-    private boolean refused;
+    private Optional<Attached> underlay = Optional.empty();
+    private int tunnel;
+    private boolean underlayRefused;
+    private boolean on;
+    private boolean over;
 
     /**
      * What there is to attach to.
@@ -69,7 +73,7 @@ public final class FastPathDevices {
     private record PodDevice(Attachment attachment, int ifindex) {}
 
     /**
-     * No device has it yet; {@link #detachAll} sees to those of an earlier life.
+     * No device has it yet.
      *
      * @param tunnelPort UDP port of VXLAN
      * @param wanted asked at each look
@@ -84,15 +88,12 @@ public final class FastPathDevices {
     }
 
     /**
-     * Takes an earlier life's program from all devices of this namespace, before rules change: nobody would tell it. Call
+     * Takes an earlier life's filters from all devices of this namespace, before rules change: nobody would tell them. Call
      * it in the namespace of the socket.
      */
     public static void detachAll(Rtnetlink host) {
         TrafficControl traffic = host.trafficControl();
-        traffic.qdiscs().stream()
-                .filter(Qdisc::takesFilters)
-                .map(Qdisc::ifindex)
-                .forEach(ifindex -> detach(traffic, ifindex));
+        devices(traffic.qdiscs(), Qdisc::isClsact).forEach(ifindex -> detach(traffic, ifindex));
     }
 
     private static void detach(TrafficControl traffic, int ifindex) {
@@ -101,25 +102,31 @@ public final class FastPathDevices {
         }
     }
 
-    /** Loads the program where there is none, gives it to devices that lack it, and has it go on. A failure is logged once. */
-    public void look() {
-        if (refused) {
+    /**
+     * Loads the program where there is none, gives it to devices that lack it, and has it go on. A failure is logged, and
+     * is the end of it. Call it in the node's network namespace.
+     */
+    public synchronized void look() {
+        if (over) {
             return;
         }
         try {
             Wanted now = wanted.get();
             if (path.program().isEmpty()) {
                 path.use(FastPathProgram.load(), new FastPathProgram.Fixed(now.bridge(), tunnelPort));
-                log.info("packets of flows that the rules let pass take a short cut: the fast path is on");
             }
             if (!liberal()) {
                 return;
             }
             path.renew();
             attach(now, path.program().orElseThrow());
+            if (!on) {
+                on = true;
+                log.info("packets of flows that the rules let pass take a short cut: the fast path is on");
+            }
         } catch (BpfException | KernelLacksException | IOException e) {
-            refused = true;
-            log.warn("the fast path is off, packets pass the rules one by one: {}", e.getMessage());
+            close();
+            log.info("the fast path is off, packets pass the rules one by one: {}", e.getMessage());
         }
     }
 
@@ -130,38 +137,60 @@ public final class FastPathDevices {
     }
 
     private void attach(Wanted now, FastPathProgram program) throws BpfException {
-        Set<Integer> links = new HashSet<>();
-        for (int ifindex : new int[] {now.underlay(), now.tunnel()}) {
-            if (ifindex != NONE) {
-                links.add(ifindex);
-                if (others.add(ifindex)) {
-                    boolean _ = attach(ifindex, program);
-                }
+        attachUnderlay(now.underlay(), program);
+        List<Qdisc> qdiscs = sockets.call(host -> host.trafficControl().qdiscs());
+        Set<Integer> fit = devices(qdiscs, Qdisc::isClsact);
+        fit.removeAll(devices(qdiscs, qdisc -> !qdisc.isPlain()));
+        if (tunnel != now.tunnel()) {
+            tunnel = fit.contains(now.tunnel()) && attach(now.tunnel(), program) ? now.tunnel() : NONE;
+        }
+        attachPods(now, fit, program);
+    }
+
+    /** It is up and in use: nothing may be lost by this. */
+    private void attachUnderlay(int ifindex, FastPathProgram program) throws BpfException {
+        if (underlay.isPresent() && underlay.get().ifindex() != ifindex) {
+            underlay.get().close();
+            underlay = Optional.empty();
+        }
+        if (underlay.isEmpty() && !underlayRefused) {
+            try {
+                underlay = program.attach(ifindex);
+            } catch (BpfException e) {
+                underlayRefused = true;
+                log.info("packets that come from other nodes pass the rules one by one: {}", e.getMessage());
             }
         }
-        // An underlay that is none any more: what leaves by it goes on as before.
-        others.retainAll(links);
+    }
+
+    private static Set<Integer> devices(List<Qdisc> qdiscs, Predicate<Qdisc> which) {
+        return qdiscs.stream().filter(which).map(Qdisc::ifindex).collect(Collectors.toSet());
+    }
+
+    private void attachPods(Wanted now, Set<Integer> fit, FastPathProgram program) throws BpfException {
         Map<EndpointKey, Attachment> wired = new HashMap<>();
-        now.attachments().stream().filter(a -> fits(a, now.ownNetns())).forEach(a -> wired.put(a.key(), a));
-        Set<Integer> queues = sockets.call(FastPathDevices::queues);
+        now.attachments().stream()
+                .filter(a -> fits(a) && a.netnsInode() != now.ownNetns())
+                .forEach(a -> wired.put(a.key(), a));
         pods.values().removeIf(pod -> {
             boolean gone = !pod.attachment().equals(wired.get(pod.attachment().key()));
-            boolean queued = queues.contains(pod.ifindex());
-            if (gone || queued) {
+            boolean unfit = !fit.contains(pod.ifindex());
+            if (gone || unfit) {
                 pod.attachment().addresses().list().forEach(program::removePod);
             }
-            if (queued) {
+            if (unfit) {
                 sockets.run(host -> detach(host.trafficControl(), pod.ifindex()));
+            }
+            if (unfit && !gone) {
+                // Others' short cuts lead to it still.
                 path.forget();
             }
-            return gone || queued;
+            return gone || unfit;
         });
         for (Attachment attachment : wired.values()) {
             if (!pods.containsKey(attachment.key())) {
                 OptionalInt ifindex = veth(attachment);
-                if (ifindex.isPresent()
-                        && !queues.contains(ifindex.getAsInt())
-                        && attach(ifindex.getAsInt(), program)) {
+                if (ifindex.isPresent() && fit.contains(ifindex.getAsInt()) && attach(ifindex.getAsInt(), program)) {
                     for (IpAddress address : attachment.addresses().list()) {
                         program.putPod(address, ifindex.getAsInt());
                     }
@@ -171,19 +200,12 @@ public final class FastPathDevices {
         }
     }
 
-    private static boolean fits(Attachment a, long ownNetns) {
+    /** Whether a pod has it, if it is in a namespace of its own. */
+    static boolean fits(Attachment a) {
         boolean veth = a.mode() instanceof WiringMode.Bridge || a.mode() instanceof WiringMode.Routed;
         boolean limited = a.request().shaping().ingress().isPresent()
                 || a.request().shaping().egress().isPresent();
-        return veth && !limited && a.netnsInode() != ownNetns;
-    }
-
-    /** Devices with more than a veth has by itself, and what {@link #attach(int, FastPathProgram)} makes. */
-    private static Set<Integer> queues(Rtnetlink host) {
-        return host.trafficControl().qdiscs().stream()
-                .filter(qdisc -> !qdisc.isPlain())
-                .map(Qdisc::ifindex)
-                .collect(Collectors.toSet());
+        return veth && !limited;
     }
 
     private OptionalInt veth(Attachment attachment) {
@@ -215,5 +237,13 @@ public final class FastPathDevices {
     /** How many packets have taken a short cut. */
     public long packets() {
         return path.program().map(FastPathProgram::packets).orElse(0L);
+    }
+
+    /** It goes no further. Filters stay where they are, and do nothing once the lease has ended. */
+    @Override
+    public synchronized void close() {
+        over = true;
+        underlay.ifPresent(Attached::close);
+        underlay = Optional.empty();
     }
 }

@@ -78,7 +78,8 @@ record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads
                 OptionalInt.of(attachment.mtu()),
                 master,
                 true,
-                Optional.of(PodNames.alias(attachment.key()))));
+                Optional.of(PodNames.alias(attachment.key())),
+                FastPathDevices.fits(attachment)));
     }
 
     /** Waits until a host end carries packets, so that a pod's first one is not lost. */

@@ -119,7 +119,8 @@ public final class VxlanDevice {
                     OptionalInt.of(mtu),
                     OptionalInt.empty(),
                     false,
-                    Optional.empty()));
+                    Optional.empty(),
+                    true));
             log.info("made {} with VNI {} over {}", VXLAN, settings.vni(), underlay.ifname());
             repaired(before.isPresent(), "vxlan", VXLAN, "was gone, or not as it must be", "made anew");
         }

@@ -25,6 +25,7 @@ public final class LibBpf {
     private final MethodHandle program;
     private final MethodHandle programFd;
     private final MethodHandle mapFd;
+    private final MethodHandle linkCreate;
     private final MethodHandle update;
     private final MethodHandle lookup;
     private final MethodHandle delete;
@@ -37,6 +38,7 @@ public final class LibBpf {
         program = CFunction.of(library, "bpf_object__find_program_by_name");
         programFd = CFunction.of(library, "bpf_program__fd");
         mapFd = CFunction.of(library, "bpf_object__find_map_fd_by_name");
+        linkCreate = CFunction.of(library, "bpf_link_create");
         update = CFunction.of(library, "bpf_map_update_elem");
         lookup = CFunction.of(library, "bpf_map_lookup_elem");
         delete = CFunction.of(library, "bpf_map_delete_elem");
@@ -90,6 +92,19 @@ public final class LibBpf {
     public int mapFd(long object, String name) {
         return number((arena, state) ->
                 (long) mapFd.invokeExact(state, object, arena.allocateFrom(name).address(), 0L, 0L, 0L));
+    }
+
+    /**
+     * bpf_link_create(), without options: has a program do its work somewhere until the link is closed.
+     *
+     * @param target what it is given to, by the type of attachment: a descriptor, or the index of a device in the caller's
+     *     network namespace
+     * @param type enum bpf_attach_type, linux/bpf.h; also one that the library does not know yet
+     * @return the link's descriptor, or the negative errno
+     */
+    public int createLink(int program, int target, int type) {
+        return number(
+                (_, state) -> (long) linkCreate.invokeExact(state, (long) program, (long) target, (long) type, 0L, 0L));
     }
 
     /** bpf_map_update_elem(), whether the member was there before or not. Key and value as the map's types lie in memory. */

@@ -126,15 +126,16 @@ public final class Rtnetlink implements AutoCloseable {
     }
 
     /**
-     * Makes a link. With an alias it takes a second message, which also brings the link up: the kernel
-     * takes no alias for a link that is not there yet. Should that fail, the link is deleted again.
+     * Makes a link. With an alias or a place for filters it takes a second send, which also brings the link up: the kernel
+     * takes neither for a link that is not there yet. Should that fail, the link is deleted again.
      *
      * @return its index
      * @throws NetlinkException EEXIST when its name, or its peer's, is taken
      * @throws KernelLacksException when the kernel has no such kind of link
      */
     public int addLink(NewLink link) {
-        boolean upAtOnce = link.up() && link.alias().isEmpty();
+        boolean finished = link.alias().isEmpty() && !link.takesFilters();
+        boolean upAtOnce = link.up() && finished;
         // Linux 6.2 and later tell what they made.
         int index = ofKind(
                         link.kind(),
@@ -148,7 +149,9 @@ public final class Rtnetlink implements AutoCloseable {
                 .map(Link::index)
                 .orElseThrow(
                         () -> new NetlinkException("make link " + link, Errno.ENODEV.number(), "it is gone again"));
-        link.alias().ifPresent(alias -> finish(index, alias, link.up()));
+        if (!finished) {
+            finish(index, link);
+        }
         return index;
     }
 
@@ -183,9 +186,24 @@ public final class Rtnetlink implements AutoCloseable {
         }
     }
 
-    private void finish(int index, String alias, boolean up) {
+    private void finish(int index, NewLink link) {
         try {
-            change("set alias " + alias + " of new link ", index, out -> LinkCodec.writeAlias(out, index, alias, up));
+            socket.atOnce(() -> {
+                if (link.takesFilters()) {
+                    trafficControl().makeClsact(index);
+                }
+                link.alias()
+                        .ifPresentOrElse(
+                                alias -> change(
+                                        "set alias " + alias + " of new link ",
+                                        index,
+                                        out -> LinkCodec.writeAlias(out, index, alias, link.up())),
+                                () -> {
+                                    if (link.up()) {
+                                        setUp(index);
+                                    }
+                                });
+            });
         } catch (NetlinkException e) {
             try {
                 deleteLink(index);

@@ -107,23 +107,25 @@ public final class TrafficControl {
         }
     }
 
+    /** Makes the place for filters on what comes in and what leaves, if the kernel knows it. */
+    void makeClsact(int ifindex) {
+        socket.change(
+                () -> "make the place for filters of link " + ifindex,
+                QdiscCodec.NEW,
+                NlMessage.CREATE | NlMessage.EXCLUSIVE,
+                out -> QdiscCodec.writeClsact(out, ifindex),
+                Errno.EEXIST,
+                Errno.ENOENT);
+    }
+
     /**
      * Has a BPF program see a device's packets, in place of the one of Podwire's that did. Others' filters stay, and come
      * first.
      *
-     * @throws KernelLacksException when the kernel has no place for it or no such classifier
+     * @throws NetlinkException EINVAL when the device has no place for filters
+     * @throws KernelLacksException when the kernel has no such classifier
      */
     public void attach(BpfFilter filter) {
-        try {
-            socket.change(
-                    () -> "make the place for filters of link " + filter.ifindex(),
-                    QdiscCodec.NEW,
-                    NlMessage.CREATE | NlMessage.EXCLUSIVE,
-                    out -> QdiscCodec.writeClsact(out, filter.ifindex()),
-                    Errno.EEXIST);
-        } catch (NetlinkException e) {
-            throw e.errno() == Errno.ENOENT ? new KernelLacksException(e, KernelPart.INGRESS) : e;
-        }
         try {
             socket.change(
                     () -> "attach " + filter,
