@@ -92,10 +92,11 @@ $(AOT): $(STAMP)
 	JAVA_HOME="$$(.ci/jdk)" $(DIST)/bin/podwire-aot
 	@touch $@
 
-e2e/target/bench/.built: $(wildcard e2e/src/test/java/io/podwire/e2e/bench/*.java) $(STAMP)
+BENCH := $(wildcard e2e/src/test/java/io/podwire/e2e/bench/*.java)
+e2e/target/bench/.built: $(BENCH) $(wildcard e2e/src/test/java/io/podwire/e2e/*/*.java) $(STAMP)
 	mkdir -p $(@D)
 	"$$(.ci/jdk)/bin/javac" -proc:none -cp '$(DIST)/lib/*' -sourcepath e2e/src/test/java -d $(@D) \
-		$(filter %.java,$^)
+		$(BENCH)
 	@touch $@
 
 clean:

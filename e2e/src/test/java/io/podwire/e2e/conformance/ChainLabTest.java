@@ -102,6 +102,7 @@ final class ChainLabTest {
                 Files.isExecutable(DEBIANS.resolve("tuning")),
                 "no test of chains: Debian's containernetworking-plugins is not installed");
         node.start();
+        node.awaitFastPath();
     }
 
     @AfterAll

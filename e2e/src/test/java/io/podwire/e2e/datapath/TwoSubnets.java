@@ -155,6 +155,23 @@ public final class TwoSubnets implements AutoCloseable {
         ip(name, "-6 route add default via " + (first ? "2001:db8:a::1" : "2001:db8:b::1"));
     }
 
+    /**
+     * Has a machine's link to the network work as a network card: it receives packets of the length that the network
+     * takes, one by one, and joins those of a stream to one (GRO) before its kernel sees them. By itself a veth's end
+     * neither cuts nor joins.
+     */
+    public static void likeANetworkCard(String machine) {
+        offload(ROUTER, machine, "tso", "off", "tx-udp_tnl-segmentation", "off", "tx-udp_tnl-csum-segmentation", "off");
+        offload(machine, "eth0", "gro", "on");
+    }
+
+    private static void offload(String netns, String device, String... features) {
+        List<String> command =
+                new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + netns, "ethtool", "-K", device));
+        command.addAll(List.of(features));
+        Shell.output(command.toArray(String[]::new));
+    }
+
     /** Runs one command of iproute2 in a namespace. */
     public static String ip(String netns, String line) {
         return Shell.output(("ip -n " + netns + " " + line).split(" "));
@@ -336,7 +353,6 @@ public final class TwoSubnets implements AutoCloseable {
                             CONTROL_ADDRESS + ":7473," + CONTROL_ADDRESS + ":7474",
                             "--ip-families",
                             "ipv4,ipv6",
-                            "--fast-path",
                             "--cool-down",
                             "PT0S"));
             api = new NodeApi(socket);

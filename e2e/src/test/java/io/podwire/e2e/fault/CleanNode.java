@@ -54,11 +54,13 @@ final class CleanNode {
             assertThat(node.runtime().add(first).text()).as("first ADD").startsWith("exit code 0");
             assertThat(node.runtime().del(first).text()).as("first DEL").startsWith("exit code 0");
         }
+        node.awaitFastPath();
         return new CleanNode(node);
     }
 
     /** Another life of node-shim has begun, with descriptors of its own. */
     void otherLife() {
+        node.awaitFastPath();
         descriptors = descriptors(node);
     }
 

@@ -124,6 +124,20 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
+    /** Whether a line with the second text was printed after the last one with the first, which its life began with. */
+    boolean loggedSince(String begin, String text) {
+        try (Stream<String> lines = Files.lines(log)) {
+            List<String> all = lines.toList();
+            int last = 0;
+            for (int i = 0; i < all.size(); i++) {
+                last = all.get(i).contains(begin) ? i : last;
+            }
+            return all.subList(last, all.size()).stream().anyMatch(line -> line.contains(text));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Last lines of what it printed. */
     public String logTail() {
         try {

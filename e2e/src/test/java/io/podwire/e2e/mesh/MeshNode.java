@@ -283,6 +283,13 @@ public final class MeshNode implements AutoCloseable {
         }
     }
 
+    /** Waits until node-shim has its fast path, or has said why not: what it opens for that, it keeps. */
+    public void awaitFastPath() {
+        await("the fast path of " + name)
+                .atMost(DRAINED)
+                .until(() -> shim.loggedSince("is in epoch", "the fast path is"));
+    }
+
     /** Waits until no DEL waits in the spool. */
     public void awaitDrained() {
         await("the spool of " + name + " is drained").atMost(DRAINED).until(() -> spooled() == 0);
