@@ -57,11 +57,11 @@ final class NodeStoppedLabTest {
             await("an ADD that has made a link")
                     .atMost(SOON)
                     .until(() -> node.shim().logged("fail point add.host hangs") == 1);
-            signal("STOP");
+            node.shim().suspend();
             try {
                 assertGivenUp(add.get());
             } finally {
-                signal("CONT");
+                node.shim().goOn();
             }
             await("the ADD is undone").atMost(SOON).until(() -> node.shim().logged("the caller is gone") == 1);
             clean.assertSame("after an ADD that was given up, without a DEL");
@@ -81,11 +81,11 @@ final class NodeStoppedLabTest {
         node.start();
         CleanNode clean = CleanNode.warm(node);
         try (TestPod pod = TestPod.make("victim")) {
-            signal("STOP");
+            node.shim().suspend();
             try {
                 assertGivenUp(node.runtime().add(pod.eth0()));
             } finally {
-                signal("CONT");
+                node.shim().goOn();
             }
             await("node-shim answers again, and the ADD is undone if it was begun")
                     .atMost(SOON)
@@ -105,13 +105,13 @@ final class NodeStoppedLabTest {
         CleanNode clean = CleanNode.warm(node);
         try (TestPod pod = TestPod.make("victim")) {
             assertThat(node.runtime().add(pod.eth0()).text()).as("ADD").startsWith("exit code 0");
-            signal("STOP");
+            node.shim().suspend();
             try {
                 CniRuntime.Outcome deleted = node.runtime().del(pod.eth0());
                 assertThat(deleted.ok()).as("DEL: %s", deleted.text()).isTrue();
                 assertThat(node.spooled()).as("DELs in the spool").isEqualTo(1);
             } finally {
-                signal("CONT");
+                node.shim().goOn();
             }
             node.awaitDrained();
             await("it is done").atMost(SOON).until(() -> node.api().endpoints().isEmpty());
@@ -125,9 +125,5 @@ final class NodeStoppedLabTest {
                 .as("its code, %s", added.text())
                 .isEqualTo(11);
         assertThat(added.took()).as("its time").isLessThan(GIVES_UP);
-    }
-
-    private void signal(String name) {
-        var _ = Shell.output("kill", "-" + name, Long.toString(node.shim().pid()));
     }
 }

@@ -188,7 +188,7 @@ final class ReclaimLabTest {
                     .untilAsserted(
                             () -> assertThat(announced(STOPPED)).containsExactlyInAnyOrder(FIRST, SINGLE + "/32"));
 
-            signal("STOP");
+            stopped.shim().suspend();
             try {
                 killed.shim().kill();
                 listed = List.of(KILLED, STAYS);
@@ -217,7 +217,7 @@ final class ReclaimLabTest {
                         .containsExactly(FIRST, THIRD);
                 assertThat(given).as("an address of it").anyMatch(address -> address.startsWith("10.247.0."));
             } finally {
-                signal("CONT");
+                stopped.shim().goOn();
             }
             assertRefused(lost);
             assertNewLife(ofStopped, withSingle, ofKilled);
@@ -310,10 +310,6 @@ final class ReclaimLabTest {
     private static Set<String> addressesOf(String block29) {
         int last = Integer.parseInt(block29.substring(block29.lastIndexOf('.') + 1, block29.indexOf('/')));
         return IntStream.range(last, last + 8).mapToObj(i -> "10.247.0." + i).collect(Collectors.toSet());
-    }
-
-    private void signal(String name) {
-        var _ = Shell.output("kill", "-" + name, Long.toString(stopped.shim().pid()));
     }
 
     private static boolean ready() {

@@ -1,5 +1,7 @@
 package io.podwire.e2e.mesh;
 
+import static org.awaitility.Awaitility.await;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -81,6 +83,34 @@ public final class Daemon implements AutoCloseable {
     /** Ends it by SIGKILL, and returns when it is gone. */
     public void kill() {
         process.destroyForcibly().onExit().join();
+    }
+
+    /** Stops it by SIGSTOP, and returns when none of its threads runs any more, which is not when kill(2) does. */
+    public void suspend() {
+        var _ = Shell.output("kill", "-STOP", Long.toString(pid()));
+        Path threads = Path.of("/proc", Long.toString(pid()), "task");
+        await("all threads of " + name + " are stopped")
+                .pollInterval(Duration.ofMillis(1))
+                .until(() -> {
+                    try (Stream<Path> all = Files.list(threads)) {
+                        return all.allMatch(Daemon::isStopped);
+                    }
+                });
+    }
+
+    /** Its state, behind its name in parentheses: proc_pid_stat(5). */
+    private static boolean isStopped(Path thread) {
+        try {
+            String stat = Files.readString(thread.resolve("stat"));
+            return stat.startsWith(" T", stat.lastIndexOf(')') + 1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Has it go on after {@link #suspend}. */
+    public void goOn() {
+        var _ = Shell.output("kill", "-CONT", Long.toString(pid()));
     }
 
     /**

@@ -72,7 +72,7 @@ class EtcdIpamStoreTest extends IpamStoreContract {
     void lostAnswerIsUnknownAndARepeatAppliesOnce() throws Exception {
         try (EtcdIpamStore impatient = ETCD.server().connect(prefix, Duration.ofMillis(300))) {
             await().until(impatient::connected);
-            ETCD.server().signal("STOP");
+            ETCD.server().stopRunning();
             List<Change> write = List.of(new Put("a", 0, "x"));
             try {
                 assertThat(impatient.compareAndSet(write)).isEqualTo(new Outcome.Unknown());
@@ -82,7 +82,7 @@ class EtcdIpamStoreTest extends IpamStoreContract {
                                 ServiceException.class,
                                 e -> assertThat(e.reason()).isEqualTo(ErrorReason.UNAVAILABLE));
             } finally {
-                ETCD.server().signal("CONT");
+                ETCD.server().goOn();
             }
             await().until(() -> store.connected());
             Outcome repeat = store.compareAndSet(write);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -13,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
 /** A real etcd of one member on free loopback ports, its data in a folder of the test. One thread. */
@@ -113,8 +115,33 @@ public final class EtcdServer implements AutoCloseable {
         }
     }
 
-    /** Sends STOP or CONT to this very process. */
-    void signal(String name) throws IOException, InterruptedException {
+    /** Stops this very process, and returns when none of its threads runs any more, which is not when kill(2) does. */
+    void stopRunning() throws IOException, InterruptedException {
+        signal("STOP");
+        Path threads = Path.of("/proc", Long.toString(process.pid()), "task");
+        await("all threads are stopped").pollInterval(Duration.ofMillis(1)).until(() -> {
+            try (Stream<Path> all = Files.list(threads)) {
+                return all.allMatch(EtcdServer::isStopped);
+            }
+        });
+    }
+
+    /** Its state, behind its name in parentheses: proc_pid_stat(5). */
+    private static boolean isStopped(Path thread) {
+        try {
+            String stat = Files.readString(thread.resolve("stat"));
+            return stat.startsWith(" T", stat.lastIndexOf(')') + 1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Has it go on after {@link #stopRunning}. */
+    void goOn() throws IOException, InterruptedException {
+        signal("CONT");
+    }
+
+    private void signal(String name) throws IOException, InterruptedException {
         int code = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
                 .inheritIO()
                 .start()
