@@ -126,8 +126,9 @@ public final class Main {
     private static final Duration GARBAGE = Duration.ofSeconds(1);
     private static final Duration UPKEEP = Duration.ofSeconds(5);
     private static final Duration FIRST_FAST_PATH = Duration.ofMillis(200);
-    /** From an ADD to the pod's fast path, at most. */
     private static final Duration FAST_PATH = Duration.ofSeconds(2);
+    /** Packets of a pod in {@link #FAST_PATH}, of both directions, from which on it has the fast path. */
+    private static final long BUSY = 2_000;
 
     private static final Duration OWN_AUDIT = Duration.ofSeconds(30);
     /** For ipam-service's answer in an audit; the command that asks waits five. */
@@ -159,7 +160,6 @@ public final class Main {
         Files.createDirectories(
                 options.stateDir(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Rtnetlink host = context.own(Rtnetlink.open());
-        FastPathDevices.detachAll(host);
         IntentFolder intents = new IntentFolder(options.stateDir().resolve("intents"));
         Journal journal;
         switch (JournalStart.open(options.stateDir().resolve("journal.mv"), intents, host.links())) {
@@ -384,6 +384,7 @@ public final class Main {
                     sockets,
                     sysctl,
                     options.vxlanPort(),
+                    BUSY,
                     () -> new FastPathDevices.Wanted(
                             attachments.all(Attachment.State.ATTACHED),
                             underlay.last().ifindex(),

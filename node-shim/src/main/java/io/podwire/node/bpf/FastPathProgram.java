@@ -104,25 +104,13 @@ public final class FastPathProgram implements AutoCloseable {
         return fd;
     }
 
-    /** Descriptor of the program for packets that come in by a device. */
-    public int fromDevice() {
-        return fromDevice;
-    }
-
-    /** Descriptor of the program for packets that leave by a device. */
-    public int toDevice() {
-        return toDevice;
-    }
-
     /**
-     * The programs at a device without a place for filters, until it is closed or this process ends: the kernel takes them
-     * off then.
+     * The programs at one device, until it is closed or this process ends: the kernel takes them off then.
      *
-     * @param ifindex the device
      * @param from descriptor of the link for what comes in
      * @param to descriptor of the link for what leaves
      */
-    public record Attached(int ifindex, int from, int to) implements AutoCloseable {
+    public record Attached(int from, int to) implements AutoCloseable {
         @Override
         public void close() {
             int _ = Libc.close(from);
@@ -131,9 +119,8 @@ public final class FastPathProgram implements AutoCloseable {
     }
 
     /**
-     * Has the programs see the packets of a device that has no place for filters, without a packet lost, and before the
-     * filters where it has. It waits for all processors some ten milliseconds, with the kernel's lock of all links held
-     * (synchronize_rcu() in tcx_entry_sync(), net/tcx.h): not for devices that come and go.
+     * Has the programs see a device's packets, before the filters of its queueing disciplines. No packet is lost by it, as
+     * one is while an up device is given a clsact to hold them (qdisc_graft(), net/sched/sch_api.c).
      *
      * @param ifindex of a device in the caller's network namespace
      * @return empty where there is no such device any more
@@ -143,7 +130,7 @@ public final class FastPathProgram implements AutoCloseable {
         int to = library.createLink(toDevice, ifindex, BPF_TCX_EGRESS);
         int from = to < 0 ? to : library.createLink(fromDevice, ifindex, BPF_TCX_INGRESS);
         if (from >= 0) {
-            return Optional.of(new Attached(ifindex, from, to));
+            return Optional.of(new Attached(from, to));
         }
         if (to >= 0) {
             int _ = Libc.close(to);

@@ -5,20 +5,16 @@ import io.podwire.node.bpf.BpfException;
 import io.podwire.node.bpf.FastPathProgram;
 import io.podwire.node.bpf.FastPathProgram.Attached;
 import io.podwire.node.journal.Attachment;
-import io.podwire.node.netlink.KernelLacksException;
-import io.podwire.node.netlink.NetlinkException;
-import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netlink.RtnetlinkPool;
-import io.podwire.node.netlink.TrafficControl;
-import io.podwire.node.netlink.rt.BpfFilter;
-import io.podwire.node.netlink.rt.BpfFilter.Side;
 import io.podwire.node.netlink.rt.Link;
 import io.podwire.node.netlink.rt.LinkKind;
 import io.podwire.node.netlink.rt.Qdisc;
 import io.podwire.node.plan.EndpointKey;
 import io.podwire.node.plan.WiringMode;
 import java.io.IOException;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,9 +27,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which devices have the fast path's program: the node's ends of pods' veths, the VXLAN device and the underlay. A pod
- * has it soon after its ADD, not in it, for which its device was made with a place for filters. One whose packets queue
- * has not, by its own limit or by a plugin behind Podwire's in the chain: the short cut leads past the queue.
+ * Which devices have the fast path's program: the VXLAN device, the underlay, and the node's ends of the veths of pods that
+ * pass many packets, once they do. One whose packets queue has not, by its own limit or by a plugin behind Podwire's
+ * in the chain, nor has a device where another program has filters: the short cut leads past both.
+ *
+ * <p>Why not every pod: while the kernel gives a device the program it waits for all processors, some 8 to 16 ms each way,
+ * with its lock of links held (tcx_entry_sync(), net/tcx.h), for which an ADD that comes meanwhile waits.
  *
  * <p>Safe for all threads.
  */
@@ -46,16 +45,18 @@ public final class FastPathDevices implements AutoCloseable {
     private static final String LIBERAL = "net/netfilter/nf_conntrack_tcp_be_liberal";
 
     private static final int NONE = 0;
+    /** Devices of pods that are given the program in one look, at most: what the others of them wait for. */
+    private static final int AT_ONCE = 4;
 
     private final FastPath path;
     private final RtnetlinkPool sockets;
     private final Sysctl sysctl;
     private final int tunnelPort;
+    private final long busy;
     private final Supplier<Wanted> wanted;
     private final Map<EndpointKey, PodDevice> pods = new HashMap<>();
-    private Optional<Attached> underlay = Optional.empty();
-    private int tunnel;
-    private boolean underlayRefused;
+    private final Map<Integer, Attached> others = new HashMap<>();
+    private PassedPackets passed = new PassedPackets(Map.of());
     private boolean on;
     private boolean over;
 
@@ -70,36 +71,23 @@ public final class FastPathDevices implements AutoCloseable {
      */
     public record Wanted(List<Attachment> attachments, int underlay, int tunnel, int bridge, long ownNetns) {}
 
-    private record PodDevice(Attachment attachment, int ifindex) {}
+    private record PodDevice(Attachment attachment, int ifindex, Attached attached) {}
 
     /**
      * No device has it yet.
      *
      * @param tunnelPort UDP port of VXLAN
+     * @param busy a pod has it that has passed so many packets from one look to the next, or more
      * @param wanted asked at each look
      */
     public FastPathDevices(
-            FastPath path, RtnetlinkPool sockets, Sysctl sysctl, int tunnelPort, Supplier<Wanted> wanted) {
+            FastPath path, RtnetlinkPool sockets, Sysctl sysctl, int tunnelPort, long busy, Supplier<Wanted> wanted) {
         this.path = path;
         this.sockets = sockets;
         this.sysctl = sysctl;
         this.tunnelPort = tunnelPort;
+        this.busy = busy;
         this.wanted = wanted;
-    }
-
-    /**
-     * Takes an earlier life's filters from all devices of this namespace, before rules change: nobody would tell them. Call
-     * it in the namespace of the socket.
-     */
-    public static void detachAll(Rtnetlink host) {
-        TrafficControl traffic = host.trafficControl();
-        devices(traffic.qdiscs(), Qdisc::isClsact).forEach(ifindex -> detach(traffic, ifindex));
-    }
-
-    private static void detach(TrafficControl traffic, int ifindex) {
-        for (Side side : Side.values()) {
-            boolean _ = traffic.detach(ifindex, side);
-        }
     }
 
     /**
@@ -124,7 +112,7 @@ public final class FastPathDevices implements AutoCloseable {
                 on = true;
                 log.info("packets of flows that the rules let pass take a short cut: the fast path is on");
             }
-        } catch (BpfException | KernelLacksException | IOException e) {
+        } catch (BpfException | IOException e) {
             close();
             log.info("the fast path is off, packets pass the rules one by one: {}", e.getMessage());
         }
@@ -136,76 +124,85 @@ public final class FastPathDevices implements AutoCloseable {
         return sysctl.read(LIBERAL).equals(Optional.of("1"));
     }
 
-    private void attach(Wanted now, FastPathProgram program) throws BpfException {
-        attachUnderlay(now.underlay(), program);
+    private void attach(Wanted now, FastPathProgram program) throws BpfException, IOException {
         List<Qdisc> qdiscs = sockets.call(host -> host.trafficControl().qdiscs());
-        Set<Integer> fit = devices(qdiscs, Qdisc::isClsact);
-        fit.removeAll(devices(qdiscs, qdisc -> !qdisc.isPlain()));
-        if (tunnel != now.tunnel()) {
-            tunnel = fit.contains(now.tunnel()) && attach(now.tunnel(), program) ? now.tunnel() : NONE;
-        }
-        attachPods(now, fit, program);
-    }
-
-    /** It is up and in use: nothing may be lost by this. */
-    private void attachUnderlay(int ifindex, FastPathProgram program) throws BpfException {
-        if (underlay.isPresent() && underlay.get().ifindex() != ifindex) {
-            underlay.get().close();
-            underlay = Optional.empty();
-        }
-        if (underlay.isEmpty() && !underlayRefused) {
-            try {
-                underlay = program.attach(ifindex);
-            } catch (BpfException e) {
-                underlayRefused = true;
-                log.info("packets that come from other nodes pass the rules one by one: {}", e.getMessage());
+        Set<Integer> links = new HashSet<>(List.of(now.underlay(), now.tunnel()));
+        links.remove(NONE);
+        // A network card has queues, and packets that take the short cut wait in them as others do.
+        links.removeAll(devices(qdiscs, Qdisc::takesFilters));
+        others.entrySet().removeIf(other -> {
+            boolean gone = !links.contains(other.getKey());
+            if (gone) {
+                other.getValue().close();
+            }
+            return gone;
+        });
+        for (int ifindex : links) {
+            if (!others.containsKey(ifindex)) {
+                program.attach(ifindex).ifPresent(attached -> others.put(ifindex, attached));
             }
         }
+        Map<EndpointKey, Attachment> wired = new HashMap<>();
+        now.attachments().stream().filter(a -> fits(a, now.ownNetns())).forEach(a -> wired.put(a.key(), a));
+        Set<Integer> queues = devices(qdiscs, qdisc -> !qdisc.isNone());
+        leave(wired, queues, program);
+        join(wired, queues, program);
     }
 
     private static Set<Integer> devices(List<Qdisc> qdiscs, Predicate<Qdisc> which) {
         return qdiscs.stream().filter(which).map(Qdisc::ifindex).collect(Collectors.toSet());
     }
 
-    private void attachPods(Wanted now, Set<Integer> fit, FastPathProgram program) throws BpfException {
-        Map<EndpointKey, Attachment> wired = new HashMap<>();
-        now.attachments().stream()
-                .filter(a -> fits(a) && a.netnsInode() != now.ownNetns())
-                .forEach(a -> wired.put(a.key(), a));
+    private void leave(Map<EndpointKey, Attachment> wired, Set<Integer> queues, FastPathProgram program) {
         pods.values().removeIf(pod -> {
             boolean gone = !pod.attachment().equals(wired.get(pod.attachment().key()));
-            boolean unfit = !fit.contains(pod.ifindex());
-            if (gone || unfit) {
+            boolean queued = queues.contains(pod.ifindex());
+            if (gone || queued) {
                 pod.attachment().addresses().list().forEach(program::removePod);
+                pod.attached().close();
             }
-            if (unfit) {
-                sockets.run(host -> detach(host.trafficControl(), pod.ifindex()));
-            }
-            if (unfit && !gone) {
+            if (queued) {
                 // Others' short cuts lead to it still.
                 path.forget();
             }
-            return gone || unfit;
+            return gone || queued;
         });
-        for (Attachment attachment : wired.values()) {
-            if (!pods.containsKey(attachment.key())) {
-                OptionalInt ifindex = veth(attachment);
-                if (ifindex.isPresent() && fit.contains(ifindex.getAsInt()) && attach(ifindex.getAsInt(), program)) {
-                    for (IpAddress address : attachment.addresses().list()) {
-                        program.putPod(address, ifindex.getAsInt());
-                    }
-                    pods.put(attachment.key(), new PodDevice(attachment, ifindex.getAsInt()));
-                }
+    }
+
+    private void join(Map<EndpointKey, Attachment> wired, Set<Integer> queues, FastPathProgram program)
+            throws BpfException, IOException {
+        PassedPackets before = passed;
+        passed = PassedPackets.read();
+        List<Attachment> busiest = wired.values().stream()
+                .filter(attachment -> !pods.containsKey(attachment.key()))
+                .filter(attachment -> passed.since(before, attachment.hostIfname()) >= busy)
+                .sorted(Comparator.comparingLong(
+                        (Attachment attachment) -> -passed.since(before, attachment.hostIfname())))
+                .limit(AT_ONCE)
+                .toList();
+        for (Attachment attachment : busiest) {
+            OptionalInt ifindex = veth(attachment);
+            if (ifindex.isPresent() && !queues.contains(ifindex.getAsInt())) {
+                join(attachment, ifindex.getAsInt(), program);
             }
         }
     }
 
-    /** Whether a pod has it, if it is in a namespace of its own. */
-    static boolean fits(Attachment a) {
+    private void join(Attachment attachment, int ifindex, FastPathProgram program) throws BpfException {
+        Optional<Attached> attached = program.attach(ifindex);
+        if (attached.isPresent()) {
+            pods.put(attachment.key(), new PodDevice(attachment, ifindex, attached.get()));
+            for (IpAddress address : attachment.addresses().list()) {
+                program.putPod(address, ifindex);
+            }
+        }
+    }
+
+    private static boolean fits(Attachment a, long ownNetns) {
         boolean veth = a.mode() instanceof WiringMode.Bridge || a.mode() instanceof WiringMode.Routed;
         boolean limited = a.request().shaping().ingress().isPresent()
                 || a.request().shaping().egress().isPresent();
-        return veth && !limited;
+        return veth && !limited && a.netnsInode() != ownNetns;
     }
 
     private OptionalInt veth(Attachment attachment) {
@@ -216,34 +213,18 @@ public final class FastPathDevices implements AutoCloseable {
                 .orElseGet(OptionalInt::empty);
     }
 
-    /** False where the device has it not. */
-    private boolean attach(int ifindex, FastPathProgram program) {
-        try {
-            sockets.run(host -> {
-                TrafficControl traffic = host.trafficControl();
-                traffic.attach(new BpfFilter(ifindex, Side.EGRESS, program.toDevice(), "podwire-to"));
-                traffic.attach(new BpfFilter(ifindex, Side.INGRESS, program.fromDevice(), "podwire-from"));
-            });
-            return true;
-        } catch (KernelLacksException e) {
-            throw e;
-        } catch (NetlinkException e) {
-            // A pod that has gone, or a device that another program has made otherwise.
-            log.info("device {} has no fast path: {}", ifindex, e.getMessage());
-            return false;
-        }
-    }
-
     /** How many packets have taken a short cut. */
     public long packets() {
         return path.program().map(FastPathProgram::packets).orElse(0L);
     }
 
-    /** It goes no further. Filters stay where they are, and do nothing once the lease has ended. */
+    /** Takes the program from all devices, for good. */
     @Override
     public synchronized void close() {
         over = true;
-        underlay.ifPresent(Attached::close);
-        underlay = Optional.empty();
+        pods.values().forEach(pod -> pod.attached().close());
+        pods.clear();
+        others.values().forEach(Attached::close);
+        others.clear();
     }
 }

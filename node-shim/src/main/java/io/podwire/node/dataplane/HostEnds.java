@@ -78,8 +78,7 @@ record HostEnds(RtnetlinkPool sockets, LinkEvents events, Executor kernelThreads
                 OptionalInt.of(attachment.mtu()),
                 master,
                 true,
-                Optional.of(PodNames.alias(attachment.key())),
-                FastPathDevices.fits(attachment)));
+                Optional.of(PodNames.alias(attachment.key()))));
     }
 
     /** Waits until a host end carries packets, so that a pod's first one is not lost. */

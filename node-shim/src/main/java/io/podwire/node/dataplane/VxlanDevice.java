@@ -119,8 +119,7 @@ public final class VxlanDevice {
                     OptionalInt.of(mtu),
                     OptionalInt.empty(),
                     false,
-                    Optional.empty(),
-                    true));
+                    Optional.empty()));
             log.info("made {} with VNI {} over {}", VXLAN, settings.vni(), underlay.ifname());
             repaired(before.isPresent(), "vxlan", VXLAN, "was gone, or not as it must be", "made anew");
         }

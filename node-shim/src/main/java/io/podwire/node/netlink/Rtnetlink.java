@@ -126,16 +126,15 @@ public final class Rtnetlink implements AutoCloseable {
     }
 
     /**
-     * Makes a link. With an alias or a place for filters it takes a second send, which also brings the link up: the kernel
-     * takes neither for a link that is not there yet. Should that fail, the link is deleted again.
+     * Makes a link. With an alias it takes a second message, which also brings the link up: the kernel
+     * takes no alias for a link that is not there yet. Should that fail, the link is deleted again.
      *
      * @return its index
      * @throws NetlinkException EEXIST when its name, or its peer's, is taken
      * @throws KernelLacksException when the kernel has no such kind of link
      */
     public int addLink(NewLink link) {
-        boolean finished = link.alias().isEmpty() && !link.takesFilters();
-        boolean upAtOnce = link.up() && finished;
+        boolean upAtOnce = link.up() && link.alias().isEmpty();
         // Linux 6.2 and later tell what they made.
         int index = ofKind(
                         link.kind(),
@@ -149,9 +148,7 @@ public final class Rtnetlink implements AutoCloseable {
                 .map(Link::index)
                 .orElseThrow(
                         () -> new NetlinkException("make link " + link, Errno.ENODEV.number(), "it is gone again"));
-        if (!finished) {
-            finish(index, link);
-        }
+        link.alias().ifPresent(alias -> finish(index, alias, link.up()));
         return index;
     }
 
@@ -186,24 +183,9 @@ public final class Rtnetlink implements AutoCloseable {
         }
     }
 
-    private void finish(int index, NewLink link) {
+    private void finish(int index, String alias, boolean up) {
         try {
-            socket.atOnce(() -> {
-                if (link.takesFilters()) {
-                    trafficControl().makeClsact(index);
-                }
-                link.alias()
-                        .ifPresentOrElse(
-                                alias -> change(
-                                        "set alias " + alias + " of new link ",
-                                        index,
-                                        out -> LinkCodec.writeAlias(out, index, alias, link.up())),
-                                () -> {
-                                    if (link.up()) {
-                                        setUp(index);
-                                    }
-                                });
-            });
+            change("set alias " + alias + " of new link ", index, out -> LinkCodec.writeAlias(out, index, alias, up));
         } catch (NetlinkException e) {
             try {
                 deleteLink(index);

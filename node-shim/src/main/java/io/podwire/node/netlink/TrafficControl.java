@@ -1,7 +1,6 @@
 package io.podwire.node.netlink;
 
 import io.podwire.node.ffm.Errno;
-import io.podwire.node.netlink.rt.BpfFilter;
 import io.podwire.node.netlink.rt.Classifier;
 import io.podwire.node.netlink.rt.FilterCodec;
 import io.podwire.node.netlink.rt.KernelPart;
@@ -105,52 +104,6 @@ public final class TrafficControl {
         } catch (NetlinkException e) {
             throw e.errno() == Errno.ENOENT ? new KernelLacksException(e, KernelPart.INGRESS) : e;
         }
-    }
-
-    /** Makes the place for filters on what comes in and what leaves, if the kernel knows it. */
-    void makeClsact(int ifindex) {
-        socket.change(
-                () -> "make the place for filters of link " + ifindex,
-                QdiscCodec.NEW,
-                NlMessage.CREATE | NlMessage.EXCLUSIVE,
-                out -> QdiscCodec.writeClsact(out, ifindex),
-                Errno.EEXIST,
-                Errno.ENOENT);
-    }
-
-    /**
-     * Has a BPF program see a device's packets, in place of the one of Podwire's that did. Others' filters stay, and come
-     * first.
-     *
-     * @throws NetlinkException EINVAL when the device has no place for filters
-     * @throws KernelLacksException when the kernel has no such classifier
-     */
-    public void attach(BpfFilter filter) {
-        try {
-            socket.change(
-                    () -> "attach " + filter,
-                    FilterCodec.NEW,
-                    NlMessage.CREATE | NlMessage.REPLACE,
-                    out -> FilterCodec.write(out, filter));
-        } catch (NetlinkException e) {
-            throw e.errno() == Errno.ENOENT ? new KernelLacksException(e, KernelPart.BPF_CLASSIFIER) : e;
-        }
-    }
-
-    /**
-     * Has no BPF program of Podwire's see a device's packets.
-     *
-     * @return false when none did, or the device is gone
-     */
-    public boolean detach(int ifindex, BpfFilter.Side side) {
-        return socket.change(
-                () -> "detach from link " + ifindex,
-                FilterCodec.DELETE,
-                0,
-                out -> FilterCodec.writeDelete(out, ifindex, side),
-                Errno.ENOENT,
-                Errno.EINVAL,
-                Errno.ENODEV);
     }
 
     private void addFilter(Redirect redirect, Classifier classifier) {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.podwire.node.dataplane.FastPathDevices;
 import io.podwire.node.dataplane.PodNames;
-import io.podwire.node.netlink.Rtnetlink;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.testing.NetnsSandbox.Space;
 import java.io.IOException;
@@ -58,7 +57,7 @@ final class FastPathNetnsTest {
         first = node.added("one", one, "");
         second = node.added("two", two, "");
         node.nft.script("table inet probe { chain forward { type filter hook forward priority 10; }; }");
-        devices = node.fastPathDevices();
+        devices = node.fastPathDevices(0);
         look();
     }
 
@@ -71,16 +70,6 @@ final class FastPathNetnsTest {
     private void look() throws Exception {
         node.onHost(() -> {
             devices.look();
-            return true;
-        });
-    }
-
-    /** As the next life of node-shim does. */
-    private void detachAll() throws Exception {
-        node.onHost(() -> {
-            try (Rtnetlink host = Rtnetlink.open()) {
-                FastPathDevices.detachAll(host);
-            }
             return true;
         });
     }
@@ -383,7 +372,6 @@ final class FastPathNetnsTest {
             talk.exchange(10);
             assertThat(devices.packets()).isGreaterThan(before);
             devices.close();
-            detachAll();
             long last = devices.packets();
             talk.exchange(10);
             assertThat(devices.packets()).isEqualTo(last);
@@ -412,13 +400,50 @@ final class FastPathNetnsTest {
             });
             for (int i = 0; i < 50 && talking.isAlive(); i++) {
                 devices.close();
-                detachAll();
-                devices = node.fastPathDevices();
+                devices = node.fastPathDevices(0);
                 look();
             }
             enough.set(true);
             talking.join();
             assertThat(failed.get()).isNull();
+        }
+    }
+
+    /** Their filters would not see what takes the short cut. */
+    @Test
+    void aPodWhereAnotherProgramHasFiltersHasNone() throws Exception {
+        try (Talk talk = talk("IPv4")) {
+            talk.warm(devices::packets);
+            node.host.run("tc", "qdisc", "add", "dev", veth("two"), "clsact");
+            look();
+            long before = devices.packets();
+            talk.exchange(20);
+            assertThat(devices.packets()).isEqualTo(before);
+        }
+    }
+
+    @Test
+    void aPodHasItOnceItPassesManyPackets() throws Exception {
+        devices.close();
+        devices = node.fastPathDevices(MESSAGES);
+        look();
+        try (Talk talk = talk("IPv4")) {
+            long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+            do {
+                assertThat(System.nanoTime()).as("no stream").isLessThan(deadline);
+                talk.exchange(5);
+                // At each look a few packets more.
+                look();
+            } while (!conntrack().contains("[ASSURED]"));
+            long before = devices.packets();
+            talk.exchange(20);
+            assertThat(devices.packets()).as("few").isEqualTo(before);
+            look();
+            // Both ways.
+            talk.exchange(MESSAGES / 2);
+            look();
+            talk.exchange(20);
+            assertThat(devices.packets()).as("many").isGreaterThan(before);
         }
     }
 

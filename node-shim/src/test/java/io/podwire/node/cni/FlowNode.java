@@ -148,13 +148,18 @@ final class FlowNode implements AutoCloseable {
         return NetnsThread.call(host.netns(), body);
     }
 
-    /** What brings the fast path to pods and to the underlay, on each look, which must be made {@link #onHost}. */
-    FastPathDevices fastPathDevices() {
+    /**
+     * What brings the fast path to pods and to the underlay, on each look, which must be made {@link #onHost}.
+     *
+     * @param busy from how many packets on a pod has it
+     */
+    FastPathDevices fastPathDevices(long busy) {
         return new FastPathDevices(
                 fastPath,
                 sockets,
                 SYSCTL,
                 4789,
+                busy,
                 () -> new FastPathDevices.Wanted(
                         node.attachments().all(),
                         host.ipJson("link", "show", "eth0")

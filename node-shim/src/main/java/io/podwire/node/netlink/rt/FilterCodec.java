@@ -18,10 +18,6 @@ public final class FilterCodec {
     private static final int TCA_U32_SEL = 5;
     private static final int TCA_U32_ACT = 7;
     private static final int TCA_MATCHALL_ACT = 2;
-    private static final int TCA_BPF_FD = 6;
-    private static final int TCA_BPF_NAME = 7;
-    private static final int TCA_BPF_FLAGS = 8;
-    private static final int TCA_BPF_FLAG_ACT_DIRECT = 1;
     private static final int TCA_ACT_KIND = 1;
     private static final int TCA_ACT_OPTIONS = 2;
     private static final int TCA_MIRRED_PARMS = 2;
@@ -40,9 +36,6 @@ public final class FilterCodec {
 
     /** How a filter is known as Podwire's. Those of a smaller number come first. */
     private static final int PRIORITY = 112;
-
-    /** Of the BPF programs: after whatever others have there. */
-    private static final int BPF_INFO = 49152 << 16 | 0x0300;
 
     private static final int INFO_AT = 16;
     private static final int IFINDEX_AT = 4;
@@ -75,22 +68,6 @@ public final class FilterCodec {
                 case MATCHALL -> options.nested(TCA_MATCHALL_ACT, actions -> writeAction(actions, target));
             }
         });
-    }
-
-    /** A BPF program; it takes the place of the one that was there of Podwire's. */
-    public static void write(NlWriter out, BpfFilter filter) {
-        QdiscCodec.header(out, filter.ifindex(), 1, filter.side().parent(), BPF_INFO);
-        out.text(QdiscCodec.TCA_KIND, "bpf");
-        out.nested(QdiscCodec.TCA_OPTIONS, options -> {
-            options.u32(TCA_BPF_FD, filter.program());
-            options.text(TCA_BPF_NAME, filter.name());
-            options.u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
-        });
-    }
-
-    /** Names Podwire's BPF program on one side of a device, to delete it. */
-    public static void writeDelete(NlWriter out, int ifindex, BpfFilter.Side side) {
-        QdiscCodec.header(out, ifindex, 0, side.parent(), BPF_INFO);
     }
 
     /** struct tc_u32_sel with one struct tc_u32_key: the first word, none of its bits looked at. */

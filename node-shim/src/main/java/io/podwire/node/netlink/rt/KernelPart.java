@@ -19,8 +19,6 @@ public record KernelPart(String name, String module, String option) {
             new KernelPart("classifier u32 and no matchall", "cls_u32", "CONFIG_NET_CLS_U32");
     /** What {@link Redirect} needs. */
     public static final KernelPart MIRRED = new KernelPart("action mirred", "act_mirred", "CONFIG_NET_ACT_MIRRED");
-    /** What {@link BpfFilter} needs. */
-    public static final KernelPart BPF_CLASSIFIER = new KernelPart("classifier bpf", "cls_bpf", "CONFIG_NET_CLS_BPF");
 
     /** What a link of this kind needs. */
     public static KernelPart of(NewLinkKind kind) {

@@ -15,9 +15,6 @@ import java.util.OptionalInt;
  * @param master ifindex of the bridge that it joins
  * @param up whether it is set up at once
  * @param alias free text, at most 255 bytes
- * @param takesFilters whether it has a place for tc's filters on what comes in and what leaves (clsact), where the kernel
- *     knows it: made later, on a link that is up, the kernel drops what leaves meanwhile (qdisc_graft(),
- *     net/sched/sch_api.c)
  */
 public record NewLink(
         String name,
@@ -26,8 +23,7 @@ public record NewLink(
         OptionalInt mtu,
         OptionalInt master,
         boolean up,
-        Optional<String> alias,
-        boolean takesFilters) {
+        Optional<String> alias) {
     /** IFALIASZ - 1, linux/if.h: what one ifalias holds. */
     private static final int ALIAS_BYTES = 255;
 
@@ -38,18 +34,6 @@ public record NewLink(
             checkName(veth.peerName());
         }
         alias.ifPresent(NewLink::checkAlias);
-    }
-
-    /** One without a place for filters. */
-    public NewLink(
-            String name,
-            NewLinkKind kind,
-            Optional<MacAddress> mac,
-            OptionalInt mtu,
-            OptionalInt master,
-            boolean up,
-            Optional<String> alias) {
-        this(name, kind, mac, mtu, master, up, alias, false);
     }
 
     /** IFNAMSIZ, linux/if.h; '%' would make the kernel number the device, the rest dev_valid_name() refuses. */

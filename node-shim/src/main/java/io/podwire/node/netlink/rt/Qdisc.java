@@ -11,13 +11,13 @@ public record Qdisc(int ifindex, QdiscKind kind) {
     /** A device without a queue of its own: what leaves it is not held up. */
     private static final QdiscKind NOQUEUE = new QdiscKind.Other("noqueue");
 
-    /** True for a place for filters on what comes in and what leaves. */
-    public boolean isClsact() {
-        return kind.equals(CLSACT);
+    /** True for a place for filters on what comes in, or leaves. */
+    public boolean takesFilters() {
+        return kind instanceof QdiscKind.Ingress || kind.equals(CLSACT);
     }
 
-    /** True where no packet waits, and none is led elsewhere unless a filter of a clsact does it. */
-    public boolean isPlain() {
-        return kind.equals(NOQUEUE) || isClsact();
+    /** True where no packet waits, and none is led elsewhere by a filter here. */
+    public boolean isNone() {
+        return kind.equals(NOQUEUE);
     }
 }

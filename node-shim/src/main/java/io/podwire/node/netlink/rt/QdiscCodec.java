@@ -72,12 +72,6 @@ public final class QdiscCodec {
         out.text(TCA_KIND, "ingress");
     }
 
-    /** The place for filters on what comes in and on what leaves. */
-    public static void writeClsact(NlWriter out, int ifindex) {
-        header(out, ifindex, INGRESS_HANDLE, TC_H_INGRESS, 0);
-        out.text(TCA_KIND, "clsact");
-    }
-
     /** Names the one at the root, to delete it. */
     public static void writeRoot(NlWriter out, int ifindex) {
         header(out, ifindex, 0, TC_H_ROOT, 0);
