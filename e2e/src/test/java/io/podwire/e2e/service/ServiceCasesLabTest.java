@@ -515,7 +515,9 @@ final class ServiceCasesLabTest {
         void affinityTimeoutOfClusterIp() throws IOException {
             TestService service = web("short").with(affinity(1)).to(WEB, a1, b1, a2, b2);
             world.apply(service);
-            affinityEnds(client1.place(), ip(service), Duration.ofSeconds(1));
+            for (boolean six : List.of(false, true)) {
+                affinityEnds(client1.place(), ip(service, six, 80), Duration.ofSeconds(1));
+            }
         }
 
         @Test

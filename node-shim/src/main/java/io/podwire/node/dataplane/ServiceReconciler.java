@@ -9,6 +9,7 @@ import io.podwire.node.netlink.NftEvent;
 import io.podwire.node.netlink.NftRules;
 import io.podwire.node.netlink.NftTables;
 import io.podwire.node.netlink.nft.KernelSet;
+import io.podwire.node.netlink.nft.NftMessage;
 import io.podwire.node.netlink.nft.Octets;
 import io.podwire.node.netlink.nft.SetElement;
 import io.podwire.node.netlink.nft.SetElements;
@@ -52,7 +53,7 @@ public final class ServiceReconciler {
     /** All interfaces by which packets of pods come, in the hooks of routed packets. */
     private static final List<String> POD_SIDES = List.of(PodNames.BRIDGE, "pw1*", "pwm*");
 
-    private static final int INET = SetElements.INET;
+    private static final int INET = NftMessage.INET;
 
     private final KernelNft nft;
     private final NftRules kernel;
@@ -262,6 +263,12 @@ public final class ServiceReconciler {
                     .sorted(Comparator.comparing((Needed chain) -> !chain.name().startsWith("pick-"))
                             .thenComparing(Needed::name))
                     .toList()));
+            for (Needed chain : missing.values()) {
+                List<NftMessage> rules = ServiceChains.written(chain);
+                if (!rules.isEmpty()) {
+                    nft.change(rules);
+                }
+            }
             chains.addAll(missing.keySet());
         }
         for (List<SetElements> transaction : outcome.change().transactions()) {
@@ -334,9 +341,6 @@ public final class ServiceReconciler {
         Map<Member.Place, Member.Value> members = new HashMap<>();
         for (ServiceMap map : ServiceMap.values()) {
             for (IpFamily family : IpFamily.values()) {
-                if (!map.isFor(family)) {
-                    continue;
-                }
                 for (KernelSet.Member member : kernel.members(INET, ServiceChains.TABLE, map.name(family))) {
                     members.put(new Member.Place(map, family, member.key()), value(member));
                 }

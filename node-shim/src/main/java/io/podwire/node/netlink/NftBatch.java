@@ -1,7 +1,7 @@
 package io.podwire.node.netlink;
 
 import io.podwire.node.ffm.Errno;
-import io.podwire.node.netlink.nft.SetElements;
+import io.podwire.node.netlink.nft.NftMessage;
 import io.podwire.node.netlink.wire.NlMessage;
 import io.podwire.node.netlink.wire.NlWriter;
 import java.nio.BufferOverflowException;
@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Transactions of set members alone, by nfnetlink: what an ADD or DEL changes in nf_tables. libnftables
+ * Transactions of few messages, by nfnetlink: what an ADD or DEL changes in nf_tables, members of sets. libnftables
  * reads all tables, chains and sets back from the kernel before each of its transactions, some twenty
  * system calls; this is one to send and two to hear the answer. All state is under the caller's lock.
  */
@@ -24,7 +24,7 @@ public final class NftBatch implements AutoCloseable {
     private static final int NFTABLES = 10;
 
     private static final int BUFFER_BYTES = 64 * 1024;
-    private static final String ASKED = "change nf_tables sets";
+    private static final String ASKED = "change nf_tables";
     /** More datagrams than a batch has answers. */
     private static final int ANSWERS = 1000;
 
@@ -54,7 +54,7 @@ public final class NftBatch implements AutoCloseable {
      * @throws AnswerLostException when nobody knows whether it was done
      * @throws NetlinkException when the kernel refuses any; nothing was done then
      */
-    public boolean apply(List<SetElements> changes) {
+    public boolean apply(List<? extends NftMessage> changes) {
         int first = sequence + 1;
         int last;
         try {
@@ -72,14 +72,14 @@ public final class NftBatch implements AutoCloseable {
     }
 
     /** Gives the number of the last change's message, which asks for an answer. */
-    private int write(List<SetElements> changes) {
+    private int write(List<? extends NftMessage> changes) {
         send.clear();
         message(BEGIN, 0, out -> out.put8(0).put8(0).put8(0).put8(NFTABLES));
-        for (SetElements change : changes.subList(0, changes.size() - 1)) {
-            message(change.type(), NlMessage.CREATE, change::write);
+        for (NftMessage change : changes.subList(0, changes.size() - 1)) {
+            message(change.type(), change.flags(), change::write);
         }
-        SetElements end = changes.getLast();
-        message(end.type(), NlMessage.CREATE | NlMessage.ACK, end::write);
+        NftMessage end = changes.getLast();
+        message(end.type(), end.flags() | NlMessage.ACK, end::write);
         int last = sequence;
         message(END, 0, out -> out.put8(0).put8(0).put8(0).put8(NFTABLES));
         send.flip();

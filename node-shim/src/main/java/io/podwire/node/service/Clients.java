@@ -6,13 +6,14 @@ import java.util.Arrays;
 import java.util.Set;
 
 /**
- * Clients of IPv4 of a place whose endpoint may be gone: what the kernel remembers of them leads there still.
+ * Clients of a place whose endpoint may be gone: what the kernel remembers of them leads there still.
  *
+ * @param family of the place
  * @param nodePort true: the place is a port of the node
  * @param place what they called, as a key of the kernel's
  * @param endpoints those that there are now, as the kernel has them
  */
-public record Clients(boolean nodePort, Octets place, Set<Octets> endpoints) {
+public record Clients(IpFamily family, boolean nodePort, Octets place, Set<Octets> endpoints) {
     /** Copies. */
     public Clients {
         endpoints = Set.copyOf(endpoints);
@@ -20,7 +21,7 @@ public record Clients(boolean nodePort, Octets place, Set<Octets> endpoints) {
 
     /** Name of the map that remembers them. */
     public String map() {
-        return ServiceChains.affinity(nodePort);
+        return ServiceChains.affinity(family, nodePort);
     }
 
     /**
@@ -30,7 +31,7 @@ public record Clients(boolean nodePort, Octets place, Set<Octets> endpoints) {
      * @param endpoint where it is led
      */
     public boolean isLost(Octets key, Octets endpoint) {
-        int client = IpFamily.V4.bits() / Byte.SIZE;
+        int client = family.bits() / Byte.SIZE;
         return key.length() == client + place.length()
                 && Arrays.equals(key.toBytes(), client, key.length(), place.toBytes(), 0, place.length())
                 && !endpoints.contains(endpoint);

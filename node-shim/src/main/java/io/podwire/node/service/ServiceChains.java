@@ -2,7 +2,13 @@ package io.podwire.node.service;
 
 import io.podwire.common.net.IpFamily;
 import io.podwire.common.net.IpPrefix;
+import io.podwire.node.netlink.nft.FlushChain;
+import io.podwire.node.netlink.nft.NewRule;
+import io.podwire.node.netlink.nft.NftMessage;
+import io.podwire.node.netlink.nft.Octets;
 import io.podwire.node.plan.IpProtocol;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -22,6 +28,25 @@ public final class ServiceChains {
     /** Slots of endpoints that are chosen from where traffic must not leave the node. */
     static final int LOCAL = 1 << 24;
 
+    /** Of linux/netfilter/nf_tables.h, and linux/netfilter.h. */
+    private static final int NFT_META_NFPROTO = 15;
+
+    private static final int NFPROTO_IPV4 = 2;
+    private static final int NFPROTO_IPV6 = 10;
+    private static final int NFT_CT_PROTOCOL = 10;
+    private static final int NFT_CT_PROTO_DST = 12;
+    private static final int NFT_CT_SRC_IP = 19;
+    private static final int NFT_CT_DST_IP = 20;
+    private static final int NFT_CT_SRC_IP6 = 21;
+    private static final int NFT_CT_DST_IP6 = 22;
+    private static final int NFT_PAYLOAD_NETWORK_HEADER = 1;
+    private static final int NFT_PAYLOAD_TRANSPORT_HEADER = 2;
+    /** Where the destination is in a header, RFC 791, RFC 8200, and the port of TCP, UDP and SCTP. */
+    private static final int IPV4_DESTINATION = 16;
+
+    private static final int IPV6_DESTINATION = 24;
+    private static final int DESTINATION_PORT = 2;
+
     private ServiceChains() {}
 
     /**
@@ -29,17 +54,23 @@ public final class ServiceChains {
      *
      * @param name its name
      * @param rules its rules, one a line
+     * @param written its rules where nft's language has none for it
      */
-    public record Needed(String name, List<String> rules) {
+    public record Needed(String name, List<String> rules, List<NewRule> written) {
         /** Copies. */
         public Needed {
             rules = List.copyOf(rules);
+            written = List.copyOf(written);
+        }
+
+        Needed(String name, List<String> rules) {
+            this(name, rules, List.of());
         }
     }
 
-    /** Name of the map that remembers clients, of IPv4. */
-    static String affinity(boolean nodePort) {
-        return nodePort ? "port-affinity-4" : "affinity-4";
+    /** Name of the map that remembers clients. */
+    static String affinity(IpFamily family, boolean nodePort) {
+        return (nodePort ? "port-affinity-" : "affinity-") + Terms.of(family).digit();
     }
 
     /** Chooses among so many endpoints. */
@@ -62,40 +93,44 @@ public final class ServiceChains {
     }
 
     /** Finds the endpoint of a client that has been here, else chooses. */
-    static Needed again(boolean nodePort, Needed pick) {
-        Terms terms = Terms.of(IpFamily.V4);
-        String key = "ip saddr . " + (nodePort ? Terms.PORT : terms.key());
+    static Needed again(IpFamily family, boolean nodePort, Needed pick) {
+        Terms terms = Terms.of(family);
+        String key = terms.ip() + " saddr . " + (nodePort ? Terms.PORT : terms.key());
         return new Needed(
                 "again-" + pick.name(),
-                List.of("dnat ip to " + key + " map @" + affinity(nodePort), "goto " + pick.name()));
-    }
-
-    /**
-     * Finds the same endpoint for a client as long as their number is the same. libnftables 1.0.6 ends its process over a
-     * rule that would remember an IPv6 client as {@link #remember} does IPv4's ("netlink_gen_expr: Assertion `dreg <
-     * ctx->reg_low' failed").
-     */
-    static Needed byHash(IpProtocol protocol, boolean nodePort, boolean local, int count, Needed pick) {
-        Terms terms = Terms.of(IpFamily.V6);
-        String map = ServiceMap.endpoints(protocol, nodePort).name(IpFamily.V6);
-        return new Needed(
-                "hash-" + pick.name(),
                 List.of(
-                        "dnat ip6 to " + called(terms, protocol, nodePort) + " . jhash ip6 saddr mod " + count
-                                + " seed 0x1" + (local ? " offset " + LOCAL : "") + " map @" + map,
+                        "dnat " + terms.ip() + " to " + key + " map @" + affinity(family, nodePort),
                         "goto " + pick.name()));
     }
 
-    /** Remembers which endpoint a client has. */
-    static Needed remember(boolean nodePort, int seconds) {
-        Terms terms = Terms.of(IpFamily.V4);
-        String key = "ct original ip saddr . " + (nodePort ? Terms.ORIGINAL_PORT : terms.originalKey());
-        return new Needed(
-                "remember" + scope(IpFamily.V4, nodePort, false) + "-" + seconds,
-                Terms.PROTOCOLS.stream()
-                        .map(protocol -> "meta l4proto " + protocol + " update @" + affinity(nodePort) + " { " + key
-                                + " timeout " + seconds + "s : ip daddr . th dport }")
-                        .toList());
+    /**
+     * Remembers which endpoint a client has. Not in nft's language: libnftables 1.0.6 ends its process over a map's key of
+     * more than 16 bytes in such a rule ("netlink_gen_expr: Assertion `dreg < ctx->reg_low' failed"), and what it lists of
+     * IPv4's it cannot read again.
+     */
+    static Needed remember(IpFamily family, boolean nodePort, int seconds) {
+        boolean six = family == IpFamily.V6;
+        int address = family.bits() / Byte.SIZE;
+        List<NewRule.Part> parts = new ArrayList<>();
+        parts.add(new NewRule.Meta(NFT_META_NFPROTO, 0));
+        parts.add(new NewRule.Equal(0, Octets.of((byte) (six ? NFPROTO_IPV6 : NFPROTO_IPV4))));
+        int end = 0;
+        parts.add(new NewRule.Original(six ? NFT_CT_SRC_IP6 : NFT_CT_SRC_IP, end));
+        end += address;
+        if (!nodePort) {
+            parts.add(new NewRule.Original(six ? NFT_CT_DST_IP6 : NFT_CT_DST_IP, end));
+            end += address;
+        }
+        parts.add(new NewRule.Original(NFT_CT_PROTOCOL, end));
+        end += Integer.BYTES;
+        parts.add(new NewRule.Original(NFT_CT_PROTO_DST, end));
+        end += Integer.BYTES;
+        parts.add(new NewRule.Header(
+                NFT_PAYLOAD_NETWORK_HEADER, six ? IPV6_DESTINATION : IPV4_DESTINATION, address, end));
+        parts.add(new NewRule.Header(NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, Short.BYTES, end + address));
+        parts.add(new NewRule.Update(affinity(family, nodePort), 0, end, Duration.ofSeconds(seconds)));
+        String name = "remember" + scope(family, nodePort, false) + "-" + seconds;
+        return new Needed(name, List.of(), List.of(new NewRule(NftMessage.INET, TABLE, name, parts)));
     }
 
     /** Lets these call, and nobody else. */
@@ -119,17 +154,29 @@ public final class ServiceChains {
         return "-" + Terms.of(family).digit() + (nodePort ? "-port" : "") + (local ? "-local" : "");
     }
 
-    /** A script that makes sure of such chains. */
+    /** A script that makes sure of such chains, but for what {@link #written} has of them. */
     public static String script(Iterable<Needed> chains) {
         StringBuilder script = new StringBuilder();
         for (Needed chain : chains) {
             script.append("add chain inet " + TABLE + " " + chain.name() + "\n");
-            script.append("flush chain inet " + TABLE + " " + chain.name() + "\n");
+            if (chain.written().isEmpty()) {
+                script.append("flush chain inet " + TABLE + " " + chain.name() + "\n");
+            }
         }
         for (Needed chain : chains) {
             chain.rules()
                     .forEach(rule -> script.append("add rule inet " + TABLE + " " + chain.name() + " " + rule + "\n"));
         }
         return script.toString();
+    }
+
+    /** The transaction that writes a chain's rules which are not in nft's language; empty where it has none. */
+    public static List<NftMessage> written(Needed chain) {
+        List<NftMessage> messages = new ArrayList<>();
+        if (!chain.written().isEmpty()) {
+            messages.add(new FlushChain(NftMessage.INET, TABLE, chain.name()));
+            messages.addAll(chain.written());
+        }
+        return messages;
     }
 }

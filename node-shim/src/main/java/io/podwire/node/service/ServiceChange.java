@@ -1,6 +1,7 @@
 package io.podwire.node.service;
 
 import io.podwire.common.net.IpFamily;
+import io.podwire.node.netlink.nft.NftMessage;
 import io.podwire.node.netlink.nft.Octets;
 import io.podwire.node.netlink.nft.SetElement;
 import io.podwire.node.netlink.nft.SetElements;
@@ -138,7 +139,7 @@ public record ServiceChange(Map<String, Needed> chains, List<Step> steps) {
         List<SetElements> done() {
             return runs.stream()
                     .map(run -> new SetElements(
-                            SetElements.INET,
+                            NftMessage.INET,
                             ServiceChains.TABLE,
                             run.map().name(run.family()),
                             run.delete(),

@@ -26,7 +26,7 @@ public enum ServiceMap {
     TRANSLATED("translated"),
     /** The same of node ports: protocol, port. */
     TRANSLATED_PORTS("translated-ports"),
-    /** Whose clients, of IPv4, come back to the same endpoint: the chain that remembers, by address, protocol and port. */
+    /** Whose clients come back to the same endpoint: the chain that remembers, by address, protocol and port. */
     STICKY("sticky"),
     /** The same of node ports. */
     STICKY_PORTS("sticky-ports"),
@@ -64,11 +64,6 @@ public enum ServiceMap {
             case V4 -> label + "-4";
             case V6 -> label + "-6";
         };
-    }
-
-    /** True where there is one for this family. */
-    public boolean isFor(IpFamily family) {
-        return family == IpFamily.V4 || (this != STICKY && this != STICKY_PORTS);
     }
 
     /** True where several ports may have the same member, which is gone when the last of them is. */

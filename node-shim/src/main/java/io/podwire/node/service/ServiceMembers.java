@@ -90,7 +90,8 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
 
     /** Who called a front before and may be led to what is gone. */
     static Clients clients(ServicePort port, Front front, Set<Octets> endpoints) {
-        return new Clients(front instanceof Front.NodePort, key(front).octets(), endpoints);
+        return new Clients(
+                port.family(), front instanceof Front.NodePort, key(front).octets(), endpoints);
     }
 
     private static Key key(Front front) {
@@ -140,7 +141,7 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
                 put(nodePort ? ServiceMap.TRANSLATED_PORTS : ServiceMap.TRANSLATED, key, Member.NONE);
             }
             if (port.remembersClients()) {
-                Needed remember = ServiceChains.remember(nodePort, port.affinitySeconds());
+                Needed remember = ServiceChains.remember(family, nodePort, port.affinitySeconds());
                 put(nodePort ? ServiceMap.STICKY_PORTS : ServiceMap.STICKY, key, chain(remember, false));
             }
         }
@@ -169,14 +170,7 @@ public record ServiceMembers(Map<Member.Place, Member.Value> members, Map<String
             }
             Needed pick = ServiceChains.pick(family, port.protocol(), nodePort, local, count);
             Member.Value choice = chain(pick, false);
-            if (port.affinitySeconds() == 0) {
-                return choice;
-            }
-            return chain(
-                    port.remembersClients()
-                            ? ServiceChains.again(nodePort, pick)
-                            : ServiceChains.byHash(port.protocol(), nodePort, local, count, pick),
-                    false);
+            return port.remembersClients() ? chain(ServiceChains.again(family, nodePort, pick), false) : choice;
         }
 
         private Needed guard() {

@@ -24,7 +24,7 @@ import java.util.stream.Stream;
  * @param loadBalancerIps those of its load balancer
  * @param sources who may call {@code loadBalancerIps}, if {@code restricted}
  * @param restricted true: nobody else may
- * @param affinitySeconds a client comes back to its endpoint within that time, 1 to 86400, of IPv6 at any; 0: it need not
+ * @param affinitySeconds a client comes back to its endpoint within that time, 1 to 86400; 0: it need not
  * @param internalLocal true: at the cluster IP only {@code local} answers
  * @param externalLocal true: who comes from outside finds only {@code local}, and is seen by its own address
  * @param cluster where traffic goes, whatever the node; the order is that of the slots in the kernel
@@ -121,9 +121,9 @@ public record ServicePort(
                 readyHere);
     }
 
-    /** True where clients come back because they are remembered; those of IPv6 do because of their address. */
+    /** True where clients come back to their endpoint. */
     boolean remembersClients() {
-        return affinitySeconds > 0 && family == IpFamily.V4;
+        return affinitySeconds > 0;
     }
 
     /** Everywhere it is called. */

@@ -36,10 +36,6 @@ public final class ServiceTable {
         for (IpFamily family : IpFamily.values()) {
             maps(script, Terms.of(family), nodeAddresses);
         }
-        String clients = "ipv4_addr . inet_service; flags dynamic,timeout; size " + CLIENTS;
-        script.map(
-                ServiceChains.affinity(false), "type ipv4_addr . ipv4_addr . inet_proto . inet_service : " + clients);
-        script.map(ServiceChains.affinity(true), "type ipv4_addr . inet_proto . inet_service : " + clients);
         script.chain("no-endpoints", "");
         script.chain("not-here", "");
         script.chain("cluster-ips", "");
@@ -90,15 +86,15 @@ public final class ServiceTable {
             script.map(ServiceMap.endpoints(protocol, true).name(family), "typeof " + chosen);
         }
         for (ServiceMap map : List.of(ServiceMap.GUARDS, ServiceMap.INSIDE, ServiceMap.OUTSIDE, ServiceMap.STICKY)) {
-            if (map.isFor(family)) {
-                script.map(map.name(family), "type " + key + " : verdict");
-            }
+            script.map(map.name(family), "type " + key + " : verdict");
         }
         for (ServiceMap map : List.of(ServiceMap.INSIDE_PORTS, ServiceMap.OUTSIDE_PORTS, ServiceMap.STICKY_PORTS)) {
-            if (map.isFor(family)) {
-                script.map(map.name(family), "type " + port + " : verdict");
-            }
+            script.map(map.name(family), "type " + port + " : verdict");
         }
+        String client = "type " + terms.type() + " . ";
+        String endpoint = " : " + terms.type() + " . inet_service; flags dynamic,timeout; size " + CLIENTS;
+        script.map(ServiceChains.affinity(family, false), client + key + endpoint);
+        script.map(ServiceChains.affinity(family, true), client + port + endpoint);
         script.set(ServiceMap.TRANSLATED.name(family), "type " + key);
         script.set(ServiceMap.TRANSLATED_PORTS.name(family), "type " + port);
         script.set(ServiceMap.CLUSTER_IPS.name(family), "type " + terms.type());
@@ -133,11 +129,13 @@ public final class ServiceTable {
     }
 
     private static void remember(Script script) {
-        Terms terms = Terms.of(IpFamily.V4);
-        for (String protocol : Terms.PROTOCOLS) {
-            String flow = "meta nfproto ipv4 meta l4proto " + protocol + " ";
-            script.rule("remember", flow + terms.originalKey() + " vmap @" + ServiceMap.STICKY.name(IpFamily.V4));
-            script.rule("remember", flow + Terms.ORIGINAL_PORT + " vmap @" + ServiceMap.STICKY_PORTS.name(IpFamily.V4));
+        for (IpFamily family : IpFamily.values()) {
+            Terms terms = Terms.of(family);
+            for (String protocol : Terms.PROTOCOLS) {
+                String flow = "meta nfproto ipv" + terms.digit() + " meta l4proto " + protocol + " ";
+                script.rule("remember", flow + terms.originalKey() + " vmap @" + ServiceMap.STICKY.name(family));
+                script.rule("remember", flow + Terms.ORIGINAL_PORT + " vmap @" + ServiceMap.STICKY_PORTS.name(family));
+            }
         }
     }
 

@@ -53,6 +53,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -333,28 +334,50 @@ final class ServiceReconcilerNetnsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cluster IP", "node port"})
-    void aClientComesBackToItsEndpoint(String way) {
+    @CsvSource({"false,false", "false,true", "true,false", "true,true"})
+    void aClientComesBackToItsEndpoint(boolean six, boolean nodePort) {
         // One of them refuses, so that an answer tells which it was.
-        String to = way.equals("node port") ? NODE : VIP;
-        int port = way.equals("node port") ? 30080 : 8080;
-        serve(Ports.port("ns/s", VIP, 8080).nodePort(30080).endpoints(A + ":80", B + ":80"));
+        String vip = six ? VIP_6 : VIP;
+        String to = nodePort ? (six ? NODE_6 : NODE) : vip;
+        int port = nodePort ? 30080 : 8080;
+        String a = six ? "[" + A_6 + "]:80" : A + ":80";
+        String b = six ? "[" + B_6 + "]:80" : B + ":80";
+        serve(Ports.port("ns/s", vip, 8080).nodePort(30080).endpoints(a, b));
         Set<String> answers = new HashSet<>();
         for (int i = 0; i < 40; i++) {
             answers.add(Peers.ask(client, "tcp", to, port));
         }
-        assertThat(answers).as("without affinity").containsExactlyInAnyOrder(CLIENT, "refused");
-        serve(Ports.port("ns/s", VIP, 8080).nodePort(30080).affinity(100).endpoints(A + ":80", B + ":80"));
+        assertThat(answers).as("without affinity").containsExactlyInAnyOrder(six ? CLIENT_6 : CLIENT, "refused");
+        serve(Ports.port("ns/s", vip, 8080).nodePort(30080).affinity(100).endpoints(a, b));
         answers.clear();
         for (int i = 0; i < 20; i++) {
             answers.add(Peers.ask(client, "tcp", to, port));
         }
         assertThat(answers).hasSize(1);
-        String left = answers.contains("refused") ? A : B;
-        serve(Ports.port("ns/s", VIP, 8080).nodePort(30080).affinity(100).endpoints(left + ":80"));
+        String map = (nodePort ? "port-affinity-" : "affinity-") + (six ? "6" : "4");
+        assertThat(node.run("nft", "list", "map", "inet", "podwire-services", map))
+                .as("what is remembered, for how long")
+                .contains(six ? CLIENT_6 : CLIENT)
+                .contains("timeout 1m40s");
+        String left = answers.contains("refused") ? a : b;
+        serve(Ports.port("ns/s", vip, 8080).nodePort(30080).affinity(100).endpoints(left));
         assertThat(Peers.ask(client, "tcp", to, port))
                 .as("its endpoint is gone: it gets another")
                 .isNotIn(answers);
+    }
+
+    /** Operators list it; and libnftables reads it back before each script. */
+    @Test
+    void nftListsTheRulesThatRemember() {
+        serve(
+                Ports.port("ns/s", VIP, 8080).nodePort(30080).affinity(100).endpoints(A + ":80"),
+                Ports.port("ns/s", VIP_6, 8080).nodePort(30080).affinity(100).endpoints("[" + A_6 + "]:80"));
+        assertThat(node.run("nft", "list", "table", "inet", "podwire-services"))
+                .contains("update @affinity-4 { ct original ip saddr . ct original ip daddr . ct protocol"
+                        + " . ct original proto-dst timeout 1m40s : ip daddr . th dport }")
+                .contains("update @affinity-6 { ct original ip6 saddr . ct original ip6 daddr . ct protocol"
+                        + " . ct original proto-dst timeout 1m40s : ip6 daddr . th dport }")
+                .contains("update @port-affinity-6 { ct original ip6 saddr . ");
     }
 
     @ParameterizedTest
@@ -377,22 +400,6 @@ final class ServiceReconcilerNetnsTest {
             answers.removeAll(Set.of("refused", "nothing"));
             assertThat(answers).as(to).hasSize(1);
         }
-    }
-
-    @Test
-    void aClientOfIpv6ComesBackToItsEndpointToo() {
-        serve(Ports.port("ns/s", VIP_6, 8080)
-                .nodePort(30080)
-                .affinity(100)
-                .endpoints("[" + A_6 + "]:80", "[" + B_6 + "]:80"));
-        Set<String> addresses = new HashSet<>();
-        Set<String> ports = new HashSet<>();
-        for (int i = 0; i < 20; i++) {
-            addresses.add(Peers.ask(client, "tcp", VIP_6, 8080));
-            ports.add(Peers.ask(client, "tcp", NODE_6, 30080));
-        }
-        assertThat(addresses).hasSize(1);
-        assertThat(ports).isEqualTo(addresses);
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.podwire.node.ffm.Errno;
+import io.podwire.node.netlink.nft.NftMessage;
 import io.podwire.node.netlink.nft.SetElement;
 import io.podwire.node.netlink.nft.SetElements;
 import java.util.List;
@@ -16,7 +17,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** What becomes of a batch whose calls fail: done, not done, or nobody knows. */
 class NftBatchTest {
     private static final SetElements CHANGE = new SetElements(
-            SetElements.INET, "pw", "s", false, List.of(new SetElement(new byte[] {10, 0, 0, 1}, Optional.empty())));
+            NftMessage.INET, "pw", "s", false, List.of(new SetElement(new byte[] {10, 0, 0, 1}, Optional.empty())));
 
     private final ScriptedCalls kernel = new ScriptedCalls();
     private final NftBatch batch = new NftBatch(kernel);

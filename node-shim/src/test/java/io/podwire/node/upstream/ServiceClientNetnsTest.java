@@ -12,7 +12,7 @@ import io.podwire.common.net.NodeName;
 import io.podwire.node.dataplane.ServiceReconciler;
 import io.podwire.node.netlink.NftRules;
 import io.podwire.node.netlink.NftTables;
-import io.podwire.node.netlink.nft.SetElements;
+import io.podwire.node.netlink.nft.NftMessage;
 import io.podwire.node.netns.NetnsThread;
 import io.podwire.node.nft.backend.KernelNft;
 import io.podwire.node.service.ServiceChains;
@@ -124,8 +124,8 @@ final class ServiceClientNetnsTest {
         // On the loop, as the reconciler's own reading of the kernel.
         client.whenReady(addresses -> told.add(new Told(
                 addresses.stream().map(IpAddress::toString).toList(),
-                tables.flags(SetElements.INET, ServiceChains.TABLE).isPresent()
-                        && kernel.members(SetElements.INET, ServiceChains.TABLE, "tcp-endpoints-4").stream()
+                tables.flags(NftMessage.INET, ServiceChains.TABLE).isPresent()
+                        && kernel.members(NftMessage.INET, ServiceChains.TABLE, "tcp-endpoints-4").stream()
                                 .anyMatch(member -> HexFormat.of()
                                         .formatHex(member.key().toBytes())
                                         .startsWith("cb007109")))));
@@ -164,7 +164,7 @@ final class ServiceClientNetnsTest {
             commands.write(("add table inet " + ServiceChains.TABLE + " { flags owner; }\n").getBytes(US_ASCII));
             commands.flush();
             await().until(() ->
-                    tables.flags(SetElements.INET, ServiceChains.TABLE).isPresent());
+                    tables.flags(NftMessage.INET, ServiceChains.TABLE).isPresent());
             streams.getFirst().onNext(update(true, local()));
             await().until(() -> !services.healthy());
         }

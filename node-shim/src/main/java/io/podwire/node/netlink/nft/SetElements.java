@@ -1,5 +1,6 @@
 package io.podwire.node.netlink.nft;
 
+import io.podwire.node.netlink.wire.NlMessage;
 import io.podwire.node.netlink.wire.NlWriter;
 import java.util.List;
 
@@ -12,14 +13,8 @@ import java.util.List;
  * @param delete true: they are deleted, and must be there; false: they are added
  * @param elements members
  */
-public record SetElements(int family, String table, String set, boolean delete, List<SetElement> elements) {
-    /** NFPROTO_INET, linux/netfilter.h. */
-    public static final int INET = 1;
-    /** NFPROTO_BRIDGE. */
-    public static final int BRIDGE = 7;
-
-    /** NFNL_SUBSYS_NFTABLES << 8, linux/netfilter/nfnetlink.h. */
-    private static final int NFTABLES = 10 << 8;
+public record SetElements(int family, String table, String set, boolean delete, List<SetElement> elements)
+        implements NftMessage {
     /** NFT_MSG_NEWSETELEM and NFT_MSG_DELSETELEM. */
     private static final int NEW = NFTABLES | 12;
 
@@ -41,12 +36,17 @@ public record SetElements(int family, String table, String set, boolean delete, 
         elements = List.copyOf(elements);
     }
 
-    /** The message's type. */
+    @Override
     public int type() {
         return delete ? DELETE : NEW;
     }
 
-    /** The message's struct nfgenmsg and attributes. */
+    @Override
+    public int flags() {
+        return NlMessage.CREATE;
+    }
+
+    @Override
     public void write(NlWriter out) {
         out.put8(family).put8(0).put16(0);
         out.text(NFTA_SET_ELEM_LIST_TABLE, table);

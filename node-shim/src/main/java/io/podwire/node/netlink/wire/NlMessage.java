@@ -26,6 +26,8 @@ public final class NlMessage {
     public static final int EXCLUSIVE = 0x200;
     /** NLM_F_CREATE. */
     public static final int CREATE = 0x400;
+    /** NLM_F_APPEND. */
+    public static final int APPEND = 0x800;
     /** NLM_F_ROOT | NLM_F_MATCH: NLM_F_DUMP, on a request that asks. */
     public static final int DUMP = 0x300;
     /** NLM_F_CAPPED, on an NLMSG_ERROR: the request is not repeated in it. */

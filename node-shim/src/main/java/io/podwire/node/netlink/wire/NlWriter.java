@@ -129,6 +129,14 @@ public final class NlWriter {
                 .put((byte) value);
     }
 
+    /** An attribute of eight bytes in network order. */
+    public void u64be(int type, long value) {
+        ByteBuffer to = header(type, 8);
+        for (int shift = Long.SIZE - Byte.SIZE; shift >= 0; shift -= Byte.SIZE) {
+            to.put((byte) (value >>> shift));
+        }
+    }
+
     /** An attribute of these bytes. */
     public void bytes(int type, byte[] value) {
         header(type, value.length).put(value);

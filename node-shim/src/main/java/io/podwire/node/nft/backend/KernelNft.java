@@ -8,6 +8,7 @@ import io.podwire.node.netlink.AnswerLostException;
 import io.podwire.node.netlink.NetlinkException;
 import io.podwire.node.netlink.NftBatch;
 import io.podwire.node.netlink.NftTables;
+import io.podwire.node.netlink.nft.NftMessage;
 import io.podwire.node.netlink.nft.SetElements;
 import io.podwire.node.netns.Netns;
 import io.podwire.node.netns.NetnsThread;
@@ -97,11 +98,11 @@ public final class KernelNft implements NftBackend, AutoCloseable {
     }
 
     /**
-     * Changes members of sets and maps at one instant, or none.
+     * Changes members of sets and maps, and rules, at one instant, or none.
      *
      * @throws NftException when they are refused, or nobody knows
      */
-    public void change(List<SetElements> messages) throws NftException {
+    public void change(List<? extends NftMessage> messages) throws NftException {
         heard.begin();
         lock.lock();
         try {
@@ -109,10 +110,10 @@ public final class KernelNft implements NftBackend, AutoCloseable {
                 throw new NftException("nftables is closed; nothing was changed");
             }
             if (!batch.apply(messages)) {
-                throw new NftException("a change of set members is larger than a message, nothing was changed");
+                throw new NftException("a change of nf_tables is larger than a message, nothing was changed");
             }
         } catch (NetlinkException e) {
-            throw new NftException("changing set members: " + e.getMessage(), e);
+            throw new NftException("changing nf_tables: " + e.getMessage(), e);
         } finally {
             lock.unlock();
             heard.end();

@@ -2,6 +2,7 @@ package io.podwire.node.nft.backend;
 
 import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.MacAddress;
+import io.podwire.node.netlink.nft.NftMessage;
 import io.podwire.node.netlink.nft.SetElement;
 import io.podwire.node.netlink.nft.SetElements;
 import io.podwire.node.netlink.nft.SetVerdict;
@@ -84,8 +85,8 @@ final class MemberChanges {
     /** NFPROTO_... of a table's family. */
     static int family(TableId table) {
         return switch (table.family()) {
-            case INET -> SetElements.INET;
-            case BRIDGE -> SetElements.BRIDGE;
+            case INET -> NftMessage.INET;
+            case BRIDGE -> NftMessage.BRIDGE;
         };
     }
 
