@@ -3,8 +3,11 @@ package io.podwire.deploy;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
+import com.fasterxml.jackson.databind.cfg.CoercionAction;
+import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.introspect.Annotated;
 import com.fasterxml.jackson.databind.introspect.JacksonAnnotationIntrospector;
+import com.fasterxml.jackson.databind.type.LogicalType;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
@@ -26,9 +29,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** Reads manifests as strictly as the API server with fieldValidation=Strict: unknown and double fields fail. */
-final class Manifests {
-    static final Path BASE = Deployed.DEPLOY.resolve("kustomize/base");
+/** Objects of a cluster, read as strictly as by the API server with fieldValidation=Strict: unknown and double fields fail. */
+record Manifests(List<HasMetadata> objects) {
+    /** The overlays and what they are over. */
+    static final Path KUSTOMIZE = Deployed.DEPLOY.resolve("kustomize");
+
+    private static final Path BASE = KUSTOMIZE.resolve("base");
 
     private static final Map<String, Class<? extends HasMetadata>> KINDS = Map.of(
             "v1 Namespace", Namespace.class,
@@ -45,6 +51,12 @@ final class Manifests {
     private static final YAMLMapper STRICT = YAMLMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY)
+            // A number or a boolean without quotes is no string.
+            .withCoercionConfig(
+                    LogicalType.Textual,
+                    config -> config.setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Float, CoercionAction.Fail))
             .annotationIntrospector(new JacksonAnnotationIntrospector() {
                 private static final long serialVersionUID = 1L;
 
@@ -56,7 +68,9 @@ final class Manifests {
             })
             .build();
 
-    private Manifests() {}
+    Manifests {
+        objects = List.copyOf(objects);
+    }
 
     static List<HasMetadata> parse(String yaml) throws IOException {
         List<HasMetadata> objects = new ArrayList<>();
@@ -85,20 +99,52 @@ final class Manifests {
         }
     }
 
-    static List<HasMetadata> all() {
+    /** Those of {@link #files}. */
+    static Manifests base() {
         try {
             List<HasMetadata> objects = new ArrayList<>();
             for (Path file : files()) {
                 objects.addAll(parse(Files.readString(file)));
             }
-            return objects;
+            return new Manifests(objects);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    static <T extends HasMetadata> List<T> all(Class<T> type) {
-        return all().stream().filter(type::isInstance).map(type::cast).toList();
+    <T extends HasMetadata> List<T> all(Class<T> type) {
+        return objects.stream().filter(type::isInstance).map(type::cast).toList();
+    }
+
+    <T extends HasMetadata> T one(Class<T> type, String name) {
+        return all(type).stream()
+                .filter(object -> object.getMetadata().getName().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("there is no " + type.getSimpleName() + " " + name));
+    }
+
+    List<Workload> workloads() {
+        return Stream.concat(
+                        all(Deployment.class).stream()
+                                .map(d -> new Workload(
+                                        this,
+                                        d,
+                                        d.getSpec().getSelector(),
+                                        d.getSpec().getTemplate())),
+                        all(DaemonSet.class).stream()
+                                .map(d -> new Workload(
+                                        this,
+                                        d,
+                                        d.getSpec().getSelector(),
+                                        d.getSpec().getTemplate())))
+                .toList();
+    }
+
+    Workload workload(Deployed service) {
+        return workloads().stream()
+                .filter(workload -> workload.deployed() == service)
+                .findFirst()
+                .orElseThrow();
     }
 
     static JsonNode kustomization() throws IOException {

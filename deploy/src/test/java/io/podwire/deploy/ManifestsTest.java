@@ -37,8 +37,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ManifestsTest {
+    private static final Manifests BASE = Manifests.base();
+
     static List<Workload> workloads() {
-        return Workload.all();
+        return BASE.workloads();
     }
 
     @Test
@@ -58,6 +60,9 @@ class ManifestsTest {
                         + " [ALL]}}}]}}}",
                 "metadata: {name: a, name: b}",
                 "spec: {replicas: two}",
+                "metadata: {annotations: {a: true}}",
+                "metadata: {annotations: {a: 6443}}",
+                "metadata: {annotations: {a: 1.5}}",
             })
     void readerIsStrict(String spoiled) throws IOException {
         String head = "apiVersion: apps/v1\nkind: Deployment\n";
@@ -76,7 +81,7 @@ class ManifestsTest {
 
     @Test
     void everyObjectIsInTheNamespaceAndNamedOnce() {
-        List<HasMetadata> objects = Manifests.all();
+        List<HasMetadata> objects = BASE.objects();
         assertThat(objects)
                 .extracting(o -> o.getKind() + "/" + o.getMetadata().getName())
                 .doesNotHaveDuplicates();
@@ -90,16 +95,25 @@ class ManifestsTest {
     @ParameterizedTest
     @MethodSource("workloads")
     void everyVariableIsAnOptionAndTheServiceAcceptsThemAll(Workload workload) {
+        accepted(workload, "HOST_IP");
+    }
+
+    /**
+     * What the service makes of its environment.
+     *
+     * @param references what may be in it for others to refer to, beside twins of options
+     */
+    static ServiceOptions accepted(Workload workload, String... references) {
         Map<String, String> environment = workload.environment();
         assertThat(environment.keySet().stream().filter(name -> name.startsWith("PODWIRE_")))
                 .as("variables of %s that are no option's twin", workload)
                 .isSubsetOf(workload.deployed().environmentNames());
         assertThat(environment.keySet().stream().filter(name -> !name.startsWith("PODWIRE_")))
                 .as("only what others refer to")
-                .isSubsetOf("HOST_IP");
+                .isSubsetOf(references);
         assertThat(workload.main().getCommand()).as("the image's entry point").isEmpty();
 
-        workload.deployed().parse(environment, workload.main().getArgs().toArray(String[]::new));
+        return workload.deployed().parse(environment, workload.main().getArgs().toArray(String[]::new));
     }
 
     @ParameterizedTest
@@ -139,12 +153,8 @@ class ManifestsTest {
 
     @Test
     void nodesAskTheServicesAtTheirPorts() {
-        Map<String, String> node = workloads().stream()
-                .filter(w -> w.deployed() == Deployed.NODE_SHIM)
-                .findFirst()
-                .orElseThrow()
-                .environment();
-        for (Service service : Manifests.all(Service.class)) {
+        Map<String, String> node = BASE.workload(Deployed.NODE_SHIM).environment();
+        for (Service service : BASE.all(Service.class)) {
             Workload behind = workloads().stream()
                     .filter(w -> w.template()
                             .getMetadata()
@@ -164,30 +174,24 @@ class ManifestsTest {
             boolean headless = "None".equals(service.getSpec().getClusterIP());
             assertThat(List.of(node.get(option).split(",", -1)))
                     .as(option)
-                    .contains((headless ? name + ".podwire.svc" : "10.96.0.10") + ":" + port.getPort());
+                    .contains((headless ? name + ".podwire.svc" : Workload.CLUSTER_IP) + ":" + port.getPort());
         }
     }
 
     @Test
     void announcementsAreCheckedByIpamServicesWord() {
-        Workload reflector = workloads().stream()
-                .filter(w -> w.deployed() == Deployed.ROUTE_REFLECTOR)
-                .findFirst()
-                .orElseThrow();
-        assertThat(reflector.environment()).containsEntry("PODWIRE_IPAM_SERVICE", "10.96.0.10:7471");
+        Workload reflector = BASE.workload(Deployed.ROUTE_REFLECTOR);
+        assertThat(reflector.environment()).containsEntry("PODWIRE_IPAM_SERVICE", Workload.CLUSTER_IP + ":7471");
     }
 
     @Test
     void nodesLookUpReplicasInTheClustersDns() {
-        Workload node = workloads().stream()
-                .filter(w -> w.deployed() == Deployed.NODE_SHIM)
-                .findFirst()
-                .orElseThrow();
+        Workload node = BASE.workload(Deployed.NODE_SHIM);
         assertThat(node.template().getSpec().getHostNetwork()).isTrue();
         assertThat(node.template().getSpec().getDnsPolicy())
                 .as("ClusterFirst is the node's own resolver for a pod in the host's network")
                 .isEqualTo("ClusterFirstWithHostNet");
-        for (Service service : Manifests.all(Service.class)) {
+        for (Service service : BASE.all(Service.class)) {
             if ("None".equals(service.getSpec().getClusterIP())) {
                 boolean told = service.getMetadata().getName().equals("ipam-replicas");
                 assertThat(Boolean.TRUE.equals(service.getSpec().getPublishNotReadyAddresses()))
@@ -206,7 +210,7 @@ class ManifestsTest {
         Map<String, String> labels = workload.template().getMetadata().getLabels();
         assertThat(labels).containsAllEntriesOf(workload.selector().getMatchLabels());
         if (workload.object() instanceof Deployment deployment) {
-            assertThat(Manifests.all(PodDisruptionBudget.class))
+            assertThat(BASE.all(PodDisruptionBudget.class))
                     .filteredOn(b -> b.getMetadata().getName().equals(workload.name()))
                     .singleElement()
                     .satisfies(budget -> {
@@ -270,10 +274,7 @@ class ManifestsTest {
 
     @Test
     void runtimesNamespacesReachNodeShim() {
-        Workload node = workloads().stream()
-                .filter(w -> w.deployed() == Deployed.NODE_SHIM)
-                .findFirst()
-                .orElseThrow();
+        Workload node = BASE.workload(Deployed.NODE_SHIM);
         assertThat(node.main().getVolumeMounts())
                 .filteredOn(mount -> mount.getMountPath().equals("/run/netns"))
                 .singleElement()
@@ -310,7 +311,7 @@ class ManifestsTest {
                         Map.of(
                                 "", Set.of("nodes"),
                                 "podwire.io", Set.of("bgppeers")));
-        for (ClusterRole role : Manifests.all(ClusterRole.class)) {
+        for (ClusterRole role : BASE.all(ClusterRole.class)) {
             for (PolicyRule rule : role.getRules()) {
                 List<String> words = new ArrayList<>(rule.getApiGroups());
                 words.addAll(rule.getResources());
@@ -336,10 +337,10 @@ class ManifestsTest {
                                         .get(group)));
             }
         }
-        assertThat(Manifests.all(ClusterRole.class))
+        assertThat(BASE.all(ClusterRole.class))
                 .extracting(role -> role.getMetadata().getName())
                 .containsExactlyInAnyOrderElementsOf(readable.keySet());
-        assertThat(Manifests.all(ClusterRoleBinding.class)).hasSize(3).allSatisfy(binding -> {
+        assertThat(BASE.all(ClusterRoleBinding.class)).hasSize(3).allSatisfy(binding -> {
             assertThat(binding.getSubjects()).singleElement().satisfies(subject -> {
                 assertThat("podwire-" + subject.getName())
                         .isEqualTo(binding.getRoleRef().getName());
@@ -350,7 +351,7 @@ class ManifestsTest {
                 .filteredOn(w -> w.template().getSpec().getAutomountServiceAccountToken())
                 .extracting(Workload::name)
                 .containsExactlyInAnyOrder("ipam-service", "policy-service", "route-reflector");
-        assertThat(Manifests.all(ServiceAccount.class))
+        assertThat(BASE.all(ServiceAccount.class))
                 .extracting(account -> account.getMetadata().getName())
                 .containsExactlyInAnyOrderElementsOf(workloads().stream()
                         .map(w -> w.template().getSpec().getServiceAccountName())
@@ -359,10 +360,7 @@ class ManifestsTest {
 
     @Test
     void definitionOfPoolsHasTheFieldsThatIpamServiceKnows() throws ClassNotFoundException {
-        CustomResourceDefinition definition = Manifests.all(CustomResourceDefinition.class).stream()
-                .filter(d -> d.getMetadata().getName().equals("ippools.podwire.io"))
-                .findFirst()
-                .orElseThrow();
+        CustomResourceDefinition definition = BASE.one(CustomResourceDefinition.class, "ippools.podwire.io");
         assertThat(definition.getSpec().getScope()).isEqualTo("Cluster");
         assertThat(definition.getSpec().getVersions()).singleElement().satisfies(version -> {
             assertThat(version.getName()).isEqualTo("v1");
@@ -381,10 +379,7 @@ class ManifestsTest {
 
     @Test
     void definitionOfPeersHasTheKeysThatRouteReflectorKnows() throws ClassNotFoundException {
-        CustomResourceDefinition definition = Manifests.all(CustomResourceDefinition.class).stream()
-                .filter(d -> d.getMetadata().getName().equals("bgppeers.podwire.io"))
-                .findFirst()
-                .orElseThrow();
+        CustomResourceDefinition definition = BASE.one(CustomResourceDefinition.class, "bgppeers.podwire.io");
         assertThat(definition.getSpec().getScope()).isEqualTo("Cluster");
         Set<String> keys = fields("io.podwire.route.peers.PeersFile$Peer");
         assertThat(keys.remove("name")).as("that of the object").isTrue();

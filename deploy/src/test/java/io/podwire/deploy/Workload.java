@@ -6,33 +6,19 @@ import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.LabelSelector;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
-import io.fabric8.kubernetes.api.model.apps.DaemonSet;
-import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.api.model.Service;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
-/** A Deployment or a DaemonSet. */
-record Workload(HasMetadata object, LabelSelector selector, PodTemplateSpec template) {
+/** A Deployment or a DaemonSet among the objects of its cluster. */
+record Workload(Manifests cluster, HasMetadata object, LabelSelector selector, PodTemplateSpec template) {
+    /** Stands for every address of a Service. */
+    static final String CLUSTER_IP = "10.96.0.10";
+
     private static final Pattern REFERENCE = Pattern.compile("\\$\\(([A-Z_]+)\\)");
-
-    static List<Workload> all() {
-        return Stream.concat(
-                        Manifests.all(Deployment.class).stream()
-                                .map(d -> new Workload(
-                                        d,
-                                        d.getSpec().getSelector(),
-                                        d.getSpec().getTemplate())),
-                        Manifests.all(DaemonSet.class).stream()
-                                .map(d -> new Workload(
-                                        d,
-                                        d.getSpec().getSelector(),
-                                        d.getSpec().getTemplate())))
-                .toList();
-    }
 
     String name() {
         return object.getMetadata().getName();
@@ -61,19 +47,21 @@ record Workload(HasMetadata object, LabelSelector selector, PodTemplateSpec temp
         Map<String, String> known = new LinkedHashMap<>();
         if (template.getSpec().getEnableServiceLinks()) {
             // kubelet sets none for a headless one.
-            Manifests.all(io.fabric8.kubernetes.api.model.Service.class).stream()
+            cluster.all(Service.class).stream()
                     .filter(service -> !"None".equals(service.getSpec().getClusterIP()))
                     .forEach(service -> known.put(
                             service.getMetadata()
                                             .getName()
                                             .toUpperCase(java.util.Locale.ROOT)
                                             .replace('-', '_') + "_SERVICE_HOST",
-                            "10.96.0.10"));
+                            CLUSTER_IP));
         }
         Map<String, String> environment = new LinkedHashMap<>();
         main().getEnvFrom()
-                .forEach(from ->
-                        environment.putAll(configMap(from.getConfigMapRef().getName())));
+                .forEach(from -> environment.putAll(
+                        cluster.one(ConfigMap.class, from.getConfigMapRef().getName())
+                                .getData()));
+        known.putAll(environment);
         for (EnvVar variable : main().getEnv()) {
             String value = variable.getValueFrom() == null
                     ? REFERENCE.matcher(variable.getValue()).replaceAll(match -> {
@@ -88,14 +76,6 @@ record Workload(HasMetadata object, LabelSelector selector, PodTemplateSpec temp
             environment.put(variable.getName(), value);
         }
         return environment;
-    }
-
-    private static Map<String, String> configMap(String name) {
-        return Manifests.all(ConfigMap.class).stream()
-                .filter(map -> map.getMetadata().getName().equals(name))
-                .findFirst()
-                .orElseThrow(() -> new AssertionError("there is no ConfigMap " + name))
-                .getData();
     }
 
     private static String field(String path) {
