@@ -13,6 +13,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -54,7 +55,12 @@ final class ReplicaResolver extends NameResolver {
      * @param targets HOST:PORT, several with commas between
      */
     static String uri(String targets) {
-        return SCHEME + ":///" + targets;
+        try {
+            // A path has no brackets, as of an IPv6 address: it quotes them.
+            return new URI(SCHEME, "", "/" + targets, null).toASCIIString();
+        } catch (URISyntaxException e) {
+            throw new IllegalArgumentException("'" + targets + "' are no targets", e);
+        }
     }
 
     /**
