@@ -1,7 +1,6 @@
 package io.podwire.e2e.mesh;
 
-import static org.awaitility.Awaitility.await;
-
+import io.podwire.cli.lab.Await;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -89,13 +88,16 @@ public final class Daemon implements AutoCloseable {
     public void suspend() {
         var _ = Shell.output("kill", "-STOP", Long.toString(pid()));
         Path threads = Path.of("/proc", Long.toString(pid()), "task");
-        await("all threads of " + name + " are stopped")
-                .pollInterval(Duration.ofMillis(1))
-                .until(() -> {
-                    try (Stream<Path> all = Files.list(threads)) {
-                        return all.allMatch(Daemon::isStopped);
-                    }
-                });
+        boolean stopped = Await.eventually(STOP, () -> {
+            try (Stream<Path> all = Files.list(threads)) {
+                return all.allMatch(Daemon::isStopped);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+        if (!stopped) {
+            throw new IllegalStateException("not all threads of " + name + " are stopped");
+        }
     }
 
     /** Its state, behind its name in parentheses: proc_pid_stat(5). */
