@@ -39,10 +39,13 @@ final class ServiceListCommand implements Callable<Integer> {
                 "--server",
                 server,
                 "listing services",
-                channel -> Calls.soon(ServicesGrpc.newBlockingStub(channel))
-                        .listServices(ListServicesRequest.newBuilder()
-                                .setNamespace(namespace)
-                                .build()));
+                channel -> Calls.pages(
+                        token -> Calls.soon(ServicesGrpc.newBlockingStub(channel))
+                                .listServices(ListServicesRequest.newBuilder()
+                                        .setNamespace(namespace)
+                                        .setPageToken(token)
+                                        .build()),
+                        ListServicesResponse::getNextPageToken));
         Table table = new Table("NAMESPACE", "NAME", "TYPE", "ADDRESSES", "PORTS", "ENDPOINTS", "STATUS");
         for (ServiceSummary service : answer.getServicesList()) {
             table.row(

@@ -8,6 +8,8 @@ import io.podwire.common.net.IpAddress;
 import io.podwire.common.net.NodeName;
 import io.podwire.common.service.Handshakes;
 import io.podwire.policy.model.Protocol;
+import io.podwire.policy.model.Service;
+import io.podwire.policy.model.ServiceKey;
 import io.podwire.policy.service.EndpointChoice;
 import io.podwire.policy.service.Place;
 import io.podwire.policy.service.ServiceCatalog;
@@ -18,15 +20,18 @@ import io.podwire.proto.policy.v1.ExplainServiceRequest;
 import io.podwire.proto.policy.v1.ExplainServiceResponse;
 import io.podwire.proto.policy.v1.ListServicesRequest;
 import io.podwire.proto.policy.v1.ListServicesResponse;
+import io.podwire.proto.policy.v1.ServiceSummary;
 import io.podwire.proto.policy.v1.ServiceUpdate;
 import io.podwire.proto.policy.v1.ServicesGrpc;
 import io.podwire.proto.policy.v1.WatchServicesRequest;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.function.Predicate;
 
 /** podwire.policy.v1.Services: checks what comes in and hands it to the publisher. */
 public final class ServicesService extends ServicesGrpc.ServicesImplBase {
     private static final int PROTOCOL = 1;
+    private static final int MAX_PAGE = 1000;
 
     private final ServicePublisher publisher;
 
@@ -53,18 +58,51 @@ public final class ServicesService extends ServicesGrpc.ServicesImplBase {
 
     @Override
     public void listServices(ListServicesRequest request, StreamObserver<ListServicesResponse> out) {
-        ListServicesResponse.Builder response = ListServicesResponse.newBuilder();
+        if (request.getPageSize() < 0 || request.getPageSize() > MAX_PAGE) {
+            throw new ServiceException(
+                    ErrorReason.INVALID_ARGUMENT,
+                    "listing services: page_size must be 0 to " + MAX_PAGE + ", got " + request.getPageSize());
+        }
+        int size = request.getPageSize() == 0 ? MAX_PAGE : request.getPageSize();
+        // The token is the last key of the page before: a page goes on behind it whatever came or went.
+        Optional<ServiceKey> last = lastOfPage(request.getPageToken());
         // Messages are made on the loop: a view is not to be used beside it.
         out.onNext(publisher.ask(catalog -> {
-            catalog.views().forEach((key, view) -> {
-                if (request.getNamespace().isEmpty() || request.getNamespace().equals(key.namespace())) {
-                    view.service()
-                            .ifPresent(service -> response.addServices(ServicePortMapping.summary(service, view)));
+            ListServicesResponse.Builder response = ListServicesResponse.newBuilder();
+            NavigableMap<ServiceKey, ServiceView> all = catalog.views();
+            for (var each : last.map(key -> all.tailMap(key, false)).orElse(all).entrySet()) {
+                Optional<Service> service = each.getValue().service();
+                String namespace = each.getKey().namespace();
+                if (service.isEmpty()
+                        || !(request.getNamespace().isEmpty()
+                                || request.getNamespace().equals(namespace))) {
+                    continue;
                 }
-            });
+                if (response.getServicesCount() == size) {
+                    ServiceSummary end = response.getServices(size - 1);
+                    response.setNextPageToken(new ServiceKey(end.getNamespace(), end.getName()).toString());
+                    break;
+                }
+                response.addServices(ServicePortMapping.summary(service.get(), each.getValue()));
+            }
             return response.build();
         }));
         out.onCompleted();
+    }
+
+    private static Optional<ServiceKey> lastOfPage(String token) {
+        if (token.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            int slash = token.indexOf('/');
+            return Optional.of(new ServiceKey(token.substring(0, Math.max(slash, 0)), token.substring(slash + 1)));
+        } catch (IllegalArgumentException e) {
+            throw new ServiceException(
+                    ErrorReason.INVALID_ARGUMENT,
+                    "listing services: page_token must be the next_page_token of an answer, got '" + token + "'",
+                    e);
+        }
     }
 
     @Override

@@ -238,6 +238,32 @@ class ServicesServiceTest {
                 .containsExactly("db");
     }
 
+    @Test
+    void listsInPages() {
+        cluster();
+        ListServicesRequest one =
+                ListServicesRequest.newBuilder().setPageSize(1).build();
+        var first = services.listServices(one);
+        assertThat(first.getServicesList()).extracting(ServiceSummary::getName).containsExactly("db");
+        var second = services.listServices(
+                one.toBuilder().setPageToken(first.getNextPageToken()).build());
+        assertThat(second.getServicesList()).extracting(ServiceSummary::getName).containsExactly("web");
+        assertThat(second.getNextPageToken()).isEmpty();
+        assertThat(services.listServices(
+                                ListServicesRequest.newBuilder().setPageSize(2).build())
+                        .getNextPageToken())
+                .as("a full page that is the last")
+                .isEmpty();
+        refused(
+                Status.Code.INVALID_ARGUMENT,
+                () -> services.listServices(one.toBuilder().setPageSize(1001).build()),
+                "0 to 1000, got 1001");
+        refused(
+                Status.Code.INVALID_ARGUMENT,
+                () -> services.listServices(one.toBuilder().setPageToken("db").build()),
+                "got 'db'");
+    }
+
     private ExplainServiceResponse explain(String address, int port, String node) {
         return services.explainService(ExplainServiceRequest.newBuilder()
                 .setAddress(address)
