@@ -178,24 +178,30 @@ public final class FastPathDevices implements AutoCloseable {
                 .filter(attachment -> passed.since(before, attachment.hostIfname()) >= busy)
                 .sorted(Comparator.comparingLong(
                         (Attachment attachment) -> -passed.since(before, attachment.hostIfname())))
-                .limit(AT_ONCE)
                 .toList();
+        int given = 0;
         for (Attachment attachment : busiest) {
             OptionalInt ifindex = veth(attachment);
-            if (ifindex.isPresent() && !queues.contains(ifindex.getAsInt())) {
-                join(attachment, ifindex.getAsInt(), program);
+            if (ifindex.isPresent()
+                    && !queues.contains(ifindex.getAsInt())
+                    && join(attachment, ifindex.getAsInt(), program)
+                    && ++given == AT_ONCE) {
+                return;
             }
         }
     }
 
-    private void join(Attachment attachment, int ifindex, FastPathProgram program) throws BpfException {
+    /** False where the device is gone. */
+    private boolean join(Attachment attachment, int ifindex, FastPathProgram program) throws BpfException {
         Optional<Attached> attached = program.attach(ifindex);
-        if (attached.isPresent()) {
-            pods.put(attachment.key(), new PodDevice(attachment, ifindex, attached.get()));
-            for (IpAddress address : attachment.addresses().list()) {
-                program.putPod(address, ifindex);
-            }
+        if (attached.isEmpty()) {
+            return false;
         }
+        pods.put(attachment.key(), new PodDevice(attachment, ifindex, attached.get()));
+        for (IpAddress address : attachment.addresses().list()) {
+            program.putPod(address, ifindex);
+        }
+        return true;
     }
 
     private static boolean fits(Attachment a, long ownNetns) {

@@ -447,6 +447,31 @@ final class FastPathNetnsTest {
         }
     }
 
+    @Test
+    void podsThatHaveNoneAreInNobodysWay() throws Exception {
+        String[] names = {"q1", "q2", "q3", "q4"};
+        Space[] spaces = new Space[names.length];
+        String[] addresses = new String[names.length];
+        for (int i = 0; i < names.length; i++) {
+            spaces[i] = node.sandbox.add();
+            addresses[i] = address(node.added(names[i], spaces[i], ""), "IPv4");
+            node.host.run("tc", "qdisc", "add", "dev", veth(names[i]), "clsact");
+        }
+        devices.close();
+        devices = node.fastPathDevices(1);
+        look();
+        for (int i = 0; i < names.length; i += 2) {
+            try (Talk talk = Talk.between(spaces[i], addresses[i], spaces[i + 1], addresses[i + 1])) {
+                talk.exchange(50);
+            }
+        }
+        try (Talk talk = talk("IPv4")) {
+            talk.exchange(5);
+            look();
+            talk.warm(devices::packets);
+        }
+    }
+
     private String veth(String container) {
         return node.node.attachments().all().stream()
                 .filter(attachment -> attachment.key().containerId().equals(container))
