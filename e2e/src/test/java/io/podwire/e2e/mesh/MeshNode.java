@@ -283,11 +283,22 @@ public final class MeshNode implements AutoCloseable {
         }
     }
 
-    /** Waits until node-shim has its fast path, or has said why not: what it opens for that, it keeps. */
+    /** Waits until node-shim has the fast path on its own devices, or has said why not: what it opens for that, it keeps. */
     public void awaitFastPath() {
         await("the fast path of " + name)
                 .atMost(DRAINED)
-                .until(() -> shim.loggedSince("is in epoch", "the fast path is"));
+                .until(() ->
+                        shim.loggedSince("is in epoch", "the fast path is off") || fastPathLinks() == 2 * devices());
+    }
+
+    /** Two for each device. */
+    private int fastPathLinks() {
+        return process().descriptors().getOrDefault("anon_inode:bpf_link", 0);
+    }
+
+    private int devices() {
+        boolean tunnel = Shell.attempt("ip", "-n", name, "link", "show", "pwvx").exitCode() == 0;
+        return tunnel ? 2 : 1;
     }
 
     /** Waits until no DEL waits in the spool. */
