@@ -195,7 +195,9 @@ final class BgpBench {
 
     private static void bridge() {
         Shell.ipBatch(List.of(
-                "link add name " + BRIDGE + " type bridge",
+                // By itself it has the lowest address of its ports, another with a port more, and neighbours send to
+                // the old one.
+                "link add name " + BRIDGE + " address 02:00:00:00:00:01 type bridge",
                 "addr add 198.51.100.1/24 dev " + BRIDGE,
                 "link set " + BRIDGE + " up"));
     }
